@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an implementation of hr_loop fills in. Timers, tasks and letters are loop.c's. */
+#ifndef HR_LOOP_OPS_H
+#define HR_LOOP_OPS_H
+
+#include "loop.h"
+
+typedef struct hr_loop_ops {
+    const char *name;
+    void (*destroy)(hr_loop *loop);
+    void (*submit)(hr_loop *loop, hr_op *op);
+    void (*cancel)(hr_loop *loop, hr_op *op);
+    /* Submits what is queued, waits until deadline_ns for the first completion or wake (not at all
+     * if it is 0), calls done for what completed. Returns how many. */
+    unsigned (*wait)(hr_loop *loop, uint64_t deadline_ns);
+    void (*wake)(hr_loop *loop);
+    int (*fd)(const hr_loop *loop);
+    hr_loop_caps (*query)(const hr_loop *loop);
+    hr_status (*register_buffers)(hr_loop *loop, const struct iovec *iov, unsigned count);
+    hr_status (*register_file)(hr_loop *loop, int fd, int *index_out);
+    void (*unregister_file)(hr_loop *loop, int index);
+} hr_loop_ops;
+
+/* The first member of every implementation. */
+struct hr_loop {
+    const hr_loop_ops *ops;
+    const hr_env *env;
+    hr_mailbox mailbox;
+    hr_task *task_first, *task_last;
+    hr_timer **timers; /* a binary heap from index 1 */
+    size_t timer_count, timer_capacity;
+    hr_loop_counters counters;
+};
+
+void hr_loop_init(hr_loop *loop, const hr_loop_ops *ops, const hr_env *env);
+void hr_loop_fini(hr_loop *loop);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory seam: where bytes are held. Taken at start, given back at the end, never per chunk.
+ * Implementations: memory_host.c (huge pages, then transparent huge pages, then plain pages),
+ * memory_fault.c (wraps another, the nth allocation fails). */
+#ifndef HR_MEMORY_H
+#define HR_MEMORY_H
+
+#include "env.h"
+#include "span.h"
+#include "status.h"
+
+typedef struct hr_memory hr_memory;
+
+typedef enum hr_page_kind {
+    HR_PAGES_PLAIN,
+    HR_PAGES_TRANSPARENT_HUGE, /* asked for; the kernel may have given fewer */
+    HR_PAGES_HUGE,             /* reserved huge pages */
+    HR_PAGES_DEVICE,
+} hr_page_kind;
+
+typedef struct hr_memory_ops {
+    const char *name;
+    hr_memory_kind kind;
+    void (*destroy)(hr_memory *memory);
+    /* len bytes, touched (so that no page fault is left for the data path), aligned to 4096 at
+     * least. */
+    hr_status (*alloc)(hr_memory *memory, size_t len, hr_span *span_out, hr_page_kind *pages_out);
+    void (*release)(hr_memory *memory, hr_span *span);
+    /* Both directions between this kind and host memory; may block. */
+    hr_status (*copy)(hr_memory *memory, const hr_span *target, const hr_span *source);
+} hr_memory_ops;
+
+struct hr_memory {
+    const hr_memory_ops *ops;
+    const hr_env *env;
+};
+
+HR_CHECKED hr_status hr_memory_host_create(const hr_env *env, hr_memory **memory_out);
+/* Owns inner. The nth allocation (from 1) is HR_NO_MEMORY. */
+HR_CHECKED hr_status hr_memory_fault_create(hr_memory *inner, uint64_t nth, hr_memory **memory_out);
+
+static inline void hr_memory_destroy(hr_memory *memory)
+{
+    if (memory != NULL)
+        memory->ops->destroy(memory);
+}
+
+#endif

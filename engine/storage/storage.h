@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The storage seam: where bytes rest. A worker has one hr_storage, bound to its loop; directory and
+ * file handles are shared by all storages of one family and may be used from any of them.
+ *
+ * Requests answer through request->done, from a step of the loop and never from inside submit.
+ * Nothing here blocks the caller.
+ *
+ * Implementations: storage_uring.c (io_uring, O_DIRECT, registered buffers and files),
+ * storage_threads.c (pread and pwrite on the helper pool; O_DIRECT too), storage_memory.c (a tree
+ * in memory that can forget and tear what was not synced: the reference), storage_fault.c (wraps
+ * another and fails by seed). */
+#ifndef HR_STORAGE_H
+#define HR_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "loop.h"
+#include "status.h"
+
+typedef struct hr_storage hr_storage;
+typedef struct hr_dir hr_dir;   /* a directory, opened once; paths are beneath it */
+typedef struct hr_file hr_file; /* an open file */
+
+#define HR_NAME_MAX     255  /* bytes of one name */
+#define HR_PATH_MAX     4096 /* bytes of a path, the terminator included */
+#define HR_DIRECT_ALIGN 4096 /* offsets, lengths and addresses that O_DIRECT always accepts */
+
+typedef enum hr_file_type {
+    HR_FILE_REGULAR,
+    HR_FILE_DIRECTORY,
+    HR_FILE_SYMLINK,
+    HR_FILE_SPECIAL, /* device, fifo, socket */
+} hr_file_type;
+
+typedef struct hr_file_info {
+    hr_file_type type;
+    uint32_t mode; /* permission bits */
+    uint64_t size; /* bytes */
+    int64_t mtime_ns, ctime_ns;
+    uint64_t inode;
+    uint8_t filesystem[16]; /* the file system's uuid, or what stands for it (device number) */
+    uint32_t links;
+    uint32_t direct_align; /* what O_DIRECT needs of offsets and lengths; 0: not opened O_DIRECT */
+} hr_file_info;
+
+/* One entry in the buffer of HR_IO_LIST. The next one follows at entry->size bytes. */
+typedef struct hr_dir_entry {
+    uint32_t size; /* of this record: sizeof(hr_dir_entry) + name, rounded up to 8 */
+    uint16_t name_len;
+    hr_file_info info;
+    char name[]; /* name_len bytes, then a 0 */
+} hr_dir_entry;
+
+typedef enum hr_io_kind {
+    HR_IO_OPEN_DIR,  /* dir (NULL: the process's view) and path -> dir_out. HR_IO_CREATE makes the
+                        missing ones (0777 and umask). With dir set, beneath it, no symlinks
+                        followed out of it. */
+    HR_IO_CLOSE_DIR, /* dir */
+    HR_IO_OPEN,      /* dir, path, flags -> file_out, info */
+    HR_IO_CLOSE,     /* file: no other request for it may be under way anywhere */
+    HR_IO_STAT,      /* file -> info */
+    HR_IO_LOOKUP,    /* dir, path -> info, without opening; the last component is not followed */
+    HR_IO_LIST,      /* dir, path, data, len, cookie (0 at first) -> bytes used, cookie for the next
+                        page, bytes 0 at the end. No "." and "..". Order: the directory's own. */
+    HR_IO_READ,      /* file, data, len, offset, buffer -> bytes. Short only at the end of the file:
+                        implementations go on after short reads. */
+    HR_IO_WRITE,     /* file, data, len, offset, buffer -> bytes == len, or a failure */
+    HR_IO_SYNC,      /* file: fdatasync. A failure is final for this file. */
+    HR_IO_ALLOCATE,  /* file, len: reserves space for len bytes; the size becomes len */
+    HR_IO_TRUNCATE,  /* file, len */
+    HR_IO_RENAME,   /* dir, path, path_to (both beneath dir); HR_IO_EXCLUSIVE: HR_EXISTS if there */
+    HR_IO_REMOVE,   /* dir, path: a file, a symlink or an empty directory */
+    HR_IO_SYNC_DIR, /* dir, path ("" for dir itself): fsync of the directory */
+    HR_IO_LOCK,     /* file: exclusive, HR_BUSY if somebody else holds it; ends with CLOSE or the
+                       death of the process */
+} hr_io_kind;
+
+/* Flags of HR_IO_OPEN (and of OPEN_DIR and RENAME where named above). */
+enum {
+    HR_IO_READABLE = 1 << 0,
+    HR_IO_WRITABLE = 1 << 1,
+    HR_IO_CREATE = 1 << 2,
+    HR_IO_EXCLUSIVE = 1 << 3, /* with CREATE: HR_EXISTS if it is there */
+    HR_IO_DIRECT = 1 << 4,    /* O_DIRECT where the file system can; info.direct_align tells. Reads
+                                 and writes must then be aligned to HR_DIRECT_ALIGN, the read at
+                                 the end may come back short, and a write past the end is followed
+                                 by HR_IO_TRUNCATE. */
+    HR_IO_EMPTY = 1 << 5,     /* truncate on open */
+    HR_IO_NO_SYMLINKS = 1 << 6, /* no symlink anywhere in the path (targets); without it symlinks
+                                  are followed as long as they stay beneath dir (exports) */
+    HR_IO_APPEND = 1 << 7,
+};
+
+/* One request. The caller's before submit and again from the call of done on; what it points to
+ * must stay until then. */
+typedef struct hr_io hr_io;
+struct hr_io {
+    hr_io_kind kind;
+    unsigned flags;
+    hr_dir *dir;
+    hr_file *file;
+    const char *path, *path_to;
+    void *data;
+    size_t len;
+    uint64_t offset;
+    uint64_t cookie;
+    int buffer; /* READ, WRITE: index from hr_storage_register, or -1 */
+    void (*done)(hr_io *io);
+    void *context; /* the caller's */
+
+    /* results */
+    hr_status status;
+    int error; /* the errno behind status, 0 if there is none */
+    size_t bytes;
+    hr_file_info info;
+    hr_dir *dir_out;
+    hr_file *file_out;
+
+    /* the implementation's own while under way */
+    void *scratch[4];
+};
+
+typedef struct hr_storage_caps {
+    bool async_files;   /* reads and writes do not use the helper pool */
+    bool fixed_buffers; /* registered */
+    const char *why;    /* why a better implementation was not taken; "" if this is the best */
+} hr_storage_caps;
+
+typedef struct hr_storage_ops {
+    const char *name;
+    void (*destroy)(hr_storage *storage);
+    void (*query)(const hr_storage *storage, hr_storage_caps *caps_out);
+    void (*submit)(hr_storage *storage, hr_io *io);
+    /* Registers memory for READ and WRITE once, before the first request. Refusals are harmless. */
+    hr_status (*register_buffers)(hr_storage *storage, const struct iovec *iov, unsigned count);
+    /* This worker will read or write file often / no more: room for a registered file. Optional in
+     * effect, never in presence. */
+    void (*attach)(hr_storage *storage, hr_file *file);
+    void (*detach)(hr_storage *storage, hr_file *file);
+} hr_storage_ops;
+
+/* The first member of every implementation. */
+struct hr_storage {
+    const hr_storage_ops *ops;
+    hr_loop *loop;
+};
+
+static inline void hr_storage_submit(hr_storage *storage, hr_io *io)
+{
+    storage->ops->submit(storage, io);
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The codec seam: what bytes become. Calls work on the caller's memory and never allocate: bound
+ * and scratch are asked beforehand. Safe on hostile input: nothing is read or written outside the
+ * spans, and every input ends. */
+#ifndef HR_CODEC_H
+#define HR_CODEC_H
+
+#include "span.h"
+#include "status.h"
+
+/* On the wire and on disk; never reused. */
+typedef enum hr_codec_id {
+    HR_CODEC_STORED = 0,
+    HR_CODEC_LZ4 = 1,
+    HR_CODEC_ZSTD = 2,
+    HR_CODEC_PLANES = 3,
+} hr_codec_id;
+
+typedef struct hr_codec_job {
+    hr_span source;
+    hr_span target;
+    hr_span scratch;
+    size_t len_out; /* bytes written to target */
+} hr_codec_job;
+
+typedef struct hr_codec {
+    const char *name;
+    hr_codec_id id;
+    size_t (*bound)(size_t source_len);
+    size_t (*scratch_len)(size_t source_len);
+    hr_status (*encode)(hr_codec_job *job);
+    hr_status (*decode)(hr_codec_job *job);
+} hr_codec;
+
+/* NULL for an id that this build does not know. */
+const hr_codec *hr_codec_find(unsigned id);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The transport seam: how bytes cross. Two tables: a channel is ordered bytes between two peers
+ * (control), a link is one connection that writes chunks into remote places (data).
+ *
+ * A worker has one hr_transport of each family in use, bound to its loop. Everything that takes
+ * time answers through the callbacks of hr_channel_events and hr_link_events, from a step of the
+ * loop and never from inside a call.
+ *
+ * Implementations: inproc.c (within one process; the reference), tcp.c, verbs/, fault.c (wraps
+ * another and by seed refuses, delays, corrupts, loses). */
+#ifndef HR_TRANSPORT_H
+#define HR_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "greeting.h"
+#include "list.h"
+#include "loop.h"
+#include "receipt.h"
+#include "span.h"
+#include "status.h"
+
+typedef struct hr_transport hr_transport;
+typedef struct hr_listener hr_listener;
+typedef struct hr_incoming hr_incoming;
+typedef struct hr_channel hr_channel;
+typedef struct hr_link hr_link;
+
+#define HR_CHUNK_LEN         (4u << 20)                   /* content bytes of a chunk */
+#define HR_SLOT_LEN          (HR_CHUNK_LEN + (64u << 10)) /* bytes of a staging or landing slot */
+#define HR_LINK_PLACES_MAX   256                          /* places armed on one link at once */
+#define HR_CHANNEL_QUEUE_MAX (1u << 20) /* bytes that a channel queues for sending */
+
+/* ---- listening ---- */
+
+/* A connection whose first 64 bytes have come and are a greeting. The owner of the listener must
+ * adopt or refuse it, once, in the callback or later. */
+struct hr_incoming {
+    hr_greeting greeting;
+    char peer[64];    /* printable address */
+    void *connection; /* the transport's */
+};
+
+typedef struct hr_listener_events {
+    void (*incoming)(void *context, hr_incoming *incoming);
+    /* Accepting failed in a way that may pass (descriptors used up): for the log. */
+    void (*trouble)(void *context, hr_status status);
+} hr_listener_events;
+
+/* ---- channels ---- */
+
+typedef struct hr_channel_events {
+    /* A connect succeeded. Not called for adopted channels. */
+    void (*up)(void *context);
+    /* Bytes came, in order; they are the channel's and gone after the call. */
+    void (*bytes)(void *context, const uint8_t *bytes, size_t len);
+    /* The end, once, whatever the reason: HR_OK after hr_channel_close, HR_PEER_LOST at the end of
+     * the stream, HR_UNREACHABLE and the like for a failed connect. Nothing follows it; the owner
+     * may destroy the channel in it or later. */
+    void (*down)(void *context, hr_status status);
+    /* The send queue went from full to half empty. May be NULL. */
+    void (*room)(void *context);
+} hr_channel_events;
+
+struct hr_channel {
+    const hr_transport *transport;
+    const hr_channel_events *events;
+    void *context;
+    char peer[64];
+};
+
+/* ---- links ---- */
+
+/* The writer's request: payload into the place, then the receipt, in one order that nobody can
+ * observe otherwise. The caller's again when done is called; until then neither the payload nor the
+ * request may change. */
+typedef struct hr_link_write hr_link_write;
+struct hr_link_write {
+    hr_span payload; /* payload.len == the receipt's stored_len */
+    hr_receipt receipt;
+    uint32_t region; /* of the grant: which of the reader's regions */
+    uint64_t offset; /* of the grant: where in it */
+    void (*done)(hr_link_write *write);
+    void *context;    /* the caller's */
+    hr_status status; /* HR_OK: the payload memory is free again, no more. That it arrived is
+                         for the reader to say. */
+
+    /* the link's own while under way */
+    hr_list node;
+    uint8_t bytes[HR_RECEIPT_LEN];
+    void *scratch[2];
+};
+
+/* The reader's place for one granted chunk. Armed before its grant is sent; the caller's again
+ * when landed is called for it, when hr_link_disarm returns true, or when the link is down. */
+typedef struct hr_place hr_place;
+struct hr_place {
+    uint64_t transfer;
+    uint32_t chunk;
+    uint32_t generation;
+    uint32_t region; /* as in the grant */
+    uint64_t offset;
+    hr_span span;  /* where the payload goes: its len is the most that is taken */
+    void *context; /* the caller's */
+
+    /* the link's own while armed */
+    hr_list node;
+};
+
+typedef struct hr_link_events {
+    void (*up)(void *context); /* a connect succeeded; not for adopted links */
+    /* The payload lies in place->span and the receipt matches it in transfer, chunk, generation and
+     * length. Nothing else is checked yet: the digest is the reader's to compute. */
+    void (*landed)(void *context, hr_place *place, const hr_receipt *receipt);
+    /* The end, once. THE FENCE: when it is called nothing of this link will be written into any
+     * place any more, and done was called for every write. Places still armed are the caller's
+     * again. The owner may destroy the link in it or later. */
+    void (*down)(void *context, hr_status status);
+} hr_link_events;
+
+struct hr_link {
+    const hr_transport *transport;
+    const hr_link_events *events;
+    void *context;
+    char peer[64];
+};
+
+/* ---- the tables ---- */
+
+typedef struct hr_channel_ops {
+    /* Address: "host:port", "[v6]:port" (tcp) or a name (inproc). Failures come through down. */
+    hr_status (*connect)(hr_transport *transport, const char *address, const hr_greeting *greeting,
+                         const hr_channel_events *events, void *context, hr_channel **channel_out);
+    /* Makes an incoming connection a channel of this transport's loop. Consumes incoming. */
+    hr_status (*adopt)(hr_transport *transport, hr_incoming *incoming,
+                       const hr_channel_events *events, void *context, hr_channel **channel_out);
+    /* Copies the bytes into the send queue, all or nothing. HR_AGAIN: the queue is full
+     * (HR_CHANNEL_QUEUE_MAX), events->room will be called. HR_PEER_LOST: it is down. */
+    hr_status (*send)(hr_channel *channel, const void *bytes, size_t len);
+    /* What is queued is still sent where that can be done at once; then down(HR_OK). */
+    void (*close)(hr_channel *channel);
+    /* Only after down. */
+    void (*destroy)(hr_channel *channel);
+} hr_channel_ops;
+
+typedef struct hr_link_ops {
+    hr_status (*connect)(hr_transport *transport, const char *address, const hr_greeting *greeting,
+                         const hr_link_events *events, void *context, hr_link **link_out);
+    hr_status (*adopt)(hr_transport *transport, hr_incoming *incoming, const hr_link_events *events,
+                       void *context, hr_link **link_out);
+    /* Queues a write. Fails only through done. Completes in order. */
+    void (*write)(hr_link *link, hr_link_write *write);
+    /* Reader's side. HR_AGAIN: HR_LINK_PLACES_MAX are armed. HR_PEER_LOST: it is down. */
+    hr_status (*arm)(hr_link *link, hr_place *place);
+    /* Takes back a place whose grant the peer says it will not use. False: its payload is on its
+     * way in already, landed (or down) will come. */
+    bool (*disarm)(hr_link *link, hr_place *place);
+    /* Writer's side, only where both ends share memory (caps.shared): the reader's span for a
+     * grant, so that the writer can produce the payload where it is wanted; a write whose payload
+     * is that span copies nothing. False: it is not armed. */
+    bool (*peek)(hr_link *link, uint64_t transfer, uint32_t chunk, uint32_t generation,
+                 hr_span *span_out);
+    /* Ends it, from either side; down follows once it is safe. */
+    void (*close)(hr_link *link);
+    /* Only after down. */
+    void (*destroy)(hr_link *link);
+} hr_link_ops;
+
+typedef struct hr_transport_caps {
+    bool shared;            /* peek works */
+    bool rdma;              /* the payload lands without the reader's CPU */
+    bool gpu;               /* places may be in GPU memory */
+    uint32_t links_default; /* links of a session that asked for none in particular */
+} hr_transport_caps;
+
+typedef struct hr_transport_ops {
+    const char *name;                         /* "tcp", "inproc", "verbs" */
+    void (*destroy)(hr_transport *transport); /* all channels, links and listeners must be gone */
+    void (*query)(const hr_transport *transport, hr_transport_caps *caps_out);
+    /* bound_out: the address in use (the port of ":0"), at least 64 bytes. */
+    hr_status (*listen)(hr_transport *transport, const char *address,
+                        const hr_listener_events *events, void *context, hr_listener **listener_out,
+                        char bound_out[64]);
+    /* Stops listening and frees the listener when the loop has let go of it; no callback follows.
+     */
+    void (*unlisten)(hr_listener *listener);
+    /* Drops an incoming connection that is not wanted. */
+    void (*refuse)(hr_transport *transport, hr_incoming *incoming);
+    hr_channel_ops channel;
+    hr_link_ops link;
+} hr_transport_ops;
+
+/* The first member of every implementation. */
+struct hr_transport {
+    const hr_transport_ops *ops;
+    hr_loop *loop;
+};
+
+/* ---- making one ---- */
+
+typedef struct hr_tcp_options {
+    const char *congestion; /* TCP_CONGESTION; NULL: on loopback the fastest of cubic and reno that
+                               is there, elsewhere the system's */
+    size_t send_buffer;     /* SO_SNDBUF of a link's sender; 0: 4 MiB, see EXPERIMENTS */
+    uint64_t user_timeout_ns; /* TCP_USER_TIMEOUT; 0: 10 s */
+} hr_tcp_options;
+
+HR_CHECKED hr_status hr_transport_tcp_create(hr_loop *loop, const hr_tcp_options *options,
+                                             hr_transport **transport_out);
+
+/* Within one process: transports of one hub reach each other, also across threads. */
+typedef struct hr_inproc_hub hr_inproc_hub;
+HR_CHECKED hr_status hr_inproc_hub_create(const hr_env *env, hr_inproc_hub **hub_out);
+void hr_inproc_hub_destroy(hr_inproc_hub *hub);
+/* shared: whether links offer peek (the simulator also runs without). */
+HR_CHECKED hr_status hr_transport_inproc_create(hr_loop *loop, hr_inproc_hub *hub, bool shared,
+                                                hr_transport **transport_out);
+
+/* Chances in 1/65536. */
+typedef struct hr_transport_faults {
+    uint64_t seed;
+    uint16_t refused;   /* connect: down(HR_UNREACHABLE) */
+    uint16_t lost;      /* write or send: the connection dies instead */
+    uint16_t corrupted; /* write: one bit of the payload is wrong where it lands */
+    uint16_t delayed;   /* write or send: happens up to delay_ns_max later, order kept */
+    uint64_t delay_ns_max;
+    uint16_t late; /* on death of a link: queued writes still land after the writer was told
+                      (done), and until the reader's down: the reason for the fence */
+} hr_transport_faults;
+
+/* Wraps inner (owns it). Works on the writer's side of links and on both sides of channels. */
+HR_CHECKED hr_status hr_transport_fault_create(hr_transport *inner,
+                                               const hr_transport_faults *faults,
+                                               hr_transport **transport_out);
+
+#endif

@@ -7,6 +7,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* name, number, exit code, text */
 #define HR_STATUS_MAP(X)                                                                           \
     X(OK, 0, 0, "complete")                                                                        \
@@ -39,7 +43,9 @@
 
 /* An ignored status is a compiler warning: the type is an enum, so each function that returns one
  * is marked with HR_CHECKED instead. */
-#define HR_CHECKED           __attribute__((warn_unused_result))
+#define HR_CHECKED __attribute__((warn_unused_result))
+/* In the shared library; everything else is hidden. */
+#define HR_API               __attribute__((visibility("default")))
 #define HR_PRINTF(at, first) __attribute__((format(printf, at, first)))
 
 typedef enum hr_status {
@@ -49,11 +55,11 @@ typedef enum hr_status {
 } hr_status;
 
 /* "HR_NOT_FOUND"; "HR_?" for a number that is none of ours. */
-const char *hr_status_name(hr_status status);
+HR_API const char *hr_status_name(hr_status status);
 /* "not found" */
-const char *hr_status_text(hr_status status);
+HR_API const char *hr_status_text(hr_status status);
 /* The frozen exit code of the headrace program. */
-int hr_status_exit_code(hr_status status);
+HR_API int hr_status_exit_code(hr_status status);
 /* Translates an errno (positive). Never HR_OK. */
 hr_status hr_status_from_errno(int error);
 /* Makes a number from the wire into a status: what is unknown or positive is HR_PROTOCOL. */
@@ -73,6 +79,10 @@ hr_status hr_error_set(hr_error *error, hr_status status, const char *format, ..
 /* Writes bytes (a name from outside) so that no control character reaches a terminal or a log:
  * printable ASCII and valid UTF-8 stay, the rest becomes \xNN or \n. Always terminated; returns
  * out, so that it can stand in a printf argument. */
-char *hr_quote(char *out, size_t out_size, const void *bytes, size_t len);
+HR_API char *hr_quote(char *out, size_t out_size, const void *bytes, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

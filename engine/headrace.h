@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Headrace: brings shards from a server's disk into the asker's memory or disk, verified and
+ * resumable. This is the whole public API; the headrace program uses nothing else.
+ *
+ * How it is used:
+ *
+ *     hr_engine_create(&engine_options, &engine, &error);
+ *     hr_client_open(engine, &client_options, &client, &error);
+ *     hr_get_start(client, &get_options, &get, &error);
+ *     while (hr_get_status(get) == HR_AGAIN)
+ *         hr_engine_step(engine, HR_WAIT_FOREVER);
+ *     ... hr_get_error(get) ...
+ *     hr_get_destroy(get);
+ *     hr_client_destroy(client);
+ *     hr_engine_destroy(engine);
+ *
+ * Threads. An engine is stepped: nothing happens but in hr_engine_step, on the caller's thread,
+ * except for the further workers that hr_engine_start runs on threads of their own. Every handle
+ * belongs to the thread that steps its engine; only hr_get_cancel and hr_engine_wake may be called
+ * from others (and from signal handlers). No function blocks but hr_engine_step, and the destroy
+ * functions while the last operations end.
+ *
+ * Ownership. Who creates destroys. Destroy functions accept NULL. Strings and spans in options are
+ * copied, except for the memory of a target, which is lent until hr_get_destroy. What is returned
+ * by pointer is good until the next step.
+ *
+ * Errors. Functions that can fail return hr_status; what happens later is told by the _status of
+ * the handle: HR_AGAIN while it goes on, HR_OK, or a failure, with the sentence in its _error. */
+#ifndef HEADRACE_H
+#define HEADRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "span.h"
+#include "status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HR_WAIT_FOREVER UINT64_MAX
+#define HR_PORT_DEFAULT 7431
+
+/* "0.1.0" */
+HR_API const char *hr_version(void);
+
+/* ---- engine ---- */
+
+typedef struct hr_engine hr_engine;
+
+typedef enum hr_io_choice {
+    HR_IO_AUTO,    /* io_uring where it works, else threads */
+    HR_IO_URING,   /* io_uring or HR_UNSUPPORTED */
+    HR_IO_THREADS, /* never io_uring */
+} hr_io_choice;
+
+/* Zero means default, everywhere. */
+typedef struct hr_engine_options {
+    unsigned workers;       /* 0: half of the cores, 1 to 8 */
+    size_t worker_pool_len; /* bytes of slots that one worker takes at the start; 0: 64 MiB */
+    hr_io_choice io;
+    const char *congestion; /* TCP congestion control; NULL: chosen, see hr_transport.h */
+    int log_level;          /* 0 warnings and errors, 1 and informations, 2 and debug */
+    void (*log)(void *context, int level, const char *line); /* NULL: stderr */
+    void *log_context;
+} hr_engine_options;
+
+HR_API HR_CHECKED hr_status hr_engine_create(const hr_engine_options *options,
+                                             hr_engine **engine_out, hr_error *error);
+/* Workers beyond the first get threads; without it hr_engine_step steps them all. */
+HR_API HR_CHECKED hr_status hr_engine_start(hr_engine *engine, hr_error *error);
+/* Does what there is to do, waiting for the first of it for at most timeout_ns. */
+HR_API void hr_engine_step(hr_engine *engine, uint64_t timeout_ns);
+/* Any thread: ends the wait of a step. */
+HR_API void hr_engine_wake(hr_engine *engine);
+/* Readable when a step would do something; -1 where there is none. For callers with a loop of their
+ * own, who also step when hr_engine_due_ns (from now; HR_WAIT_FOREVER: no timer is set) is over. */
+HR_API int hr_engine_fd(const hr_engine *engine);
+HR_API uint64_t hr_engine_due_ns(const hr_engine *engine);
+/* Everything made in it must be destroyed. */
+HR_API void hr_engine_destroy(hr_engine *engine);
+
+/* What the engine holds, and why: one row a kind of memory. Returns the number of rows written. */
+typedef struct hr_footprint_row {
+    const char *what;
+    uint64_t bytes;
+    char why[120];
+} hr_footprint_row;
+HR_API size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max);
+/* "io_uring, O_DIRECT, registered buffers, transparent huge pages", or what it is and why not
+ * better. */
+HR_API const char *hr_engine_describe(const hr_engine *engine);
+
+/* ---- server ---- */
+
+typedef struct hr_server hr_server;
+
+typedef struct hr_export {
+    const char *name; /* NULL: the last name of path */
+    const char *path;
+} hr_export;
+
+typedef struct hr_server_options {
+    const char *listen; /* "ADDR:PORT"; NULL: 127.0.0.1:7431; port 0: any */
+    const hr_export *exports;
+    size_t export_count;
+    bool insecure;         /* peers are not authenticated: needed for anything but loopback */
+    unsigned sessions_max; /* 0: 256 */
+} hr_server_options;
+
+/* HR_AGAIN in hr_server_status until it listens, then HR_OK as long as it does. */
+HR_API HR_CHECKED hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
+                                           hr_server **server_out, hr_error *error);
+HR_API hr_status hr_server_status(const hr_server *server);
+HR_API const hr_error *hr_server_error(const hr_server *server);
+/* "127.0.0.1:7431" once it listens. */
+HR_API const char *hr_server_address(const hr_server *server);
+
+typedef struct hr_server_counters {
+    uint64_t sessions, sessions_open;
+    uint64_t transfers, transfers_open;
+    uint64_t chunks_sent, bytes_sent;
+    uint64_t refused; /* connections and messages that broke the protocol or a limit */
+} hr_server_counters;
+HR_API hr_server_counters hr_server_count(const hr_server *server);
+/* Ends all sessions; steps the engine until the last operation is over. */
+HR_API void hr_server_destroy(hr_server *server);
+
+/* ---- client ---- */
+
+typedef struct hr_client hr_client;
+
+typedef struct hr_client_options {
+    const char *address;         /* "host:port" of a server; NULL: no server, see local_path */
+    const char *local_path;      /* a directory that is served to this client within the process */
+    unsigned links;              /* data connections; 0: one a worker */
+    const char *require;         /* comma-separated of tcp, rdma, gpu, local; what is missing is
+                                    HR_UNSUPPORTED instead of a slower path. NULL: none */
+    uint64_t connect_timeout_ns; /* 0: 5 s */
+} hr_client_options;
+
+/* Connects in the background; requests may be made at once and wait for it. */
+HR_API HR_CHECKED hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
+                                           hr_client **client_out, hr_error *error);
+/* HR_AGAIN while it connects, HR_OK, or why it is of no more use. */
+HR_API hr_status hr_client_status(const hr_client *client);
+HR_API const hr_error *hr_client_error(const hr_client *client);
+HR_API void hr_client_destroy(hr_client *client);
+
+/* ---- listing ---- */
+
+typedef enum hr_entry_type {
+    HR_ENTRY_FILE,
+    HR_ENTRY_DIRECTORY,
+    HR_ENTRY_SYMLINK,
+    HR_ENTRY_SPECIAL,
+    HR_ENTRY_EXPORT,
+} hr_entry_type;
+
+typedef struct hr_entry {
+    const char *name; /* bytes, any but '/' and 0; terminated */
+    size_t name_len;
+    hr_entry_type type;
+    uint32_t mode;
+    uint64_t size; /* bytes */
+    int64_t mtime_ns;
+} hr_entry;
+
+typedef struct hr_listing hr_listing;
+
+/* path: "EXPORT/some/path"; "" lists the exports; a file lists itself. Bounded memory: a page is
+ * asked for when the one before has been taken. */
+HR_API HR_CHECKED hr_status hr_listing_open(hr_client *client, const char *path,
+                                            hr_listing **listing_out, hr_error *error);
+/* The next entry, if one is there; false: step the engine while hr_listing_status is HR_AGAIN. */
+HR_API bool hr_listing_next(hr_listing *listing, hr_entry *entry_out);
+HR_API hr_status hr_listing_status(const hr_listing *listing);
+HR_API const hr_error *hr_listing_error(const hr_listing *listing);
+HR_API void hr_listing_destroy(hr_listing *listing);
+
+/* ---- get ---- */
+
+typedef struct hr_get hr_get;
+
+/* What became of one file (of a tree, or the only one). */
+typedef struct hr_file_report {
+    const char *path; /* in the source, below the request's path; "" for a single file */
+    hr_status status;
+    const char *text; /* the sentence of a failure, else "" */
+    uint64_t bytes, bytes_moved, bytes_reused;
+} hr_file_report;
+
+typedef struct hr_get_options {
+    const char *path; /* "EXPORT/file" or "EXPORT/directory" */
+
+    /* Where it goes: exactly one of these. */
+    const char *target_path; /* a file, or for a tree a directory; "NAME/" puts it below NAME */
+    hr_span target_span;     /* memory of the caller, of at least the shard's size */
+    bool target_host;        /* host memory of the engine's, to measure; a file or a tree */
+
+    bool overwrite;             /* else a target that exists is HR_EXISTS */
+    bool dry_run;               /* says what would move, moves nothing, leaves no trace */
+    bool read_back;             /* reads the file again, O_DIRECT, before it gets its name */
+    uint64_t limit_bytes_per_s; /* 0: none */
+    uint64_t deadline_ns;       /* from now; 0: none. Then HR_DEADLINE */
+    uint64_t stall_ns;          /* nothing verified for so long is HR_STALLED; 0: 60 s */
+    void (*file_done)(void *context, const hr_file_report *report); /* may be NULL */
+    void *context;
+} hr_get_options;
+
+typedef struct hr_get_progress {
+    uint64_t files, files_done, files_failed; /* files: known so far */
+    uint64_t bytes;                           /* content of the files known so far */
+    uint64_t bytes_verified;                  /* moved and reused */
+    uint64_t bytes_moved;   /* over the wire in this run, repeated ones counted again */
+    uint64_t bytes_reused;  /* there from an earlier run, and verified */
+    bool listing;           /* the totals still grow */
+    uint64_t first_byte_ns; /* from the start to the first landed chunk; 0: none yet */
+    unsigned links;
+} hr_get_progress;
+
+HR_API HR_CHECKED hr_status hr_get_start(hr_client *client, const hr_get_options *options,
+                                         hr_get **get_out, hr_error *error);
+/* HR_AGAIN until it is over. HR_OK: all of it is published and verified. */
+HR_API hr_status hr_get_status(const hr_get *get);
+HR_API const hr_error *hr_get_error(const hr_get *get);
+HR_API hr_get_progress hr_get_count(const hr_get *get);
+/* "tcp, 1 link, host slots, O_DIRECT", and why a better path was not taken. */
+HR_API const char *hr_get_path(const hr_get *get);
+/* Any thread and signal handlers: ends it as HR_CANCELED, resumable, as soon as nothing can land
+ * any more. */
+HR_API void hr_get_cancel(hr_get *get);
+/* Cancels first if it still runs, and steps the engine until it is over. */
+HR_API void hr_get_destroy(hr_get *get);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

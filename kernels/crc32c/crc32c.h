@@ -12,7 +12,7 @@
 uint32_t hr_crc32c(uint32_t crc, const void *bytes, size_t len);
 /* The CRC of A followed by B, from that of A, that of B, and the length of B in bytes. */
 uint32_t hr_crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t len_b);
-/* "vpclmulqdq", "pclmulqdq", "sse4.2", "portable" */
+/* "sse4.2", "portable" */
 const char *hr_crc32c_name(void);
 
 /* One implementation. */

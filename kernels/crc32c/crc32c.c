@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which implementation this CPU gets, and the arithmetic on digests that none of them needs. */
+#include "crc32c.h"
+
+#include "crc32c_variants.h"
+
+const hr_crc32c_variant hr_crc32c_variants[] = {
+#if defined(__x86_64__)
+    {"sse4.2", hr_crc32c_sse42_works, hr_crc32c_sse42},
+#endif
+    {"portable", hr_crc32c_portable_works, hr_crc32c_portable},
+    {NULL, NULL, NULL},
+};
+
+/* Threads that come first at the same time all find the same answer, so a relaxed store of it is
+ * enough. */
+static const hr_crc32c_variant *chosen_variant(void)
+{
+    static const hr_crc32c_variant *chosen;
+    const hr_crc32c_variant *variant = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
+    if (variant != NULL)
+        return variant;
+    variant = hr_crc32c_variants;
+    while (!variant->works_here())
+        variant++;
+    __atomic_store_n(&chosen, variant, __ATOMIC_RELAXED);
+    return variant;
+}
+
+uint32_t hr_crc32c(uint32_t crc, const void *bytes, size_t len)
+{
+    return chosen_variant()->update(crc, bytes, len);
+}
+
+const char *hr_crc32c_name(void)
+{
+    return chosen_variant()->name;
+}
+
+/* a * b modulo the polynomial, all three bit-reflected. */
+static uint32_t multiply(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (uint32_t bit = 1u << 31; bit != 0; bit >>= 1) {
+        if (a & bit)
+            product ^= b;
+        b = (b >> 1) ^ (b & 1 ? HR_CRC32C_POLYNOMIAL : 0);
+    }
+    return product;
+}
+
+/* Appending n bytes multiplies what the CRC stands for by x^(8n). The two inversions, before and
+ * after, cancel out between the three digests. */
+uint32_t hr_crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t len_b)
+{
+    uint32_t power = 1u << 23; /* x^8, squared at each turn */
+    for (; len_b != 0; len_b >>= 1) {
+        if (len_b & 1)
+            crc_a = multiply(crc_a, power);
+        power = multiply(power, power);
+    }
+    return crc_a ^ crc_b;
+}

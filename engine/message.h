@@ -19,7 +19,6 @@
 
 #define HR_PROTOCOL_MAJOR 1
 #define HR_PROTOCOL_MINOR 0
-#define HR_PROTOCOL_PORT  7431
 
 /* The limits of PROTOCOL.md. */
 #define HR_MESSAGE_BODY_MAX     (64u << 10)  /* bytes of a body that is no list page */
@@ -97,16 +96,17 @@ typedef struct hr_message_list {
 } hr_message_list;
 
 /* On the wire; never renumbered. */
-typedef enum hr_entry_type {
-    HR_ENTRY_REGULAR = 1,
-    HR_ENTRY_DIRECTORY = 2,
-    HR_ENTRY_SYMLINK = 3,
-    HR_ENTRY_SPECIAL = 4,
-} hr_entry_type;
+typedef enum hr_wire_type {
+    HR_WIRE_REGULAR = 1,
+    HR_WIRE_DIRECTORY = 2,
+    HR_WIRE_SYMLINK = 3,
+    HR_WIRE_SPECIAL = 4, /* device, fifo, socket */
+    HR_WIRE_EXPORT = 5,
+} hr_wire_type;
 
 typedef struct hr_message_entry {
     hr_bytes name; /* one component: no slash, no zero byte, not "." or ".." */
-    uint32_t type; /* hr_entry_type, or a later one */
+    uint32_t type; /* hr_wire_type, or one of a later minor */
     uint32_t mode; /* permission bits, 07777 */
     uint64_t size;
     int64_t mtime_ns, ctime_ns; /* since 1970 */

@@ -28,9 +28,15 @@ typedef struct hr_codec {
     hr_codec_id id;
     size_t (*bound)(size_t source_len);
     size_t (*scratch_len)(size_t source_len);
+    /* HR_NO_SPACE: target is shorter than what comes out; never if it has bound bytes. */
     hr_status (*encode)(hr_codec_job *job);
+    /* HR_INTEGRITY: source is not what encode makes, or its content is longer than target. Target
+     * may then hold some of it. */
     hr_status (*decode)(hr_codec_job *job);
 } hr_codec;
+
+/* One a folder. */
+extern const hr_codec hr_codec_stored;
 
 /* NULL for an id that this build does not know. */
 const hr_codec *hr_codec_find(unsigned id);

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every codec promises, on good input and on bad.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "codec.h"
+}
+
+namespace
+{
+
+using Bytes = std::vector<uint8_t>;
+
+hr_span span_of(Bytes &bytes, size_t len)
+{
+    return hr_span_host(bytes.data(), len);
+}
+
+Bytes noise(size_t len, unsigned seed)
+{
+    std::mt19937 generator(seed);
+    Bytes bytes(len);
+    for (uint8_t &byte : bytes)
+        byte = static_cast<uint8_t>(generator());
+    return bytes;
+}
+
+Bytes text(size_t len)
+{
+    Bytes bytes;
+    while (bytes.size() < len)
+        for (char c : std::string("shard ") + std::to_string(bytes.size() % 1009) + '\n')
+            bytes.push_back(static_cast<uint8_t>(c));
+    bytes.resize(len);
+    return bytes;
+}
+
+class Codec : public testing::TestWithParam<const hr_codec *>
+{
+  protected:
+    const hr_codec *codec = GetParam();
+
+    hr_codec_job job(Bytes &source, size_t source_len, Bytes &target, size_t target_len)
+    {
+        scratch.resize(codec->scratch_len(std::max(source_len, target_len)));
+        hr_codec_job made = {};
+        made.source = span_of(source, source_len);
+        made.target = span_of(target, target_len);
+        made.scratch = span_of(scratch, scratch.size());
+        return made;
+    }
+
+    Bytes encoded(Bytes content)
+    {
+        Bytes target(codec->bound(content.size()));
+        hr_codec_job encode = job(content, content.size(), target, target.size());
+        EXPECT_EQ(codec->encode(&encode), HR_OK);
+        target.resize(encode.len_out);
+        return target;
+    }
+
+    // Decodes into room bytes with a fence behind them, and sees that the fence still stands.
+    hr_status decode(Bytes source, size_t room, Bytes *content_out)
+    {
+        Bytes target(room + 64, 0xFE);
+        hr_codec_job decode = job(source, source.size(), target, room);
+        const hr_status status = codec->decode(&decode);
+        EXPECT_EQ(Bytes(target.end() - 64, target.end()), Bytes(64, 0xFE)) << "wrote past target";
+        if (status == HR_OK) {
+            EXPECT_LE(decode.len_out, room);
+            target.resize(decode.len_out);
+            *content_out = target;
+        }
+        return status;
+    }
+
+    Bytes scratch;
+};
+
+TEST_P(Codec, BringsContentBack)
+{
+    for (size_t len : {0u, 1u, 2u, 63u, 4096u, 65535u, 65536u, 65537u, 1u << 20}) {
+        for (const Bytes &content : {noise(len, 1), text(len), Bytes(len, 0)}) {
+            Bytes back;
+            ASSERT_EQ(decode(encoded(content), len, &back), HR_OK) << len;
+            EXPECT_EQ(back, content);
+        }
+    }
+}
+
+TEST_P(Codec, RefusesToEncodeIntoTooLittleRoom)
+{
+    Bytes content = noise(5000, 2);
+    const size_t needed = encoded(content).size();
+    Bytes target(needed, 0xFE);
+    hr_codec_job encode = job(content, content.size(), target, needed - 1);
+    EXPECT_EQ(codec->encode(&encode), HR_NO_SPACE);
+    EXPECT_EQ(target.back(), 0xFE) << "wrote past target";
+}
+
+TEST_P(Codec, RefusesContentThatIsLongerThanItsTarget)
+{
+    for (size_t room : {0u, 1u, 4999u}) {
+        Bytes back;
+        EXPECT_EQ(decode(encoded(text(5000)), room, &back), HR_INTEGRITY) << room;
+    }
+}
+
+TEST_P(Codec, NeverTakesTruncatedInputForTheWhole)
+{
+    const Bytes content = text(3000), whole = encoded(content);
+    for (size_t len = 0; len < whole.size(); len += 7) {
+        Bytes back;
+        const Bytes cut(whole.begin(), whole.begin() + static_cast<long>(len));
+        if (decode(cut, content.size(), &back) == HR_OK) {
+            EXPECT_NE(back.size(), content.size()) << "cut at " << len;
+        }
+    }
+}
+
+TEST_P(Codec, StaysInsideItsSpansOnHostileInput)
+{
+    const Bytes whole = encoded(text(3000));
+    std::mt19937 generator(3);
+    for (int round = 0; round < 2000; round++) {
+        Bytes bad = round % 2 ? whole : noise(generator() % 4000, static_cast<unsigned>(round));
+        for (unsigned flips = generator() % 8; flips > 0 && !bad.empty(); flips--)
+            bad[generator() % bad.size()] ^= static_cast<uint8_t>(1u << generator() % 8);
+        Bytes back;
+        const hr_status status = decode(bad, generator() % 4000, &back);
+        EXPECT_TRUE(status == HR_OK || status == HR_INTEGRITY) << hr_status_name(status);
+    }
+}
+
+std::vector<const hr_codec *> all_codecs()
+{
+    std::vector<const hr_codec *> all;
+    for (unsigned id = 0; id < 256; id++)
+        if (const hr_codec *codec = hr_codec_find(id))
+            all.push_back(codec);
+    return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Contract, Codec, testing::ValuesIn(all_codecs()),
+                         [](const testing::TestParamInfo<const hr_codec *> &codec) {
+                             return codec.param->name;
+                         });
+
+TEST(CodecTable, FindsWhatItHasAndNothingElse)
+{
+    ASSERT_NE(hr_codec_find(HR_CODEC_STORED), nullptr);
+    EXPECT_EQ(hr_codec_find(4), nullptr);
+    EXPECT_EQ(hr_codec_find(~0u), nullptr);
+    std::set<std::string> names;
+    for (const hr_codec *codec : all_codecs()) {
+        EXPECT_EQ(hr_codec_find(codec->id), codec);
+        EXPECT_TRUE(names.insert(codec->name).second) << codec->name;
+    }
+}
+
+TEST(CodecStored, IsItsContentAndDecodesInPlace)
+{
+    Bytes bytes = text(1000);
+    const Bytes before = bytes;
+    hr_codec_job job = {};
+    job.source = job.target = span_of(bytes, bytes.size());
+    ASSERT_EQ(hr_codec_find(HR_CODEC_STORED)->decode(&job), HR_OK);
+    EXPECT_EQ(bytes, before);
+    EXPECT_EQ(job.len_out, before.size());
+}
+
+TEST(CodecStored, DoesNotTouchMemoryOfAGpu)
+{
+    Bytes bytes = text(100);
+    hr_codec_job job = {};
+    job.source = span_of(bytes, bytes.size());
+    job.target = job.source;
+    job.target.kind = HR_MEMORY_CUDA;
+    EXPECT_EQ(hr_codec_find(HR_CODEC_STORED)->decode(&job), HR_UNSUPPORTED);
+}
+
+} // namespace

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wraps another memory: the nth allocation fails, so that a test can walk through every place where
+ * there may be none. */
+#include "memory.h"
+
+typedef struct fault_memory {
+    hr_memory base;
+    hr_memory_ops ops; /* the kind is the inner one's */
+    hr_memory *inner;
+    uint64_t nth, count; /* count: atomic, memory may be taken by any thread */
+} fault_memory;
+
+static hr_status fault_alloc(hr_memory *memory, size_t len, hr_span *span_out,
+                             hr_page_kind *pages_out)
+{
+    fault_memory *fault = (fault_memory *)memory;
+    if (__atomic_add_fetch(&fault->count, 1, __ATOMIC_RELAXED) == fault->nth)
+        return HR_NO_MEMORY;
+    return fault->inner->ops->alloc(fault->inner, len, span_out, pages_out);
+}
+
+static void fault_release(hr_memory *memory, hr_span *span)
+{
+    fault_memory *fault = (fault_memory *)memory;
+    fault->inner->ops->release(fault->inner, span);
+}
+
+static hr_status fault_copy(hr_memory *memory, const hr_span *target, const hr_span *source)
+{
+    fault_memory *fault = (fault_memory *)memory;
+    return fault->inner->ops->copy(fault->inner, target, source);
+}
+
+static void fault_destroy(hr_memory *memory)
+{
+    fault_memory *fault = (fault_memory *)memory;
+    hr_memory_destroy(fault->inner);
+    hr_release(memory->env, fault);
+}
+
+hr_status hr_memory_fault_create(hr_memory *inner, uint64_t nth, hr_memory **memory_out)
+{
+    fault_memory *fault = hr_alloc(inner->env, sizeof *fault);
+    if (fault == NULL)
+        return HR_NO_MEMORY;
+    fault->ops = (hr_memory_ops){
+        .name = "fault",
+        .kind = inner->ops->kind,
+        .destroy = fault_destroy,
+        .alloc = fault_alloc,
+        .release = fault_release,
+        .copy = fault_copy,
+    };
+    fault->base = (hr_memory){.ops = &fault->ops, .env = inner->env};
+    fault->inner = inner;
+    fault->nth = nth;
+    *memory_out = &fault->base;
+    return HR_OK;
+}

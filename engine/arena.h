@@ -4,6 +4,7 @@
 #ifndef HR_ARENA_H
 #define HR_ARENA_H
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -16,6 +17,7 @@ typedef struct hr_arena {
 
 static inline hr_arena hr_arena_make(void *memory, size_t len)
 {
+    assert((uintptr_t)memory % 8 == 0);
     hr_arena arena = {(uint8_t *)memory, len, 0};
     return arena;
 }

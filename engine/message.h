@@ -21,20 +21,22 @@
 #define HR_PROTOCOL_MINOR 0
 
 /* The limits of PROTOCOL.md. */
-#define HR_MESSAGE_BODY_MAX     (64u << 10)  /* bytes of a body that is no list page */
-#define HR_MESSAGE_PAGE_MAX     (256u << 10) /* bytes of a body with entries */
-#define HR_MESSAGE_PATH_MAX     4096u        /* bytes: export, slash, path inside it */
-#define HR_MESSAGE_NAME_MAX     255u
-#define HR_MESSAGE_TEXT_MAX     499u /* an hr_error holds it and its terminator */
-#define HR_MESSAGE_ADDRESS_MAX  255u
-#define HR_MESSAGE_FAMILY_MAX   15u   /* "tcp", "verbs" */
-#define HR_MESSAGE_ENTRIES_MAX  2048u /* in one page */
-#define HR_MESSAGE_GRANTS_MAX   256u  /* in one message */
-#define HR_MESSAGE_REGIONS_MAX  1024u /* in one message */
-#define HR_MESSAGE_LINKS_MAX    64u   /* asked for in one message */
-#define HR_MESSAGE_RAILS_MAX    64u
-#define HR_MESSAGE_HEARTBEAT_MS 1000u /* what a server asks for; 100 to 10,000 are accepted */
-#define HR_ID_LEN               16
+#define HR_MESSAGE_BODY_MAX         (64u << 10)  /* bytes of a body that is no list page */
+#define HR_MESSAGE_PAGE_MAX         (256u << 10) /* bytes of a body with entries */
+#define HR_MESSAGE_PATH_MAX         4096u        /* bytes: export, slash, path inside it */
+#define HR_MESSAGE_NAME_MAX         255u
+#define HR_MESSAGE_TEXT_MAX         499u /* an hr_error holds it and its terminator */
+#define HR_MESSAGE_ADDRESS_MAX      255u
+#define HR_MESSAGE_FAMILY_MAX       15u   /* "tcp", "verbs" */
+#define HR_MESSAGE_ENTRIES_MAX      2048u /* in one page */
+#define HR_MESSAGE_GRANTS_MAX       256u  /* in one message */
+#define HR_MESSAGE_REGIONS_MAX      1024u /* in one message */
+#define HR_MESSAGE_LINKS_MAX        64u   /* asked for in one message */
+#define HR_MESSAGE_RAILS_MAX        64u
+#define HR_MESSAGE_HEARTBEAT_MS     1000u /* what a server asks for */
+#define HR_MESSAGE_HEARTBEAT_MS_MIN 100u
+#define HR_MESSAGE_HEARTBEAT_MS_MAX 10000u
+#define HR_ID_LEN                   16
 
 /* Enough arena for every message within the limits, to pack or unpack it. */
 #define HR_MESSAGE_ARENA_LEN      (384u << 10)

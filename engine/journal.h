@@ -26,7 +26,9 @@ typedef struct hr_journal_header {
     uint8_t boot[16];     /* of the host that writes: /proc/sys/kernel/random/boot_id */
     uint64_t content_len;
     uint32_t chunk_len;
-    uint32_t target; /* CRC32C of the target's name: a copied journal is no other target's */
+    /* CRC32C of what ties the journal to its data file: the target's name and the data file's
+     * inode. A journal that outlived its file must not vouch for the next one. */
+    uint32_t target;
 } hr_journal_header;
 
 /* ---- writing ---- */

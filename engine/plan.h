@@ -56,7 +56,7 @@ void hr_plan_returned(hr_plan *plan, uint32_t chunk);
 HR_CHECKED hr_status hr_plan_mismatched(hr_plan *plan, uint32_t chunk);
 
 /* Whether an answer to this grant is still waited for. Takes numbers from outside: chunk_count is
- * the length of the array. */
+ * the length of the array. Reads the chunk, so another worker's must have been ruled out before. */
 bool hr_plan_expects(const hr_plan *plan, uint32_t chunk_count, uint32_t chunk,
                      uint32_t generation);
 

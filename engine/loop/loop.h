@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "env.h"
@@ -30,7 +31,7 @@ typedef enum hr_op_kind {
     HR_OP_POLL_IN,  /* fd is readable (or hung up); result is the revents. A verbs completion
                        channel or an eventfd. Never on the ring's own descriptor. */
     HR_OP_POLL_OUT, /* fd is writable */
-    HR_OP_ACCEPT,   /* fd listens; result is the new descriptor (SOCK_CLOEXEC | SOCK_NONBLOCK) */
+    HR_OP_ACCEPT,   /* fd listens; result is the new descriptor (SOCK_CLOEXEC) */
     HR_OP_CONNECT,  /* data, len: the sockaddr, kept by the caller until done; result 0 or -errno */
     HR_OP_RECV,     /* data, len; result: bytes, 0 at the end of the stream. With all set it comes
                        back short only at the end of the stream. */
@@ -43,7 +44,8 @@ typedef enum hr_op_kind {
 } hr_op_kind;
 
 /* One operation. The caller's from before submit and again from the call of done on; the loop's in
- * between. fd must stay open until done. */
+ * between. fd must stay open until done. Sockets are ordinary, blocking ones: no loop ever blocks
+ * in them, and io_uring would answer -EAGAIN for those that carry O_NONBLOCK. */
 typedef struct hr_op hr_op;
 struct hr_op {
     hr_op_kind kind;
@@ -63,6 +65,7 @@ struct hr_op {
     hr_list node;
     size_t moved; /* of a SEND or a RECV with all set, so far */
     unsigned state;
+    struct msghdr message;
 };
 
 /* Takes the operation. Never fails: what cannot be started completes with -errno. */
@@ -101,13 +104,23 @@ void hr_loop_defer(hr_loop *loop, hr_task *task);
  * (0: does not wait; HR_NEVER: as long as it takes). Work per round is bounded. Returns how many
  * things it did. */
 unsigned hr_loop_step(hr_loop *loop, uint64_t deadline_ns);
-/* Any thread: letter->deliver runs in a step of this loop, which wakes up for it. */
+/* The time at which a step has something to do without any event: 0 (now) while tasks, letters or
+ * operations not yet handed to the kernel wait, else when the first timer is due, else HR_NEVER. */
+uint64_t hr_loop_next_due_ns(hr_loop *loop);
+/* No operation, timer, task or letter is left: it may be destroyed. */
+bool hr_loop_is_idle(hr_loop *loop);
+/* Any thread: letter->deliver runs in a step of this loop, which wakes up for it. The loop must
+ * outlive the call, not only the delivery. */
 void hr_loop_post(hr_loop *loop, hr_letter *letter);
 /* Any thread (and signal handlers): ends a wait. */
 void hr_loop_wake(hr_loop *loop);
-/* An eventfd-like descriptor that is readable when a step would do something, for callers with a
- * loop of their own; -1 where there is none (sim). Never the ring's own descriptor. */
-int hr_loop_fd(const hr_loop *loop);
+/* An eventfd that is readable when an operation has completed, a letter has come or the loop was
+ * woken; a step drains it. For callers with a loop of their own, who wait on it until
+ * hr_loop_next_due_ns, asked after the last thing they did: timers and what was started outside a
+ * step do not show here. -1 where there is none (poll, sim). Only on the thread that steps, or
+ * before the first step. The first call sets it up, so that others do not pay for it. Never the
+ * ring's own descriptor. */
+int hr_loop_fd(hr_loop *loop);
 const hr_env *hr_loop_env(const hr_loop *loop);
 uint64_t hr_loop_now_ns(const hr_loop *loop);
 /* "io_uring", "poll", "sim" */
@@ -133,9 +146,10 @@ typedef struct hr_loop_caps {
 } hr_loop_caps;
 hr_loop_caps hr_loop_query(const hr_loop *loop);
 
-/* Registers memory for READ and WRITE (buffer = index in iov), once, before the first operation.
- * A refusal (locked-memory limit) is HR_LIMIT or HR_UNSUPPORTED and harmless: operations then use
- * buffer -1. */
+/* Registers memory for READ and WRITE (buffer = index in iov), once, before the first operation;
+ * each entry at most 1 GiB. From any thread before the first step, then only from the one that
+ * steps (files too). A refusal (locked-memory limit) is HR_LIMIT or HR_UNSUPPORTED and harmless:
+ * operations then use buffer -1. */
 HR_CHECKED hr_status hr_loop_register_buffers(hr_loop *loop, const struct iovec *iov,
                                               unsigned count);
 /* Registers a file descriptor: index_out for fixed_file operations. */
@@ -144,7 +158,8 @@ void hr_loop_unregister_file(hr_loop *loop, int index);
 
 /* ---- making one ---- */
 
-/* HR_UNSUPPORTED where io_uring is missing or forbidden: found by doing, never by version. */
+/* A loop belongs to the thread that steps it first, which need not be the one that made it.
+ * HR_UNSUPPORTED where io_uring is missing or forbidden: found by doing, never by version. */
 HR_CHECKED hr_status hr_loop_uring_create(const hr_env *env, hr_loop **loop_out);
 HR_CHECKED hr_status hr_loop_poll_create(const hr_env *env, hr_loop **loop_out);
 /* io_uring, else poll, said once in the log. */

@@ -14,7 +14,7 @@ typedef struct hr_loop_ops {
      * if it is 0), calls done for what completed. Returns how many. */
     unsigned (*wait)(hr_loop *loop, uint64_t deadline_ns);
     void (*wake)(hr_loop *loop);
-    int (*fd)(const hr_loop *loop);
+    int (*fd)(hr_loop *loop);
     hr_loop_caps (*query)(const hr_loop *loop);
     hr_status (*register_buffers)(hr_loop *loop, const struct iovec *iov, unsigned count);
     hr_status (*register_file)(hr_loop *loop, int fd, int *index_out);
@@ -29,10 +29,15 @@ struct hr_loop {
     hr_task *task_first, *task_last;
     hr_timer **timers; /* a binary heap from index 1 */
     size_t timer_count, timer_capacity;
+    size_t under_way; /* operations submitted and not done */
+    bool unflushed;   /* a submit or cancel that no wait has seen yet; wait sets it again where it
+                         leaves completions behind */
     hr_loop_counters counters;
 };
 
 void hr_loop_init(hr_loop *loop, const hr_loop_ops *ops, const hr_env *env);
 void hr_loop_fini(hr_loop *loop);
+/* Called by wait for each operation that has ended. */
+void hr_loop_complete(hr_loop *loop, hr_op *op, int result);
 
 #endif

@@ -96,8 +96,8 @@ static void print_sources(const hr_syntax *syntax, FILE *out)
     if (syntax->config != NULL)
         fprintf(out, " Read is ~/.config/%s/config, or else\n/etc/%s.conf.", syntax->config,
                 syntax->config);
-    fprintf(out, " The command line counts more than the environment,\n"
-                 "and that more than the file.\n");
+    fprintf(out,
+            "\nThe command line counts more than the environment, and that more than a file.\n");
 }
 
 void hr_options_help(const hr_syntax *syntax, const hr_verb *verb, FILE *out)

@@ -91,13 +91,13 @@ static void print_sources(const hr_syntax *syntax, FILE *out)
 {
     fprintf(out,
             "\nEvery option may also be set in the environment (%sNAME, _ for -) and in a\n"
-            "config file (lines of name = value).",
+            "config file: lines of name = value",
             syntax->environment);
     if (syntax->config != NULL)
-        fprintf(out, " Read is ~/.config/%s/config, or else\n/etc/%s.conf.", syntax->config,
+        fprintf(out, " in ~/.config/%s/config or else in\n/etc/%s.conf", syntax->config,
                 syntax->config);
     fprintf(out,
-            "\nThe command line counts more than the environment, and that more than a file.\n");
+            ".\nThe command line counts more than the environment, and that more than a file.\n");
 }
 
 void hr_options_help(const hr_syntax *syntax, const hr_verb *verb, FILE *out)

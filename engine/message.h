@@ -23,7 +23,7 @@
 /* The limits of PROTOCOL.md. */
 #define HR_MESSAGE_BODY_MAX         (64u << 10)  /* bytes of a body that is no list page */
 #define HR_MESSAGE_PAGE_MAX         (256u << 10) /* bytes of a body with entries */
-#define HR_MESSAGE_PATH_MAX         4096u        /* bytes: export, slash, path inside it */
+#define HR_MESSAGE_PATH_MAX         4095u        /* bytes: export, slash, path inside it */
 #define HR_MESSAGE_NAME_MAX         255u
 #define HR_MESSAGE_TEXT_MAX         499u /* an hr_error holds it and its terminator */
 #define HR_MESSAGE_ADDRESS_MAX      255u
@@ -66,6 +66,7 @@ typedef enum hr_message_kind {
     HR_MESSAGE_ERROR = 14,
     HR_MESSAGE_PING = 15,
     HR_MESSAGE_PONG = 16,
+    HR_MESSAGE_JOINED = 17,
 } hr_message_kind;
 
 /* Bytes that mean something to people or file systems; no encoding is assumed. Quote before
@@ -98,17 +99,16 @@ typedef struct hr_message_list {
 } hr_message_list;
 
 /* On the wire; never renumbered. */
-typedef enum hr_wire_type {
-    HR_WIRE_REGULAR = 1,
-    HR_WIRE_DIRECTORY = 2,
-    HR_WIRE_SYMLINK = 3,
-    HR_WIRE_SPECIAL = 4, /* device, fifo, socket */
-    HR_WIRE_EXPORT = 5,
-} hr_wire_type;
+typedef enum hr_node_type {
+    HR_NODE_REGULAR = 1,
+    HR_NODE_DIRECTORY = 2, /* exports too */
+    HR_NODE_SYMLINK = 3,
+    HR_NODE_SPECIAL = 4, /* device, fifo, socket */
+} hr_node_type;
 
 typedef struct hr_message_entry {
     hr_bytes name; /* one component: no slash, no zero byte, not "." or ".." */
-    uint32_t type; /* hr_wire_type, or one of a later minor */
+    uint32_t type; /* hr_node_type, or one of a later minor */
     uint32_t mode; /* permission bits, 07777 */
     uint64_t size;
     int64_t mtime_ns, ctime_ns; /* since 1970 */
@@ -134,9 +134,9 @@ typedef struct hr_message_opened {
     hr_status status;
     hr_bytes text;
     uint8_t identity[HR_ID_LEN]; /* this and what follows: zero unless status is HR_OK */
-    uint32_t type;
+    uint32_t type; /* HR_NODE_REGULAR, or HR_NODE_DIRECTORY: then there is no transfer, list it */
     uint32_t mode;
-    uint64_t size; /* content bytes */
+    uint64_t size; /* content bytes; 0 of a directory */
     int64_t mtime_ns;
     uint32_t chunk_len;
     uint32_t codec; /* hr_codec_id */
@@ -175,6 +175,12 @@ typedef struct hr_message_tickets {
     const hr_rail *rails;
     size_t rail_count;
 } hr_message_tickets;
+
+/* The server has taken this link: from now on grants may name it. A grant could otherwise overtake
+ * the greeting of its link, as they cross on different connections. */
+typedef struct hr_message_joined {
+    uint32_t link;
+} hr_message_joined;
 
 enum {
     HR_GRANT_COMPLAIN = 1 << 0, /* what came before did not match its digest: read again, and do
@@ -238,6 +244,7 @@ typedef struct hr_message {
         hr_message_opened opened;
         hr_message_keys keys;
         hr_message_tickets tickets;
+        hr_message_joined joined;
         hr_message_grant grant;
         hr_message_failed failed;
         hr_message_cancel cancel;

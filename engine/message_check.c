@@ -63,13 +63,18 @@ static bool check_entries(const hr_message_entries *page)
     return true;
 }
 
+static bool is_openable(uint32_t type)
+{
+    return type == HR_NODE_REGULAR || type == HR_NODE_DIRECTORY;
+}
+
 static bool check_opened(const hr_message_opened *opened)
 {
     if (!is_text(opened->text))
         return false;
     if (opened->status != HR_OK)
         return true;
-    return opened->type == HR_WIRE_REGULAR && opened->mode <= 07777 &&
+    return is_openable(opened->type) && opened->mode <= 07777 &&
            opened->chunk_len == HR_CHUNK_LEN &&
            hr_chunk_count(opened->size, HR_CHUNK_LEN) <= HR_CHUNKS_MAX &&
            opened->codec <= UINT8_MAX;
@@ -154,6 +159,7 @@ static bool is_within_limits(const hr_message *message)
     case HR_MESSAGE_CLOSE:
     case HR_MESSAGE_PING:
     case HR_MESSAGE_PONG:
+    case HR_MESSAGE_JOINED:
         return true;
     case HR_MESSAGE_HINT:
         break;

@@ -262,6 +262,10 @@ static bool pack_body(const hr_message *message, hr_arena *arena, hr_message_bod
     case HR_MESSAGE_PONG:
         pack_ping(&message->ping, &body->ping);
         return true;
+    case HR_MESSAGE_JOINED:
+        headrace__joined__init(&body->joined);
+        body->joined.link = message->joined.link;
+        return true;
     case HR_MESSAGE_HINT:
         break;
     }

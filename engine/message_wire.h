@@ -19,6 +19,7 @@ typedef union hr_message_body {
     Headrace__Opened opened;
     Headrace__Keys keys;
     Headrace__Tickets tickets;
+    Headrace__Joined joined;
     Headrace__Grants grants;
     Headrace__Failed failed;
     Headrace__Transfer transfer;

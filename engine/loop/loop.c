@@ -50,6 +50,19 @@ void hr_loop_complete(hr_loop *loop, hr_op *op, int result)
     op->done(op);
 }
 
+void hr_op_advance(hr_op *op, size_t len)
+{
+    while (op->iov_count > 0 && len >= op->iov->iov_len) {
+        len -= op->iov->iov_len;
+        op->iov++;
+        op->iov_count--;
+    }
+    if (op->iov_count > 0) {
+        op->iov->iov_base = (char *)op->iov->iov_base + len;
+        op->iov->iov_len -= len;
+    }
+}
+
 /* ---- timers ---- */
 
 static void heap_put(hr_loop *loop, size_t index, hr_timer *timer)

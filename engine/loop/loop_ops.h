@@ -39,5 +39,7 @@ void hr_loop_init(hr_loop *loop, const hr_loop_ops *ops, const hr_env *env);
 void hr_loop_fini(hr_loop *loop);
 /* Called by wait for each operation that has ended. */
 void hr_loop_complete(hr_loop *loop, hr_op *op, int result);
+/* Moves the vectors of a SEND past the len bytes that were sent, and past empty ones. */
+void hr_op_advance(hr_op *op, size_t len);
 
 #endif

@@ -105,23 +105,9 @@ static bool try_recv(hr_op *op)
     }
 }
 
-/* Moves the vectors past what was sent, and past empty ones. */
-static void skip_sent(hr_op *op, size_t len)
-{
-    while (op->iov_count > 0 && len >= op->iov->iov_len) {
-        len -= op->iov->iov_len;
-        op->iov++;
-        op->iov_count--;
-    }
-    if (op->iov_count > 0) {
-        op->iov->iov_base = (char *)op->iov->iov_base + len;
-        op->iov->iov_len -= len;
-    }
-}
-
 static bool try_send(hr_op *op)
 {
-    for (skip_sent(op, 0); op->iov_count > 0;) {
+    for (hr_op_advance(op, 0); op->iov_count > 0;) {
         struct msghdr message = {.msg_iov = op->iov, .msg_iovlen = op->iov_count};
         ssize_t sent = sendmsg(op->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
@@ -133,7 +119,7 @@ static bool try_send(hr_op *op)
             return true;
         }
         op->moved += (size_t)sent;
-        skip_sent(op, (size_t)sent);
+        hr_op_advance(op, (size_t)sent);
     }
     op->result = (int)op->moved;
     return true;

@@ -182,20 +182,6 @@ static void uring_cancel(hr_loop *base, hr_op *op)
 
 /* ---- completions ---- */
 
-/* Moves the vectors past what was sent. */
-static void iov_advance(hr_op *op, size_t len)
-{
-    while (op->iov_count > 0 && len >= op->iov->iov_len) {
-        len -= op->iov->iov_len;
-        op->iov++;
-        op->iov_count--;
-    }
-    if (op->iov_count > 0) {
-        op->iov->iov_base = (char *)op->iov->iov_base + len;
-        op->iov->iov_len -= len;
-    }
-}
-
 /* What a SEND, or a RECV of all, still has to move. */
 static size_t left_to_move(const hr_op *op)
 {
@@ -224,7 +210,7 @@ static bool go_on(hr_op *op, int *result)
     op->moved += (size_t)moved;
     *result = (int)op->moved;
     if (op->kind == HR_OP_SEND)
-        iov_advance(op, (size_t)moved);
+        hr_op_advance(op, (size_t)moved);
     return moved > 0 && (size_t)moved < left;
 }
 

@@ -71,7 +71,7 @@ static void prepare_send(struct io_uring_sqe *sqe, hr_op *op)
         return;
     }
     op->message = (struct msghdr){.msg_iov = op->iov, .msg_iovlen = op->iov_count};
-    io_uring_prep_sendmsg(sqe, op->fd, &op->message, flags);
+    io_uring_prep_sendmsg(sqe, op->fd, &op->message, (unsigned)flags);
 }
 
 static void prepare_transfer(struct io_uring_sqe *sqe, const hr_op *op)

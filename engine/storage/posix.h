@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests on a real file system, carried out by the calling thread, which they may block. Inside
+ * the folder only: storage_uring.c and storage_threads.c run them on helper threads. */
+#ifndef HR_POSIX_H
+#define HR_POSIX_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "storage.h"
+
+/* The handles of this family. Written by OPEN and OPEN_DIR and then only read, but for direct. */
+struct hr_dir {
+    int fd;
+    uint32_t device_major, device_minor;
+    uint8_t filesystem[16];
+};
+
+struct hr_file {
+    int fd;
+    uint32_t direct_align; /* as in hr_file_info; 0 from the moment that O_DIRECT was given up.
+                              Through __atomic: all workers read it. */
+    bool appends;
+    uint8_t filesystem[16];
+};
+
+/* The system calls that move bytes, so that tests can let them hang, stop short and fail. */
+typedef struct hr_posix_calls {
+    ssize_t (*pread)(int fd, void *data, size_t len, off_t offset);
+    ssize_t (*pwrite)(int fd, const void *data, size_t len, off_t offset);
+    int (*fdatasync)(int fd);
+} hr_posix_calls;
+
+extern const hr_posix_calls hr_posix_system_calls;
+
+/* Answers without progress (-EAGAIN, a signal, a write of nothing) that are taken in a row. */
+#define HR_POSIX_ATTEMPTS_MAX 8
+
+/* ---- posix.c ---- */
+
+/* Carries out any request and sets its results; calls no done. */
+void hr_posix_act(const hr_env *env, const hr_posix_calls *calls, hr_io *io);
+/* 0, or EINVAL for a READ or WRITE that breaks the rules of O_DIRECT. Does not block. */
+int hr_posix_check_aligned(const hr_io *io);
+bool hr_posix_is_direct(const hr_file *file);
+/* The file system took O_DIRECT when the file was opened and refuses it now: goes on without, for
+ * all workers. False if that failed. Does not block. */
+bool hr_posix_give_up_direct(hr_file *file);
+/* Sets the results of a request that failed with this errno, or succeeded with 0. */
+void hr_posix_finish(hr_io *io, int error);
+
+/* ---- posix_path.c: what the others return is 0 or an errno ---- */
+
+#define HR_POSIX_FD(dir) ((dir) == NULL ? AT_FDCWD : (dir)->fd)
+
+/* openat2 beneath io->dir (anywhere if it is NULL). "" is the directory itself. */
+int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *fd_out);
+/* The directory that holds, or would hold, the last name of path; name_out points into path. */
+int hr_posix_open_parent(const hr_io *io, const char *path, int *fd_out, const char **name_out);
+/* Makes the directories of io->path that are missing. */
+int hr_posix_make_path(const hr_io *io);
+
+/* ---- posix_info.c ---- */
+
+int hr_posix_stat(int fd, const char *name, struct statx *stat_out);
+/* All but filesystem and direct_align. */
+hr_file_info hr_posix_info(const struct statx *stat);
+/* 0: O_DIRECT cannot be had, or not with HR_DIRECT_ALIGN. */
+uint32_t hr_posix_direct_align(const struct statx *stat);
+/* fd may be O_PATH. dir: whose file system it probably is; may be NULL. */
+void hr_posix_filesystem(int fd, const struct statx *stat, const hr_dir *dir,
+                         uint8_t filesystem_out[16]);
+
+/* ---- posix_list.c ---- */
+
+int hr_posix_list(hr_io *io);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_posix_jobs: requests of one storage that are carried out by helper threads. Records are made
+ * at the start; a request that finds none free waits in a queue. Inside the folder only. */
+#ifndef HR_POSIX_JOBS_H
+#define HR_POSIX_JOBS_H
+
+#include "helpers.h"
+#include "posix.h"
+
+#define HR_POSIX_JOBS_MAX 64 /* at once, of one storage */
+
+typedef struct hr_posix_jobs hr_posix_jobs;
+
+typedef struct hr_posix_job {
+    hr_job job;
+    hr_posix_jobs *jobs;
+    hr_io *io;
+    struct hr_posix_job *next_free;
+} hr_posix_job;
+
+struct hr_posix_jobs {
+    hr_loop *loop;
+    hr_helpers *helpers;
+    const hr_posix_calls *calls;
+    hr_io *first, *last; /* waiting, linked through scratch[0] */
+    hr_posix_job *free;
+    unsigned under_way;
+    hr_posix_job job[HR_POSIX_JOBS_MAX];
+};
+
+/* All three outlive jobs. */
+void hr_posix_jobs_init(hr_posix_jobs *jobs, hr_loop *loop, hr_helpers *helpers,
+                        const hr_posix_calls *calls);
+void hr_posix_jobs_submit(hr_posix_jobs *jobs, hr_io *io);
+bool hr_posix_jobs_is_idle(const hr_posix_jobs *jobs);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A page of a directory. The cookie is the file system's own position behind an entry (d_off), and
+ * each page opens the directory again: that is how a network file server reads directories, so file
+ * systems find such a position without starting over, a million entries cost a million steps, and
+ * a listing that nobody finishes leaves nothing open. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "posix.h"
+
+/* What getdents64 fills. */
+typedef struct raw_entry {
+    uint64_t inode;
+    int64_t position; /* behind this entry */
+    uint16_t size;
+    uint8_t type;
+    char name[];
+} raw_entry;
+
+/* Whatever does not fit on the page is read again for the next one: smaller than a page. */
+#define RAW_LEN (32u << 10)
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* ENOBUFS: no room left on the page. ENOENT: removed meanwhile, so not part of the listing. */
+static int put_entry(hr_io *io, int directory, const char *name, size_t *used)
+{
+    size_t name_len = strlen(name);
+    size_t size = (size_t)hr_round_up(sizeof(hr_dir_entry) + name_len + 1, 8);
+    if (size > io->len - *used)
+        return ENOBUFS;
+    struct statx stat;
+    int error = hr_posix_stat(directory, name, &stat);
+    if (error != 0)
+        return error;
+    hr_dir_entry *entry = (hr_dir_entry *)(void *)((uint8_t *)io->data + *used);
+    entry->size = (uint32_t)size;
+    entry->name_len = (uint16_t)name_len;
+    entry->info = hr_posix_info(&stat);
+    hr_posix_filesystem(directory, &stat, io->dir, entry->info.filesystem);
+    memcpy(entry->name, name, name_len + 1);
+    *used += size;
+    return 0;
+}
+
+static int put_raw(hr_io *io, int directory, const uint8_t *raw, size_t raw_len, size_t *used)
+{
+    for (size_t at = 0; at < raw_len;) {
+        const raw_entry *entry = (const raw_entry *)(const void *)(raw + at);
+        int error = is_dots(entry->name) ? 0 : put_entry(io, directory, entry->name, used);
+        if (error != 0 && error != ENOENT)
+            return error;
+        io->cookie = (uint64_t)entry->position;
+        at += entry->size;
+    }
+    return 0;
+}
+
+static int fill_page(hr_io *io, int directory, size_t *used)
+{
+    _Alignas(raw_entry) uint8_t raw[RAW_LEN];
+    if (io->cookie != 0 && lseek(directory, (off_t)io->cookie, SEEK_SET) < 0)
+        return errno;
+    for (;;) {
+        long raw_len = syscall(SYS_getdents64, directory, raw, sizeof raw);
+        if (raw_len <= 0)
+            return raw_len < 0 ? errno : 0;
+        int error = put_raw(io, directory, raw, (size_t)raw_len, used);
+        if (error != 0)
+            return error;
+    }
+}
+
+int hr_posix_list(hr_io *io)
+{
+    int directory;
+    int error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &directory);
+    if (error != 0)
+        return error;
+    uint64_t cookie = io->cookie;
+    size_t used = 0;
+    error = fill_page(io, directory, &used);
+    close(directory);
+    if (error == ENOBUFS && used > 0)
+        error = 0; /* a full page; a page without room for one entry is an error of the caller */
+    if (error != 0) {
+        io->cookie = cookie;
+        return error == ENOBUFS ? EINVAL : error;
+    }
+    io->bytes = used;
+    return 0;
+}

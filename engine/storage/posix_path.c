@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a path to a descriptor. The kernel resolves it (openat2): beneath the directory, not through
+ * /proc, and where asked through no symlink at all. Calls without such a form (mkdirat, renameat2,
+ * unlinkat) get the parent, opened that way, and a single name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+/* A rename elsewhere in the tree makes the kernel give up a walk beneath (-EAGAIN). */
+#define ATTEMPTS_MAX 64
+
+int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *fd_out)
+{
+    struct open_how how = {.flags = flags | O_CLOEXEC};
+    if (flags & O_CREAT)
+        how.mode = 0666;
+    if (io->dir != NULL)
+        how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+    if (io->flags & HR_IO_NO_SYMLINKS)
+        how.resolve |= RESOLVE_NO_SYMLINKS;
+    const char *walked = path[0] == '\0' ? "." : path;
+    long fd = -1;
+    for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+        fd = syscall(SYS_openat2, HR_POSIX_FD(io->dir), walked, &how, sizeof how);
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    if (fd < 0)
+        return errno;
+    *fd_out = (int)fd;
+    return 0;
+}
+
+/* Where the last name of path starts; slashes behind it are none of its. */
+static size_t last_name_at(const char *path)
+{
+    size_t at = strlen(path);
+    while (at > 0 && path[at - 1] == '/')
+        at--;
+    while (at > 0 && path[at - 1] != '/')
+        at--;
+    return at;
+}
+
+static bool is_plain_name(const char *name)
+{
+    size_t len = strcspn(name, "/");
+    return len > 0 && strncmp(name, ".", len) != 0 && strncmp(name, "..", len) != 0;
+}
+
+int hr_posix_open_parent(const hr_io *io, const char *path, int *fd_out, const char **name_out)
+{
+    char parent[HR_PATH_MAX];
+    size_t len = last_name_at(path);
+    if (len >= sizeof parent)
+        return ENAMETOOLONG;
+    if (!is_plain_name(path + len))
+        return EINVAL;
+    memcpy(parent, path, len);
+    parent[len] = '\0';
+    int error = hr_posix_open_path(io, parent, O_PATH | O_DIRECTORY, fd_out);
+    if (error == 0)
+        *name_out = path + len;
+    return error;
+}
+
+static int make_one(const hr_io *io, const char *path)
+{
+    int parent;
+    const char *name;
+    int error = hr_posix_open_parent(io, path, &parent, &name);
+    if (error != 0)
+        return error;
+    if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
+        error = errno;
+    close(parent);
+    return error;
+}
+
+/* From the top, whatever exists already: only what is missing costs more than a look. */
+int hr_posix_make_path(const hr_io *io)
+{
+    char part[HR_PATH_MAX];
+    if (strlen(io->path) >= sizeof part)
+        return ENAMETOOLONG;
+    for (size_t end = 0;;) {
+        end += strspn(io->path + end, "/");
+        end += strcspn(io->path + end, "/");
+        memcpy(part, io->path, end);
+        part[end] = '\0';
+        int fd, error = hr_posix_open_path(io, part, O_PATH | O_DIRECTORY, &fd);
+        if (error == 0)
+            close(fd);
+        else if (error == ENOENT)
+            error = make_one(io, part);
+        if (error != 0 || io->path[end] == '\0')
+            return error;
+    }
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef HEADRACE_VERSION
+#error "HEADRACE_VERSION comes from CMakeLists.txt"
+#endif
+
+#define WORKER_POOL_DEFAULT (16 * (size_t)HR_SLOT_LEN)
+
+const char *hr_version(void)
+{
+    return HEADRACE_VERSION;
+}
+
+static unsigned workers_default(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned half = cores < 2 ? 1 : (unsigned)cores / 2;
+    return half > 8 ? 8 : half;
+}
+
+static const char *pages_name(hr_page_kind pages)
+{
+    switch (pages) {
+    case HR_PAGES_HUGE:
+        return "huge pages";
+    case HR_PAGES_TRANSPARENT_HUGE:
+        return "transparent huge pages";
+    case HR_PAGES_DEVICE:
+        return "device memory";
+    case HR_PAGES_PLAIN:
+        break;
+    }
+    return "plain pages";
+}
+
+static void describe(hr_engine *engine)
+{
+    hr_worker *worker = hr_engine_home(engine);
+    hr_storage_caps caps;
+    worker->storage->ops->query(worker->storage, &caps);
+    snprintf(engine->description, sizeof engine->description, "%s%s, %s%s%s%s",
+             worker->storage->ops->name, caps.fixed_buffers ? " with registered buffers" : "",
+             pages_name(worker->slots.pages), caps.why[0] != '\0' ? " (" : "", caps.why,
+             caps.why[0] != '\0' ? ")" : "");
+}
+
+hr_status hr_engine_create_on(hr_platform *platform, const hr_engine_options *options,
+                              hr_engine **engine_out, hr_error *error)
+{
+    unsigned count = options->workers != 0 ? options->workers : workers_default();
+    if (count > HR_WORKERS_MAX)
+        return hr_error_set(error, HR_INVALID, "%u workers were asked for; at most %d can be had",
+                            count, HR_WORKERS_MAX);
+    hr_engine *engine = hr_alloc(platform->env, sizeof *engine);
+    hr_worker *workers = hr_alloc(platform->env, count * sizeof *workers);
+    if (engine == NULL || workers == NULL) {
+        hr_release(platform->env, engine);
+        hr_release(platform->env, workers);
+        return hr_error_set(error, HR_NO_MEMORY, "making the engine: out of memory");
+    }
+    engine->env = platform->env;
+    engine->workers = workers;
+    engine->pool_len =
+        options->worker_pool_len != 0 ? options->worker_pool_len : WORKER_POOL_DEFAULT;
+    if (hr_control_scratch_init(&engine->scratch, engine->env) != HR_OK) {
+        hr_engine_destroy(engine);
+        return hr_error_set(error, HR_NO_MEMORY, "making the engine: out of memory");
+    }
+    while (engine->worker_count < count) {
+        hr_status status = hr_worker_init(&workers[engine->worker_count], engine, platform,
+                                          engine->worker_count, engine->pool_len, error);
+        if (status != HR_OK) {
+            hr_engine_destroy(engine);
+            return status;
+        }
+        engine->worker_count++;
+    }
+    engine->platform = platform;
+    describe(engine);
+    *engine_out = engine;
+    return HR_OK;
+}
+
+hr_status hr_engine_create(const hr_engine_options *options, hr_engine **engine_out,
+                           hr_error *error)
+{
+    hr_platform *platform;
+    hr_status status = hr_platform_system_create(options, &platform, error);
+    if (status != HR_OK)
+        return status;
+    status = hr_engine_create_on(platform, options, engine_out, error);
+    if (status != HR_OK)
+        platform->destroy(platform);
+    return status;
+}
+
+hr_status hr_engine_start(hr_engine *engine, hr_error *error)
+{
+    for (unsigned i = 1; i < engine->worker_count; i++) {
+        hr_status status = hr_worker_start(&engine->workers[i], error);
+        if (status != HR_OK) {
+            while (i-- > 1)
+                hr_worker_stop(&engine->workers[i]);
+            return status;
+        }
+    }
+    engine->started = true;
+    return HR_OK;
+}
+
+/* Without threads of their own the other workers are stepped here, in turn; so that none of them
+ * waits for another's wait, the wait is short. */
+static void step_all(hr_engine *engine, uint64_t deadline_ns)
+{
+    unsigned did = 0;
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        did += hr_loop_step(engine->workers[i].loop, 0);
+    uint64_t soon = hr_now_ns(engine->env) + HR_NS_PER_MS;
+    if (did == 0 && deadline_ns > 0)
+        hr_loop_step(hr_engine_home(engine)->loop, deadline_ns < soon ? deadline_ns : soon);
+}
+
+void hr_engine_step(hr_engine *engine, uint64_t timeout_ns)
+{
+    uint64_t deadline_ns = timeout_ns;
+    if (timeout_ns != 0 && timeout_ns != HR_WAIT_FOREVER)
+        deadline_ns = hr_now_ns(engine->env) + timeout_ns;
+    if (engine->started || engine->worker_count == 1)
+        hr_loop_step(hr_engine_home(engine)->loop, deadline_ns);
+    else
+        step_all(engine, deadline_ns);
+}
+
+void hr_engine_wake(hr_engine *engine)
+{
+    hr_loop_wake(hr_engine_home(engine)->loop);
+}
+
+int hr_engine_fd(const hr_engine *engine)
+{
+    return hr_loop_fd(hr_engine_home(engine)->loop);
+}
+
+void hr_engine_destroy(hr_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    const hr_env *env = engine->env;
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        hr_worker_stop(&engine->workers[i]);
+    for (unsigned i = engine->worker_count; i-- > 0;)
+        hr_worker_fini(&engine->workers[i]);
+    if (engine->platform != NULL)
+        engine->platform->destroy(engine->platform);
+    hr_control_scratch_fini(&engine->scratch, env);
+    hr_release(env, engine->workers);
+    hr_release(env, engine);
+}
+
+size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max)
+{
+    if (rows_max < 2)
+        return 0;
+    const hr_slots *slots = &hr_engine_home(engine)->slots;
+    rows[0].what = "slots";
+    rows[0].bytes = (uint64_t)engine->worker_count * slots->pool.len;
+    snprintf(rows[0].why, sizeof rows[0].why,
+             "%u workers x %u slots x %u bytes (one chunk and its frame)", engine->worker_count,
+             slots->count, HR_SLOT_LEN);
+    rows[1].what = "channels";
+    rows[1].bytes = HR_CHANNEL_QUEUE_MAX;
+    snprintf(rows[1].why, sizeof rows[1].why, "send queue of one session; at most so many each");
+    return 2;
+}
+
+const char *hr_engine_describe(const hr_engine *engine)
+{
+    return engine->description;
+}
+
+hr_status hr_engine_copy_text(const hr_env *env, const char *text, char **copy_out)
+{
+    char *copy = NULL;
+    if (text != NULL) {
+        size_t len = strlen(text) + 1;
+        copy = hr_alloc(env, len);
+        if (copy == NULL)
+            return HR_NO_MEMORY;
+        memcpy(copy, text, len);
+    }
+    *copy_out = copy;
+    return HR_OK;
+}

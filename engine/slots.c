@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "slots.h"
+
+#include <assert.h>
+
+#include "bytes.h"
+
+/* io_uring takes registered buffers of at most 1 GiB (io_uring/rsrc.c), so a pool is one entry for
+ * each whole number of slots that fits. */
+#define SLOTS_PER_BUFFER ((1u << 30) / HR_SLOT_LEN)
+#define BUFFERS_MAX 64
+
+static void register_pool(hr_slots *slots, hr_storage *storage)
+{
+    struct iovec iov[BUFFERS_MAX];
+    unsigned count = 0;
+    for (unsigned from = 0; from < slots->count && count < BUFFERS_MAX; from += SLOTS_PER_BUFFER) {
+        unsigned slots_here = (unsigned)hr_min_u64(SLOTS_PER_BUFFER, slots->count - from);
+        iov[count].iov_base = slots->slots[from].span.addr;
+        iov[count].iov_len = (size_t)slots_here * HR_SLOT_LEN;
+        count++;
+    }
+    if (storage->ops->register_buffers(storage, iov, count) != HR_OK)
+        return;
+    slots->registered = true;
+    for (unsigned i = 0; i < slots->count && i / SLOTS_PER_BUFFER < count; i++)
+        slots->slots[i].buffer = (int)(i / SLOTS_PER_BUFFER);
+}
+
+hr_status hr_slots_init(hr_slots *slots, const hr_env *env, hr_memory *memory, hr_storage *storage,
+                        size_t pool_len)
+{
+    unsigned count = (unsigned)((pool_len + HR_SLOT_LEN - 1) / HR_SLOT_LEN);
+    if (count < 4)
+        count = 4;
+    *slots = (hr_slots){.memory = memory, .env = env, .count = count, .free_count = count};
+    hr_list_init(&slots->waiters);
+    slots->slots = hr_alloc(env, count * sizeof *slots->slots);
+    if (slots->slots == NULL)
+        return HR_NO_MEMORY;
+    hr_status status = memory->ops->alloc(memory, (size_t)count * HR_SLOT_LEN, &slots->pool,
+                                          &slots->pages);
+    if (status != HR_OK) {
+        hr_release(env, slots->slots);
+        slots->slots = NULL;
+        return status;
+    }
+    for (unsigned i = count; i-- > 0;) {
+        hr_slot *slot = &slots->slots[i];
+        slot->span = hr_span_host((char *)slots->pool.addr + (size_t)i * HR_SLOT_LEN, HR_SLOT_LEN);
+        slot->buffer = -1;
+        slot->next = slots->first_free;
+        slots->first_free = slot;
+    }
+    register_pool(slots, storage);
+    return HR_OK;
+}
+
+void hr_slots_fini(hr_slots *slots)
+{
+    if (slots->slots == NULL)
+        return;
+    assert(slots->free_count == slots->count && "a slot is still in use");
+    slots->memory->ops->release(slots->memory, &slots->pool);
+    hr_release(slots->env, slots->slots);
+    slots->slots = NULL;
+}
+
+hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve)
+{
+    if (slots->free_count <= reserve)
+        return NULL;
+    hr_slot *slot = slots->first_free;
+    slots->first_free = slot->next;
+    slots->free_count--;
+    return slot;
+}
+
+void hr_slots_give(hr_slots *slots, hr_slot *slot)
+{
+    slot->next = slots->first_free;
+    slots->first_free = slot;
+    slots->free_count++;
+    for (hr_list *node = slots->waiters.next; node != &slots->waiters; node = node->next) {
+        hr_slot_waiter *waiter = HR_CONTAINER(node, hr_slot_waiter, node);
+        if (slots->free_count <= waiter->reserve)
+            continue;
+        hr_list_remove(node);
+        waiter->ready(waiter);
+        return;
+    }
+}
+
+void hr_slots_wait(hr_slots *slots, hr_slot_waiter *waiter)
+{
+    if (hr_list_is_empty(&waiter->node))
+        hr_list_append(&slots->waiters, &waiter->node);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_slots: a worker's pool of slots, each of HR_SLOT_LEN bytes: staging slots of a server, landing
+ * slots of a client. All memory is taken by init; taking and giving are a few instructions. One
+ * thread. */
+#ifndef HR_SLOTS_H
+#define HR_SLOTS_H
+
+#include "list.h"
+#include "memory.h"
+#include "storage.h"
+#include "transport.h"
+
+typedef struct hr_slot hr_slot;
+struct hr_slot {
+    hr_span span; /* HR_SLOT_LEN bytes, aligned to HR_DIRECT_ALIGN */
+    int buffer;   /* the storage's registered buffer that it lies in, or -1 */
+    hr_slot *next;
+};
+
+/* Somebody who found the pool empty. */
+typedef struct hr_slot_waiter hr_slot_waiter;
+struct hr_slot_waiter {
+    hr_list node; /* hr_list_init before first use */
+    unsigned reserve;
+    void (*ready)(hr_slot_waiter *waiter); /* a slot can be taken; no longer waiting */
+};
+
+typedef struct hr_slots {
+    hr_memory *memory;
+    hr_span pool;
+    hr_page_kind pages;
+    hr_slot *slots, *first_free;
+    unsigned count, free_count;
+    bool registered;
+    hr_list waiters;
+    const hr_env *env;
+} hr_slots;
+
+/* At least pool_len bytes, at least four slots; registered with storage where that is allowed. */
+HR_CHECKED hr_status hr_slots_init(hr_slots *slots, const hr_env *env, hr_memory *memory,
+                                   hr_storage *storage, size_t pool_len);
+void hr_slots_fini(hr_slots *slots);
+
+/* Slots that landing must leave for staging: client and server of one process share a pool, and a
+ * client that holds all of it would wait for a server that waits for a slot. */
+#define HR_SLOTS_FOR_STAGING 2
+
+/* NULL if not more than reserve are free. */
+hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve);
+/* The first waiter whose reserve is met is called before this returns. */
+void hr_slots_give(hr_slots *slots, hr_slot *slot);
+/* First come, first served. Waiting twice is waiting once. */
+void hr_slots_wait(hr_slots *slots, hr_slot_waiter *waiter);
+
+#endif

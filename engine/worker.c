@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "worker.h"
+
+#include <string.h>
+
+hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *platform,
+                         unsigned index, size_t pool_len, hr_error *error)
+{
+    *worker = (hr_worker){.engine = engine, .env = platform->env, .index = index};
+    hr_status status = platform->loop_create(platform, &worker->loop);
+    if (status != HR_OK)
+        return hr_error_set(error, status, "making the loop of worker %u: %s", index,
+                            hr_status_text(status));
+    status = platform->storage_create(platform, worker->loop, &worker->storage);
+    if (status != HR_OK) {
+        hr_error_set(error, status, "making the storage of worker %u: %s", index,
+                     hr_status_text(status));
+        goto fail;
+    }
+    status = platform->network_create(platform, worker->loop, &worker->network);
+    if (status == HR_OK)
+        status = platform->inproc_create(platform, worker->loop, &worker->inproc);
+    if (status != HR_OK) {
+        hr_error_set(error, status, "making the transports of worker %u: %s", index,
+                     hr_status_text(status));
+        goto fail;
+    }
+    status = hr_slots_init(&worker->slots, worker->env, platform->memory, worker->storage,
+                           pool_len);
+    if (status != HR_OK) {
+        hr_error_set(error, status,
+                     "taking a pool of %zu bytes for worker %u: %s; a smaller pool or fewer "
+                     "workers need less",
+                     pool_len, index, hr_status_text(status));
+        goto fail;
+    }
+    return HR_OK;
+fail:
+    hr_worker_fini(worker);
+    return status;
+}
+
+void hr_worker_fini(hr_worker *worker)
+{
+    hr_worker_stop(worker);
+    hr_slots_fini(&worker->slots);
+    if (worker->inproc != NULL)
+        worker->inproc->ops->destroy(worker->inproc);
+    if (worker->network != NULL)
+        worker->network->ops->destroy(worker->network);
+    if (worker->storage != NULL)
+        worker->storage->ops->destroy(worker->storage);
+    hr_loop_destroy(worker->loop);
+    worker->inproc = worker->network = NULL;
+    worker->storage = NULL;
+    worker->loop = NULL;
+}
+
+static void *run(void *argument)
+{
+    hr_worker *worker = argument;
+    while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE))
+        hr_loop_step(worker->loop, HR_NEVER);
+    return NULL;
+}
+
+hr_status hr_worker_start(hr_worker *worker, hr_error *error)
+{
+    int failure = pthread_create(&worker->thread, NULL, run, worker);
+    if (failure != 0)
+        return hr_error_set(error, hr_status_from_errno(failure), "starting worker %u: %s",
+                            worker->index, strerror(failure));
+    worker->threaded = true;
+    return HR_OK;
+}
+
+void hr_worker_stop(hr_worker *worker)
+{
+    if (!worker->threaded)
+        return;
+    __atomic_store_n(&worker->stop, true, __ATOMIC_RELEASE);
+    hr_loop_wake(worker->loop);
+    pthread_join(worker->thread, NULL);
+    worker->threaded = false;
+}

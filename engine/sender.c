@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sender.h"
+
+#include <assert.h>
+
+#include "bytes.h"
+#include "crc32c.h"
+
+static void start_queued(hr_sender *sender);
+
+/* ---- on the worker ---- */
+
+static void deliver_home(hr_letter *letter)
+{
+    hr_shipment *shipment = HR_CONTAINER(letter, hr_shipment, letter);
+    hr_sender *sender = shipment->sender;
+    shipment->source->outstanding--;
+    if (shipment->status == HR_OK) {
+        sender->bytes_sent += shipment->len;
+        sender->chunks_sent++;
+    }
+    sender->events->shipped(sender->context, shipment);
+}
+
+static void deliver_down(hr_letter *letter)
+{
+    hr_sender *sender = HR_CONTAINER(letter, hr_sender, down_letter);
+    sender->events->down(sender->context, sender, sender->status);
+}
+
+/* The last thing this sender does on its worker: after it, home may free it. That home has said
+ * close is waited for, since its letter would otherwise find the sender gone. */
+static void finish_if_over(hr_sender *sender)
+{
+    if (sender->over || !sender->down || !sender->told_to_close || sender->under_way > 0 ||
+        !hr_list_is_empty(&sender->queue))
+        return;
+    sender->over = true;
+    if (!hr_list_is_empty(&sender->waiter.node))
+        hr_list_remove(&sender->waiter.node);
+    if (sender->end != NULL)
+        sender->transport->ops->link.destroy(sender->end);
+    sender->end = NULL;
+    sender->down_letter.deliver = deliver_down;
+    hr_loop_post(sender->home->loop, &sender->down_letter);
+}
+
+static void return_shipment(hr_shipment *shipment, hr_status status)
+{
+    hr_sender *sender = shipment->sender;
+    shipment->status = status;
+    shipment->letter.deliver = deliver_home;
+    hr_loop_post(sender->home->loop, &shipment->letter);
+}
+
+static void end_shipment(hr_shipment *shipment, hr_status status)
+{
+    hr_sender *sender = shipment->sender;
+    hr_slot *slot = shipment->slot;
+    shipment->slot = NULL;
+    sender->under_way--;
+    return_shipment(shipment, status);
+    if (slot != NULL)
+        hr_slots_give(&sender->worker->slots, slot);
+    else
+        start_queued(sender); /* nobody else would: no slot came free */
+    finish_if_over(sender);
+}
+
+static void written(hr_link_write *write)
+{
+    hr_shipment *shipment = write->context;
+    end_shipment(shipment, write->status == HR_OK ? HR_OK : HR_PEER_LOST);
+}
+
+static void was_read(hr_io *io)
+{
+    hr_shipment *shipment = io->context;
+    hr_sender *sender = shipment->sender;
+    if (io->status != HR_OK || sender->down) {
+        end_shipment(shipment, sender->down ? HR_PEER_LOST : io->status);
+        return;
+    }
+    if (io->bytes < shipment->len) { /* it shrank since it was opened */
+        end_shipment(shipment, HR_CHANGED);
+        return;
+    }
+    shipment->span.len = shipment->len;
+    uint32_t crc = hr_crc32c(0, shipment->span.addr, shipment->len);
+    shipment->write = (hr_link_write){
+        .payload = shipment->span,
+        .receipt = {
+            .transfer = shipment->source->transfer,
+            .chunk = shipment->chunk,
+            .generation = shipment->generation,
+            .stored_len = shipment->len,
+            .content_len = shipment->len,
+            .stored_crc = crc,
+            .content_crc = crc,
+        },
+        .region = shipment->region,
+        .offset = shipment->offset,
+        .done = written,
+        .context = shipment,
+    };
+    sender->transport->ops->link.write(sender->end, &shipment->write);
+}
+
+/* Where both ends share memory the bytes are read where they are wanted, unless the aligned read
+ * would go past the end of the place. */
+static bool read_into_place(hr_shipment *shipment, size_t read_len)
+{
+    hr_sender *sender = shipment->sender;
+    hr_span place;
+    if (sender->transport->ops->link.peek == NULL ||
+        !sender->transport->ops->link.peek(sender->end, shipment->source->transfer,
+                                           shipment->chunk, shipment->generation, &place))
+        return false;
+    if (place.kind != HR_MEMORY_HOST || place.len < read_len ||
+        (uintptr_t)place.addr % HR_DIRECT_ALIGN != 0)
+        return false;
+    shipment->span = place;
+    return true;
+}
+
+/* False: there is no slot. */
+static bool start(hr_shipment *shipment)
+{
+    hr_sender *sender = shipment->sender;
+    hr_source *source = shipment->source;
+    uint64_t offset = (uint64_t)shipment->chunk * HR_CHUNK_LEN;
+    shipment->len = (uint32_t)hr_min_u64(HR_CHUNK_LEN, source->size - offset);
+    size_t read_len = (size_t)hr_round_up(shipment->len, HR_DIRECT_ALIGN);
+    int buffer = -1;
+    if (!read_into_place(shipment, read_len)) {
+        shipment->slot = hr_slots_take(&sender->worker->slots, 0);
+        if (shipment->slot == NULL)
+            return false;
+        shipment->span = shipment->slot->span;
+        buffer = shipment->slot->buffer;
+    }
+    sender->under_way++;
+    shipment->io = (hr_io){
+        .kind = HR_IO_READ,
+        .file = source->file,
+        .data = shipment->span.addr,
+        .len = read_len,
+        .offset = offset,
+        .buffer = buffer,
+        .done = was_read,
+        .context = shipment,
+    };
+    hr_storage_submit(sender->worker->storage, &shipment->io);
+    return true;
+}
+
+static void start_queued(hr_sender *sender)
+{
+    while (!hr_list_is_empty(&sender->queue)) {
+        hr_shipment *shipment = HR_CONTAINER(sender->queue.next, hr_shipment, node);
+        if (sender->down || __atomic_load_n(&shipment->source->canceled, __ATOMIC_ACQUIRE)) {
+            hr_list_remove(&shipment->node);
+            return_shipment(shipment, sender->down ? HR_PEER_LOST : HR_CANCELED);
+        } else if (start(shipment)) {
+            hr_list_remove(&shipment->node);
+        } else {
+            hr_slots_wait(&sender->worker->slots, &sender->waiter);
+            return;
+        }
+    }
+}
+
+static void slot_ready(hr_slot_waiter *waiter)
+{
+    hr_sender *sender = HR_CONTAINER(waiter, hr_sender, waiter);
+    start_queued(sender);
+    finish_if_over(sender);
+}
+
+static void deliver_shipment(hr_letter *letter)
+{
+    hr_shipment *shipment = HR_CONTAINER(letter, hr_shipment, letter);
+    hr_sender *sender = shipment->sender;
+    hr_list_append(&sender->queue, &shipment->node);
+    start_queued(sender);
+    finish_if_over(sender);
+}
+
+static void deliver_fallen(hr_letter *letter)
+{
+    hr_sender_close(HR_CONTAINER(letter, hr_sender, fallen_letter));
+}
+
+static void link_down(void *context, hr_status status)
+{
+    hr_sender *sender = context;
+    sender->down = true;
+    sender->status = status;
+    start_queued(sender); /* empties the queue */
+    sender->fallen_letter.deliver = deliver_fallen;
+    hr_loop_post(sender->home->loop, &sender->fallen_letter);
+    finish_if_over(sender);
+}
+
+static void link_landed(void *context, hr_place *place, const hr_receipt *receipt)
+{
+    (void)context, (void)place, (void)receipt;
+    assert(!"a sender arms no place");
+}
+
+static const hr_link_events link_events = {.landed = link_landed, .down = link_down};
+
+static void deliver_open(hr_letter *letter)
+{
+    hr_sender *sender = HR_CONTAINER(letter, hr_sender, open_letter);
+    hr_status status = sender->transport->ops->link.adopt(sender->transport, sender->incoming,
+                                                          &link_events, sender, &sender->end);
+    if (status != HR_OK)
+        link_down(sender, status);
+}
+
+static void deliver_close(hr_letter *letter)
+{
+    hr_sender *sender = HR_CONTAINER(letter, hr_sender, close_letter);
+    sender->told_to_close = true;
+    if (!sender->down)
+        sender->transport->ops->link.close(sender->end);
+    finish_if_over(sender);
+}
+
+/* ---- at home ---- */
+
+void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_transport *transport,
+                    hr_incoming *incoming, const hr_sender_events *events, void *context)
+{
+    sender->worker = worker;
+    sender->home = home;
+    sender->transport = transport;
+    sender->incoming = incoming;
+    sender->events = events;
+    sender->context = context;
+    hr_list_init(&sender->free);
+    hr_list_init(&sender->queue);
+    hr_list_init(&sender->waiter.node);
+    sender->waiter.ready = slot_ready;
+    for (unsigned i = 0; i < HR_LINK_PLACES_MAX; i++) {
+        sender->shipments[i].sender = sender;
+        hr_list_append(&sender->free, &sender->shipments[i].node);
+    }
+    sender->open_letter.deliver = deliver_open;
+    hr_loop_post(worker->loop, &sender->open_letter);
+}
+
+hr_shipment *hr_sender_take(hr_sender *sender)
+{
+    hr_list *node = hr_list_take_first(&sender->free);
+    return node == NULL ? NULL : HR_CONTAINER(node, hr_shipment, node);
+}
+
+void hr_sender_give(hr_sender *sender, hr_shipment *shipment)
+{
+    hr_list_append(&sender->free, &shipment->node);
+}
+
+void hr_sender_post(hr_sender *sender, hr_shipment *shipment)
+{
+    shipment->source->outstanding++;
+    shipment->letter.deliver = deliver_shipment;
+    hr_loop_post(sender->worker->loop, &shipment->letter);
+}
+
+void hr_sender_close(hr_sender *sender)
+{
+    if (sender->closing)
+        return;
+    sender->closing = true;
+    sender->close_letter.deliver = deliver_close;
+    hr_loop_post(sender->worker->loop, &sender->close_letter);
+}

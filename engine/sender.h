@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_sender: the server's end of one link. Grants go in, chunks go out:
+ *
+ *     shipment -> slot (or the reader's own place) -> read -> digest -> write -> shipment back
+ *
+ * The session (worker 0) owns the shipments and posts them; the sender (on its worker) carries them
+ * out and posts each one back exactly once, with its outcome. A shipment is its own letter, in both
+ * directions, so nothing is allocated and what one link can hold is bounded. */
+#ifndef HR_SENDER_H
+#define HR_SENDER_H
+
+#include "source.h"
+#include "transport.h"
+#include "worker.h"
+
+typedef struct hr_sender hr_sender;
+typedef struct hr_shipment hr_shipment;
+
+struct hr_shipment {
+    hr_letter letter;
+    hr_sender *sender;
+    hr_source *source;
+    uint32_t chunk, generation, region;
+    uint64_t offset; /* in the region */
+    /* HR_OK: written to the link. HR_PEER_LOST: the link died, nobody needs to be told. Anything
+     * else: the grant goes back with this status. */
+    hr_status status;
+    hr_list node; /* in the session's free list, or in the sender's queue */
+
+    /* the sender's */
+    hr_slot *slot; /* NULL: straight into the reader's place */
+    hr_span span;
+    uint32_t len; /* content bytes of the chunk */
+    hr_io io;
+    hr_link_write write;
+};
+
+typedef struct hr_sender_events {
+    /* On worker 0. */
+    void (*shipped)(void *context, hr_shipment *shipment);
+    /* On worker 0, once: the link is down and every shipment is back. */
+    void (*down)(void *context, hr_sender *sender, hr_status status);
+} hr_sender_events;
+
+struct hr_sender {
+    hr_worker *worker, *home;
+    const hr_sender_events *events;
+    void *context;
+    uint32_t link; /* the client's number for it */
+    hr_incoming *incoming;
+    hr_transport *transport;
+    hr_shipment shipments[HR_LINK_PLACES_MAX];
+    hr_list free; /* home's */
+    bool closing; /* home's */
+    uint64_t bytes_sent, chunks_sent; /* home's */
+
+    /* the worker's */
+    hr_link *end;
+    bool down, told_to_close, over;
+    hr_status status;
+    hr_list queue;
+    unsigned under_way;
+    hr_slot_waiter waiter;
+    hr_letter open_letter, close_letter, fallen_letter, down_letter;
+};
+
+/* Adopts the connection on worker. Everything is told through events, on home. */
+void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_transport *transport,
+                    hr_incoming *incoming, const hr_sender_events *events, void *context);
+/* Home: a free shipment, NULL if the client has granted more than a link can hold. */
+hr_shipment *hr_sender_take(hr_sender *sender);
+/* Home: gives back what was taken or shipped. */
+void hr_sender_give(hr_sender *sender, hr_shipment *shipment);
+/* Home: sends it on its way. */
+void hr_sender_post(hr_sender *sender, hr_shipment *shipment);
+/* Home: ends the link, once; events->down follows. */
+void hr_sender_close(hr_sender *sender);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SESSIONS_DEFAULT 256
+
+struct hr_server {
+    hr_engine *engine;
+    const hr_env *env;
+    bool network;
+    hr_transport *transport;
+    hr_listener *listener;
+    hr_store store;
+    bool store_open, store_closing;
+    hr_list sessions;
+    unsigned sessions_max;
+    uint64_t next_session;
+    uint8_t boot_id[HR_ID_LEN];
+    char wanted[256], address[64];
+    hr_server_counters counters;
+    hr_status status;
+    hr_error error;
+    void (*settled)(void *context);
+    void *settled_context;
+    bool closing;
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+static void finish_closing(hr_server *server);
+
+/* ---- sessions ---- */
+
+static void session_gone(void *context, hr_session *session)
+{
+    hr_server *server = context;
+    hr_list_remove(&session->node);
+    server->counters.sessions_open--;
+    hr_release(server->env, session);
+    finish_closing(server);
+}
+
+static const hr_session_events session_events = {.gone = session_gone};
+
+static void refuse(hr_server *server, hr_incoming *incoming)
+{
+    server->counters.refused++;
+    server->transport->ops->refuse(server->transport, incoming);
+}
+
+static void take_channel(hr_server *server, hr_incoming *incoming)
+{
+    hr_session *session = server->counters.sessions_open < server->sessions_max
+                              ? hr_alloc(server->env, sizeof *session)
+                              : NULL;
+    if (session == NULL) {
+        hr_log(server->env, HR_LOG_WARN, "refused %s: %u sessions are open", incoming->peer,
+               server->sessions_max);
+        refuse(server, incoming);
+        return;
+    }
+    session->number = server->next_session;
+    server->next_session += 1 + hr_random_u64(server->env) % 1000; /* nobody guesses the next */
+    session->boot_id = server->boot_id;
+    session->counters = &server->counters;
+    hr_status status = hr_session_init(session, server->engine, &server->store, server->transport,
+                                       incoming, &session_events, server);
+    if (status != HR_OK) {
+        hr_release(server->env, session);
+        hr_log(server->env, HR_LOG_WARN, "no session: %s", hr_status_text(status));
+        return;
+    }
+    hr_list_append(&server->sessions, &session->node);
+    server->counters.sessions++;
+    server->counters.sessions_open++;
+}
+
+static void take_link(hr_server *server, hr_incoming *incoming)
+{
+    for (hr_list *node = server->sessions.next; node != &server->sessions; node = node->next) {
+        hr_session *session = HR_CONTAINER(node, hr_session, node);
+        if (session->number == incoming->greeting.session) {
+            if (hr_session_admit(session, server->network, incoming) != HR_OK)
+                refuse(server, incoming);
+            return;
+        }
+    }
+    refuse(server, incoming);
+}
+
+static void incoming(void *context, hr_incoming *connection)
+{
+    hr_server *server = context;
+    if (connection->greeting.kind == HR_GREETING_CHANNEL)
+        take_channel(server, connection);
+    else
+        take_link(server, connection);
+}
+
+static void trouble(void *context, hr_status status)
+{
+    hr_server *server = context;
+    hr_log(server->env, HR_LOG_WARN, "accepting on %s: %s; going on", server->address,
+           hr_status_text(status));
+}
+
+static const hr_listener_events listener_events = {.incoming = incoming, .trouble = trouble};
+
+/* ---- opening ---- */
+
+static void start_listening(hr_server *server)
+{
+    hr_status status = server->transport->ops->listen(server->transport, server->wanted, &listener_events,
+                                            server, &server->listener, server->address);
+    server->status = status;
+    if (status == HR_BUSY)
+        hr_error_set(&server->error, status,
+                     "listening on %s: the port is taken; choose another with --listen",
+                     server->wanted);
+    else if (status != HR_OK)
+        hr_error_set(&server->error, status, "listening on %s: %s", server->wanted,
+                     hr_status_text(status));
+}
+
+static void store_ready(void *context, hr_status status, const char *text)
+{
+    hr_server *server = context;
+    server->store_open = true;
+    if (server->closing) {
+        finish_closing(server);
+        return;
+    }
+    if (status != HR_OK)
+        server->status = hr_error_set(&server->error, status, "%s", text);
+    else
+        start_listening(server);
+    if (server->settled != NULL)
+        server->settled(server->settled_context);
+}
+
+static hr_status copy_exports(const hr_export *exports, size_t count, hr_store_export *copies,
+                              hr_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *path = exports[i].path;
+        size_t end = strlen(path);
+        while (end > 1 && path[end - 1] == '/')
+            end--;
+        const char *name = exports[i].name;
+        size_t name_len = name == NULL ? 0 : strlen(name);
+        if (name == NULL) {
+            size_t from = end;
+            while (from > 0 && path[from - 1] != '/')
+                from--;
+            name = path + from;
+            name_len = end - from;
+        }
+        if (name_len == 0 || name_len > HR_NAME_MAX || memchr(name, '/', name_len) != NULL ||
+            (name[0] == '.' && (name_len == 1 || (name_len == 2 && name[1] == '.'))))
+            return hr_error_set(error, HR_INVALID,
+                                "%.200s has no name to be exported under: give one, as in "
+                                "--export NAME=%.200s",
+                                path, path);
+        if (strlen(path) >= HR_PATH_MAX)
+            return hr_error_set(error, HR_INVALID, "the path of an export is longer than %d bytes",
+                                HR_PATH_MAX - 1);
+        memcpy(copies[i].name, name, name_len);
+        strcpy(copies[i].path, path);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(copies[k].name, copies[i].name) == 0)
+                return hr_error_set(error, HR_INVALID, "two exports are named %s",
+                                    copies[i].name);
+    }
+    return HR_OK;
+}
+
+static hr_status server_create(hr_engine *engine, bool network, const char *address,
+                               const hr_export *exports, size_t count, hr_server **server_out,
+                               hr_error *error)
+{
+    const hr_env *env = engine->env;
+    hr_server *server = hr_alloc(env, sizeof *server);
+    hr_store_export *copies = hr_alloc(env, count * sizeof *copies);
+    hr_status status = server == NULL || copies == NULL
+                           ? hr_error_set(error, HR_NO_MEMORY, "making the server: out of memory")
+                           : copy_exports(exports, count, copies, error);
+    if (status != HR_OK)
+        goto release;
+    hr_worker *home = hr_engine_home(engine);
+    server->engine = engine;
+    server->env = env;
+    server->network = network;
+    server->transport = network ? home->network : home->inproc;
+    server->status = HR_AGAIN;
+    server->next_session = hr_random_u64(env) >> 16;
+    env->random(env->context, server->boot_id, sizeof server->boot_id);
+    hr_list_init(&server->sessions);
+    snprintf(server->wanted, sizeof server->wanted, "%s", address);
+    status = hr_store_open(&server->store, env, home->storage, copies, count, store_ready, server);
+    if (status != HR_OK)
+        hr_error_set(error, status, "opening the exports: %s", hr_status_text(status));
+release:
+    hr_release(env, copies);
+    if (status != HR_OK)
+        hr_release(env, server);
+    else
+        *server_out = server;
+    return status;
+}
+
+/* Whether only this machine can reach the address: what may be served without authentication. */
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
+           strncmp(address, "localhost:", 10) == 0;
+}
+
+hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
+                         hr_server **server_out, hr_error *error)
+{
+    const char *address = options->listen != NULL ? options->listen : "127.0.0.1:7431";
+    if (options->export_count == 0)
+        return hr_error_set(error, HR_INVALID, "nothing to serve: name a directory");
+    if (!options->insecure && !is_loopback(address))
+        return hr_error_set(error, HR_POLICY,
+                            "%s can be reached from other machines, and peers are not "
+                            "authenticated yet: serve on 127.0.0.1, or say --insecure if "
+                            "everybody who reaches this port may read the exports",
+                            address);
+    hr_status status = server_create(engine, true, address, options->exports,
+                                     options->export_count, server_out, error);
+    if (status == HR_OK)
+        (*server_out)->sessions_max =
+            options->sessions_max != 0 ? options->sessions_max : SESSIONS_DEFAULT;
+    return status;
+}
+
+hr_status hr_server_open_inproc(hr_engine *engine, const hr_export *export,
+                                void (*settled)(void *context), void *context,
+                                hr_server **server_out, hr_error *error)
+{
+    char name[32];
+    snprintf(name, sizeof name, "local-%016llx", (unsigned long long)hr_random_u64(engine->env));
+    hr_status status = server_create(engine, false, name, export, 1, server_out, error);
+    if (status == HR_OK) {
+        (*server_out)->sessions_max = 1;
+        (*server_out)->settled = settled;
+        (*server_out)->settled_context = context;
+    }
+    return status;
+}
+
+/* ---- closing ---- */
+
+static void store_is_closed(void *context)
+{
+    hr_server *server = context;
+    void (*closed)(void *) = server->closed;
+    void *closed_context = server->closed_context;
+    hr_release(server->env, server);
+    closed(closed_context);
+}
+
+static void finish_closing(hr_server *server)
+{
+    if (!server->closing || server->store_closing || !server->store_open ||
+        !hr_list_is_empty(&server->sessions))
+        return;
+    server->store_closing = true;
+    hr_store_close(&server->store, store_is_closed, server);
+}
+
+void hr_server_close(hr_server *server, void (*closed)(void *context), void *context)
+{
+    assert(!server->closing);
+    server->closing = true;
+    server->closed = closed;
+    server->closed_context = context;
+    if (server->listener != NULL)
+        server->transport->ops->unlisten(server->listener);
+    server->listener = NULL;
+    for (hr_list *node = server->sessions.next; node != &server->sessions; node = node->next)
+        hr_session_end(HR_CONTAINER(node, hr_session, node), HR_PEER_LOST,
+                       "the server is stopping; the next run continues where this one ended");
+    finish_closing(server);
+}
+
+static void note_closed(void *context)
+{
+    *(bool *)context = true;
+}
+
+void hr_server_destroy(hr_server *server)
+{
+    if (server == NULL)
+        return;
+    hr_engine *engine = server->engine;
+    bool closed = false;
+    hr_server_close(server, note_closed, &closed);
+    while (!closed)
+        hr_engine_step(engine, HR_NS_PER_S);
+}
+
+/* ---- what it is ---- */
+
+hr_status hr_server_status(const hr_server *server)
+{
+    return server->status;
+}
+
+const hr_error *hr_server_error(const hr_server *server)
+{
+    return &server->error;
+}
+
+const char *hr_server_address(const hr_server *server)
+{
+    return server->address;
+}
+
+hr_server_counters hr_server_count(const hr_server *server)
+{
+    return server->counters;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "chunk.h"
+
+static void end_if_over(hr_session *session);
+
+/* ---- sources ---- */
+
+static hr_source *find_source(hr_session *session, uint64_t transfer)
+{
+    for (hr_list *node = session->sources.next; node != &session->sources; node = node->next) {
+        hr_source *source = HR_CONTAINER(node, hr_source, node);
+        if (source->transfer == transfer)
+            return source;
+    }
+    return NULL;
+}
+
+static void free_source(hr_source *source)
+{
+    hr_session *session = source->session;
+    hr_list_remove(&source->node);
+    session->source_count--;
+    session->counters->transfers_open--;
+    hr_release(session->engine->env, source);
+    end_if_over(session);
+}
+
+static void send_opened(hr_source *source, hr_status status, const hr_file_info *info,
+                        const char *text)
+{
+    hr_session *session = source->session;
+    hr_message message = {
+        .kind = HR_MESSAGE_OPENED,
+        .opened = {.transfer = source->transfer,
+                   .status = status,
+                   .text = hr_bytes_make(text, strlen(text))},
+    };
+    if (status == HR_OK) {
+        hr_message_opened *opened = &message.opened;
+        memcpy(opened->identity, source->identity, HR_IDENTITY_LEN);
+        opened->type = info->type == HR_FILE_DIRECTORY ? HR_NODE_DIRECTORY : HR_NODE_REGULAR;
+        opened->mode = info->mode & 07777;
+        opened->size = info->type == HR_FILE_DIRECTORY ? 0 : info->size;
+        opened->mtime_ns = info->mtime_ns;
+        opened->chunk_len = HR_CHUNK_LEN;
+    }
+    hr_control_send(&session->control, &message);
+}
+
+static void fail_open(hr_source *source, hr_status status)
+{
+    char quoted[200], text[320];
+    hr_quote(quoted, sizeof quoted, source->path, strlen(source->path));
+    if (status == HR_POLICY)
+        snprintf(text, sizeof text, "opening %s: the path leaves its export", quoted);
+    else if (status == HR_UNSUPPORTED)
+        snprintf(text, sizeof text, "opening %s: it is neither a file nor a directory", quoted);
+    else
+        snprintf(text, sizeof text, "opening %s: %s", quoted, hr_status_text(status));
+    send_opened(source, status, NULL, text);
+    free_source(source);
+}
+
+static void source_closed(hr_io *io)
+{
+    free_source(io->context);
+}
+
+static void close_file(hr_source *source)
+{
+    source->io = (hr_io){
+        .kind = HR_IO_CLOSE,
+        .file = source->file,
+        .done = source_closed,
+        .context = source,
+    };
+    hr_session *session = source->session;
+    hr_storage_submit(session->store->storage, &source->io);
+}
+
+static void source_opened(hr_io *io)
+{
+    hr_source *source = io->context;
+    hr_session *session = source->session;
+    if (io->status != HR_OK) {
+        fail_open(source, io->status);
+        return;
+    }
+    source->file = io->file_out;
+    source->size = io->info.size;
+    if (io->info.type != HR_FILE_REGULAR || session->ending ||
+        hr_chunk_count(source->size, HR_CHUNK_LEN) > HR_CHUNKS_MAX) {
+        hr_status status =
+            io->info.type == HR_FILE_DIRECTORY ? HR_OK : HR_UNSUPPORTED;
+        if (!session->ending)
+            send_opened(source, status, &io->info, status == HR_OK ? "" : "it is no file");
+        close_file(source);
+        return;
+    }
+    hr_source_identify(source->path, &io->info, source->identity);
+    source->opened = true;
+    send_opened(source, HR_OK, &io->info, "");
+}
+
+/* Looked at before it is opened, so that no fifo is ever opened and a directory needs no handle. */
+static void source_looked_up(hr_io *io)
+{
+    hr_source *source = io->context;
+    hr_session *session = source->session;
+    if (io->status != HR_OK) {
+        fail_open(source, io->status);
+        return;
+    }
+    if (io->info.type == HR_FILE_SPECIAL) {
+        fail_open(source, HR_UNSUPPORTED);
+        return;
+    }
+    if (io->info.type == HR_FILE_DIRECTORY) {
+        send_opened(source, HR_OK, &io->info, "");
+        free_source(source);
+        return;
+    }
+    io->kind = HR_IO_OPEN;
+    io->flags = HR_IO_READABLE | HR_IO_DIRECT;
+    io->done = source_opened;
+    hr_storage_submit(session->store->storage, io);
+}
+
+static void take_open(hr_session *session, const hr_message_open *open)
+{
+    if (find_source(session, open->transfer) != NULL) {
+        hr_control_close(&session->control, HR_PROTOCOL, "transfer %llu was opened twice",
+                         (unsigned long long)open->transfer);
+        return;
+    }
+    hr_source *source = session->source_count < HR_SESSION_SOURCES_MAX
+                            ? hr_alloc(session->engine->env, sizeof *source)
+                            : NULL;
+    if (source == NULL) {
+        hr_control_close(&session->control, HR_LIMIT,
+                         "more than %d shards are open in one session", HR_SESSION_SOURCES_MAX);
+        return;
+    }
+    source->session = session;
+    source->transfer = open->transfer;
+    memcpy(source->path, open->path.at, open->path.len);
+    hr_list_append(&session->sources, &source->node);
+    session->source_count++;
+    session->counters->transfers++;
+    session->counters->transfers_open++;
+
+    const hr_store_export *export;
+    const char *path;
+    hr_status status = hr_store_resolve(session->store, source->path, &export, &path);
+    if (status != HR_OK) {
+        fail_open(source, status);
+        return;
+    }
+    source->io = (hr_io){
+        .kind = HR_IO_LOOKUP,
+        .dir = export->dir,
+        .path = path,
+        .done = source_looked_up,
+        .context = source,
+    };
+    hr_storage_submit(session->store->storage, &source->io);
+}
+
+/* ---- closing a source: is it still what was opened? ---- */
+
+static void source_looked_at(hr_io *io)
+{
+    hr_source *source = io->context;
+    hr_session *session = source->session;
+    hr_status status = io->status;
+    if (status == HR_OK) {
+        uint8_t identity[HR_IDENTITY_LEN];
+        hr_source_identify(source->path, &io->info, identity);
+        if (memcmp(identity, source->identity, HR_IDENTITY_LEN) != 0)
+            status = HR_CHANGED;
+    }
+    const char *text = status == HR_OK ? "" : hr_status_text(status);
+    hr_control_send(&session->control,
+                    &(hr_message){
+                        .kind = HR_MESSAGE_CLOSED,
+                        .closed = {.transfer = source->transfer,
+                                   .status = status,
+                                   .text = hr_bytes_make(text, strlen(text))},
+                    });
+    close_file(source);
+}
+
+static void close_if_over(hr_source *source)
+{
+    if (!source->closing || source->outstanding > 0)
+        return;
+    hr_session *session = source->session;
+    source->closing = false; /* once */
+    if (!source->wants_answer) {
+        close_file(source);
+        return;
+    }
+    source->io = (hr_io){
+        .kind = HR_IO_STAT,
+        .file = source->file,
+        .done = source_looked_at,
+        .context = source,
+    };
+    hr_storage_submit(session->store->storage, &source->io);
+}
+
+static void take_close(hr_session *session, uint64_t transfer)
+{
+    hr_source *source = find_source(session, transfer);
+    if (source == NULL || !source->opened || source->wants_answer) {
+        hr_control_close(&session->control, HR_PROTOCOL, "close of transfer %llu, which is not open",
+                         (unsigned long long)transfer);
+        return;
+    }
+    source->wants_answer = true;
+    source->closing = true;
+    close_if_over(source);
+}
+
+static void take_cancel(hr_session *session, uint64_t transfer)
+{
+    hr_source *source = find_source(session, transfer);
+    if (source != NULL) /* else it was closed while the cancel was under way */
+        __atomic_store_n(&source->canceled, true, __ATOMIC_RELEASE);
+}
+
+/* ---- grants ---- */
+
+static hr_session_link *find_link(hr_session *session, uint32_t link)
+{
+    for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
+        if (session->links[i].sender != NULL && session->links[i].link == link)
+            return &session->links[i];
+    return NULL;
+}
+
+static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk,
+                        uint32_t generation, hr_status status)
+{
+    const char *text = hr_status_text(status);
+    hr_control_send(&session->control, &(hr_message){
+                                           .kind = HR_MESSAGE_FAILED,
+                                           .failed = {.transfer = transfer,
+                                                      .chunk = chunk,
+                                                      .generation = generation,
+                                                      .status = status,
+                                                      .text = hr_bytes_make(text, strlen(text))},
+                                       });
+}
+
+static void take_grant(hr_session *session, const hr_grant *grant)
+{
+    hr_source *source = find_source(session, grant->transfer);
+    if (source == NULL || !source->opened || source->wants_answer ||
+        grant->chunk >= hr_chunk_count(source->size, HR_CHUNK_LEN)) {
+        hr_control_close(&session->control, HR_PROTOCOL,
+                         "grant for chunk %u of transfer %llu, which is not there", grant->chunk,
+                         (unsigned long long)grant->transfer);
+        return;
+    }
+    hr_session_link *link = find_link(session, grant->link);
+    if (link == NULL || link->sender->closing)
+        return; /* that link is dead, which takes the grant back */
+    if (__atomic_load_n(&source->canceled, __ATOMIC_RELAXED)) {
+        send_failed(session, grant->transfer, grant->chunk, grant->generation, HR_CANCELED);
+        return;
+    }
+    hr_shipment *shipment = hr_sender_take(link->sender);
+    if (shipment == NULL) {
+        hr_control_close(&session->control, HR_PROTOCOL, "more than %d grants on link %u",
+                         HR_LINK_PLACES_MAX, grant->link);
+        return;
+    }
+    shipment->source = source;
+    shipment->chunk = grant->chunk;
+    shipment->generation = grant->generation;
+    shipment->region = grant->region;
+    shipment->offset = grant->offset;
+    hr_sender_post(link->sender, shipment);
+}
+
+static void shipped(void *context, hr_shipment *shipment)
+{
+    hr_session *session = context;
+    hr_source *source = shipment->source;
+    if (shipment->status == HR_OK) {
+        session->counters->chunks_sent++;
+        session->counters->bytes_sent += shipment->len;
+    } else if (shipment->status != HR_PEER_LOST) {
+        send_failed(session, source->transfer, shipment->chunk, shipment->generation,
+                    shipment->status);
+    }
+    hr_sender_give(shipment->sender, shipment);
+    close_if_over(source);
+}
+
+static void sender_down(void *context, hr_sender *sender, hr_status status)
+{
+    hr_session *session = context;
+    hr_log(session->engine->env, HR_LOG_DEBUG, "session %llu: link %u is down: %s",
+           (unsigned long long)session->number, sender->link, hr_status_text(status));
+    for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
+        if (session->links[i].sender == sender)
+            session->links[i].sender = NULL;
+    hr_release(session->engine->env, sender);
+    end_if_over(session);
+}
+
+static const hr_sender_events sender_events = {.shipped = shipped, .down = sender_down};
+
+/* ---- links ---- */
+
+/* A place for a link of this number. NULL: all are taken, or the number is in use. */
+static hr_session_link *free_link(hr_session *session, uint32_t number)
+{
+    hr_session_link *found = NULL;
+    for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++) {
+        hr_session_link *link = &session->links[i];
+        bool used = link->sender != NULL || link->ticketed;
+        if (used && link->link == number)
+            return NULL;
+        if (!used && found == NULL)
+            found = link;
+    }
+    return found;
+}
+
+static void take_keys(hr_session *session, const hr_message_keys *keys)
+{
+    hr_ticket tickets[HR_MESSAGE_LINKS_MAX];
+    size_t count = 0;
+    for (; count < keys->links; count++) {
+        uint32_t number = keys->first_link + (uint32_t)count;
+        hr_session_link *link = free_link(session, number);
+        if (link == NULL) {
+            hr_control_close(&session->control, HR_LIMIT,
+                             "link %u is one too many, or in use: a session has at most %d",
+                             number, HR_SESSION_LINKS_MAX);
+            return;
+        }
+        link->link = number;
+        link->ticketed = true;
+        const hr_env *env = session->engine->env;
+        env->random(env->context, link->ticket, HR_TICKET_LEN);
+        tickets[count].link = link->link;
+        memcpy(tickets[count].ticket, link->ticket, HR_TICKET_LEN);
+    }
+    const char *family = session->control.transport->ops->name;
+    hr_rail rail = {.family = hr_bytes_make(family, strlen(family)),
+                    .address = hr_bytes_make("", 0)};
+    hr_control_send(&session->control, &(hr_message){
+                                           .kind = HR_MESSAGE_TICKETS,
+                                           .tickets = {.status = HR_OK,
+                                                       .text = hr_bytes_make("", 0),
+                                                       .tickets = tickets,
+                                                       .ticket_count = count,
+                                                       .rails = &rail,
+                                                       .rail_count = 1},
+                                       });
+}
+
+/* Takes as long for a wrong ticket as for a right one. */
+static bool is_same_ticket(const uint8_t a[HR_TICKET_LEN], const uint8_t b[HR_TICKET_LEN])
+{
+    uint8_t differs = 0;
+    for (unsigned i = 0; i < HR_TICKET_LEN; i++)
+        differs = (uint8_t)(differs | (a[i] ^ b[i]));
+    return differs == 0;
+}
+
+hr_status hr_session_admit(hr_session *session, bool network, hr_incoming *incoming)
+{
+    hr_session_link *link = NULL;
+    for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
+        if (session->links[i].ticketed && session->links[i].link == incoming->greeting.link)
+            link = &session->links[i];
+    if (session->ending || link == NULL ||
+        !is_same_ticket(link->ticket, incoming->greeting.ticket))
+        return HR_POLICY;
+    hr_sender *sender = hr_alloc(session->engine->env, sizeof *sender);
+    if (sender == NULL)
+        return HR_NO_MEMORY;
+    link->ticketed = false;
+    link->sender = sender;
+    hr_engine *engine = session->engine;
+    hr_worker *worker = &engine->workers[session->next_worker++ % engine->worker_count];
+    sender->link = link->link;
+    hr_sender_init(sender, worker, hr_engine_home(engine),
+                   network ? worker->network : worker->inproc, incoming, &sender_events, session);
+    return HR_OK;
+}
+
+/* ---- the control plane ---- */
+
+static void take_hello(hr_session *session, const hr_message_hello *hello)
+{
+    if (hello->major != HR_PROTOCOL_MAJOR) {
+        hr_control_close(&session->control, HR_VERSION,
+                         "this server speaks version %d of the protocol, the client version %u: "
+                         "use releases that share one",
+                         HR_PROTOCOL_MAJOR, hello->major);
+        return;
+    }
+    session->greeted = true;
+    hr_message message = {
+        .kind = HR_MESSAGE_WELCOME,
+        .welcome = {.major = HR_PROTOCOL_MAJOR,
+                    .minor = HR_PROTOCOL_MINOR,
+                    .session = session->number,
+                    .links_max = HR_SESSION_LINKS_MAX,
+                    .heartbeat_ms = HR_MESSAGE_HEARTBEAT_MS},
+    };
+    memcpy(message.welcome.boot, session->boot_id, HR_ID_LEN);
+    hr_control_send(&session->control, &message);
+}
+
+static void send_page(void *context, const hr_message_entries *page)
+{
+    hr_session *session = context;
+    hr_control_send(&session->control,
+                    &(hr_message){.kind = HR_MESSAGE_ENTRIES, .entries = *page});
+    end_if_over(session);
+}
+
+static void take_list(hr_session *session, const hr_message_list *list)
+{
+    if (session->listing.busy) {
+        hr_control_close(&session->control, HR_PROTOCOL,
+                         "a second list came before the first was answered");
+        return;
+    }
+    hr_store_list(session->store, &session->listing, list, send_page, session);
+}
+
+static void take_message(void *context, const hr_message *message)
+{
+    hr_session *session = context;
+    if (session->greeted == (message->kind == HR_MESSAGE_HELLO)) {
+        hr_control_close(&session->control, HR_PROTOCOL, "%s came out of order",
+                         hr_message_name(message->kind));
+        return;
+    }
+    switch ((int)message->kind) {
+    case HR_MESSAGE_HELLO:
+        take_hello(session, &message->hello);
+        break;
+    case HR_MESSAGE_LIST:
+        take_list(session, &message->list);
+        break;
+    case HR_MESSAGE_OPEN:
+        take_open(session, &message->open);
+        break;
+    case HR_MESSAGE_KEYS:
+        take_keys(session, &message->keys);
+        break;
+    case HR_MESSAGE_GRANT:
+        for (size_t i = 0; i < message->grant.count && !session->control.closing; i++)
+            take_grant(session, &message->grant.grants[i]);
+        break;
+    case HR_MESSAGE_CANCEL:
+        take_cancel(session, message->cancel.transfer);
+        break;
+    case HR_MESSAGE_CLOSE:
+        take_close(session, message->close.transfer);
+        break;
+    default:
+        hr_control_close(&session->control, HR_PROTOCOL, "%s is not a client's to say",
+                         hr_message_name(message->kind));
+    }
+}
+
+/* ---- the end ---- */
+
+/* Sources whose open, stat or close is under way end by themselves. */
+static void release_sources(hr_session *session)
+{
+    hr_list *next;
+    for (hr_list *node = session->sources.next; node != &session->sources; node = next) {
+        next = node->next;
+        hr_source *source = HR_CONTAINER(node, hr_source, node);
+        __atomic_store_n(&source->canceled, true, __ATOMIC_RELEASE);
+        if (!source->opened || source->closing || source->wants_answer)
+            continue;
+        source->closing = true;
+        close_if_over(source);
+    }
+}
+
+static void control_down(void *context, hr_status status, const char *text)
+{
+    hr_session *session = context;
+    if (status != HR_OK && status != HR_PEER_LOST) {
+        session->counters->refused++;
+        hr_log(session->engine->env, HR_LOG_INFO, "session %llu of %s: %s",
+               (unsigned long long)session->number, session->control.channel->peer, text);
+    }
+    session->control_down = true;
+    session->ending = true;
+    for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++) {
+        session->links[i].ticketed = false;
+        if (session->links[i].sender != NULL)
+            hr_sender_close(session->links[i].sender);
+    }
+    release_sources(session);
+    end_if_over(session);
+}
+
+static void end_if_over(hr_session *session)
+{
+    if (session->gone || !session->control_down || session->source_count > 0 ||
+        session->listing.busy)
+        return;
+    for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
+        if (session->links[i].sender != NULL)
+            return;
+    session->gone = true;
+    hr_control_fini(&session->control);
+    session->events->gone(session->context, session);
+}
+
+static const hr_control_events control_events = {.message = take_message, .down = control_down};
+
+void hr_session_end(hr_session *session, hr_status status, const char *why)
+{
+    hr_control_close(&session->control, status, "%s", why);
+}
+
+hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *store,
+                          hr_transport *transport, hr_incoming *incoming,
+                          const hr_session_events *events, void *context)
+{
+    session->engine = engine;
+    session->store = store;
+    session->events = events;
+    session->context = context;
+    hr_list_init(&session->sources);
+    transport->ops->query(transport, &session->caps);
+    return hr_control_adopt(&session->control, engine->env, &engine->scratch, transport, incoming,
+                            &control_events, session);
+}

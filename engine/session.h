@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_session: what a client's channel opens on a server, and all that the client holds there. It
+ * lives on worker 0.
+ *
+ *     greeted --hello--> open --(error, close, death)--> ending --(all links down, all files closed)--> gone
+ *
+ * greeted  only hello is taken
+ * open     list, open, keys, grant, cancel, close; links are adopted
+ * ending   the channel is closed or down; shipments are coming back
+ */
+#ifndef HR_SESSION_H
+#define HR_SESSION_H
+
+#include "control.h"
+#include "engine.h"
+#include "sender.h"
+#include "source.h"
+#include "store.h"
+
+#define HR_SESSION_LINKS_MAX   64
+#define HR_SESSION_SOURCES_MAX 256 /* shards open at once */
+
+typedef struct hr_session hr_session;
+
+typedef struct hr_session_link {
+    uint8_t ticket[HR_TICKET_LEN];
+    bool ticketed; /* the ticket was not used yet */
+    uint32_t link; /* the client's number for it */
+    hr_sender *sender;
+} hr_session_link;
+
+typedef struct hr_session_events {
+    /* Nothing of the session is under way any more: the owner frees it, in the call or later. */
+    void (*gone)(void *context, hr_session *session);
+} hr_session_events;
+
+struct hr_session {
+    hr_engine *engine;
+    hr_store *store;
+    const hr_session_events *events;
+    void *context;
+    hr_list node; /* the server's */
+    uint64_t number;
+    const uint8_t *boot_id; /* of the server */
+    hr_control control;
+    bool greeted, ending, control_down, gone;
+    hr_transport_caps caps;
+    hr_session_link links[HR_SESSION_LINKS_MAX];
+    unsigned next_worker;
+    hr_list sources;
+    unsigned source_count;
+    hr_store_listing listing; /* one at a time */
+    hr_server_counters *counters;
+};
+
+/* Takes the connection in every case. */
+HR_CHECKED hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *store,
+                                     hr_transport *transport, hr_incoming *incoming,
+                                     const hr_session_events *events, void *context);
+/* A link's connection that named this session. HR_POLICY: its ticket is not good; the connection is
+ * still the caller's. */
+HR_CHECKED hr_status hr_session_admit(hr_session *session, bool network, hr_incoming *incoming);
+/* Says why and ends it; gone follows. */
+void hr_session_end(hr_session *session, hr_status status, const char *why);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_source: one shard that a session has open. Made and ended on worker 0; senders only read what
+ * does not change, and the flag. */
+#ifndef HR_SOURCE_H
+#define HR_SOURCE_H
+
+#include "list.h"
+#include "storage.h"
+
+#define HR_IDENTITY_LEN 16
+
+typedef struct hr_source {
+    uint64_t transfer; /* the client's number */
+    hr_file *file;
+    uint64_t size;
+    uint8_t identity[HR_IDENTITY_LEN];
+    bool canceled; /* through __atomic: shipments that have not started go back */
+
+    /* worker 0's */
+    hr_list node;
+    hr_io io;
+    void *session;
+    unsigned outstanding; /* shipments that are not back */
+    bool opened, closing, wants_answer;
+    char path[HR_PATH_MAX];
+} hr_source;
+
+/* Section 6 of the design: which version of which file this is. Survives a restart of the server; a
+ * source that was changed has another one. Pure. */
+void hr_source_identify(const char *path, const hr_file_info *info,
+                        uint8_t identity_out[HR_IDENTITY_LEN]);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* "..", "." and empty components are refused here, before any file system sees them: the kernel's
+ * RESOLVE_BENEATH is the second fence, not the first. */
+static bool is_plain_path(const char *path)
+{
+    while (*path != '\0') {
+        size_t len = strcspn(path, "/");
+        if (len == 0 || (len == 1 && path[0] == '.') || (len == 2 && memcmp(path, "..", 2) == 0))
+            return false;
+        path += len;
+        if (*path == '/' && *++path == '\0')
+            return true; /* a slash at the end is harmless */
+    }
+    return true;
+}
+
+hr_status hr_store_resolve(const hr_store *store, const char *bytes,
+                           const hr_store_export **export_out, const char **path_out)
+{
+    size_t name_len = strcspn(bytes, "/");
+    const char *path = bytes + name_len;
+    if (*path == '/')
+        path++;
+    if (name_len == 0 || !is_plain_path(path))
+        return HR_POLICY;
+    for (size_t i = 0; i < store->count; i++) {
+        const hr_store_export *export = &store->exports[i];
+        if (strlen(export->name) == name_len && memcmp(export->name, bytes, name_len) == 0) {
+            *export_out = export;
+            *path_out = path;
+            return HR_OK;
+        }
+    }
+    return HR_NOT_FOUND;
+}
+
+static void open_next(hr_store *store);
+
+static void opened(hr_io *io)
+{
+    hr_store *store = io->context;
+    hr_store_export *export = &store->exports[store->next];
+    if (io->status != HR_OK) {
+        char text[sizeof export->path + 64];
+        snprintf(text, sizeof text, "opening the export %.200s at %.200s: %s", export->name,
+                 export->path, hr_status_text(io->status));
+        store->ready(store->context, io->status, text);
+        return;
+    }
+    export->dir = io->dir_out;
+    store->next++;
+    open_next(store);
+}
+
+static void open_next(hr_store *store)
+{
+    if (store->next == store->count) {
+        store->ready(store->context, HR_OK, "");
+        return;
+    }
+    store->io = (hr_io){
+        .kind = HR_IO_OPEN_DIR,
+        .path = store->exports[store->next].path,
+        .done = opened,
+        .context = store,
+    };
+    hr_storage_submit(store->storage, &store->io);
+}
+
+hr_status hr_store_open(hr_store *store, const hr_env *env, hr_storage *storage,
+                        const hr_store_export *exports, size_t count,
+                        void (*ready)(void *context, hr_status status, const char *text),
+                        void *context)
+{
+    hr_store_export *copies = hr_alloc(env, count * sizeof *copies);
+    hr_message_entry *page = hr_alloc(env, HR_MESSAGE_ENTRIES_MAX * sizeof *page);
+    if (copies == NULL || page == NULL) {
+        hr_release(env, copies);
+        hr_release(env, page);
+        return HR_NO_MEMORY;
+    }
+    memcpy(copies, exports, count * sizeof *copies);
+    *store = (hr_store){
+        .env = env,
+        .storage = storage,
+        .exports = copies,
+        .count = count,
+        .page = page,
+        .ready = ready,
+        .context = context,
+    };
+    open_next(store);
+    return HR_OK;
+}
+
+static void close_next(hr_store *store);
+
+static void closed(hr_io *io)
+{
+    close_next(io->context);
+}
+
+static void close_next(hr_store *store)
+{
+    while (store->count > 0) {
+        hr_store_export *export = &store->exports[--store->count];
+        if (export->dir == NULL)
+            continue;
+        store->io = (hr_io){
+            .kind = HR_IO_CLOSE_DIR,
+            .dir = export->dir,
+            .done = closed,
+            .context = store,
+        };
+        hr_storage_submit(store->storage, &store->io);
+        return;
+    }
+    hr_release(store->env, store->exports);
+    hr_release(store->env, store->page);
+    store->exports = NULL;
+    store->page = NULL;
+    store->closed(store->context);
+}
+
+void hr_store_close(hr_store *store, void (*on_closed)(void *context), void *context)
+{
+    store->closed = on_closed;
+    store->context = context;
+    close_next(store);
+}
+
+/* ---- pages ---- */
+
+static uint32_t node_type(hr_file_type type)
+{
+    switch (type) {
+    case HR_FILE_REGULAR:
+        return HR_NODE_REGULAR;
+    case HR_FILE_DIRECTORY:
+        return HR_NODE_DIRECTORY;
+    case HR_FILE_SYMLINK:
+        return HR_NODE_SYMLINK;
+    case HR_FILE_SPECIAL:
+        break;
+    }
+    return HR_NODE_SPECIAL;
+}
+
+static void set_entry(hr_message_entry *entry, const char *name, size_t len,
+                      const hr_file_info *info)
+{
+    *entry = (hr_message_entry){
+        .name = hr_bytes_make(name, len),
+        .type = node_type(info->type),
+        .mode = info->mode & 07777,
+        .size = info->size,
+        .mtime_ns = info->mtime_ns,
+        .ctime_ns = info->ctime_ns,
+    };
+}
+
+static void answer(hr_store_listing *listing, hr_status status, size_t count, uint64_t cookie,
+                   const char *text)
+{
+    listing->busy = false;
+    hr_message_entries page = {
+        .request = listing->request,
+        .status = status,
+        .text = hr_bytes_make(text, strlen(text)),
+        .cookie = cookie,
+        .entries = listing->store->page,
+        .count = count,
+    };
+    hr_store *store = listing->store;
+    listing->answer(listing->context, &page);
+    hr_release(store->env, listing->buffer);
+    listing->buffer = NULL;
+}
+
+static void answer_failure(hr_store_listing *listing, hr_status status)
+{
+    char quoted[200], text[320];
+    hr_quote(quoted, sizeof quoted, listing->path, strlen(listing->path));
+    snprintf(text, sizeof text, "listing %s: %s", quoted, hr_status_text(status));
+    answer(listing, status, 0, 0, text);
+}
+
+static void looked_up(hr_io *io)
+{
+    hr_store_listing *listing = io->context;
+    if (io->status != HR_OK) {
+        answer_failure(listing, io->status);
+        return;
+    }
+    const char *slash = strrchr(io->path, '/');
+    const char *name = slash == NULL ? io->path : slash + 1;
+    set_entry(&listing->store->page[0], name, strlen(name), &io->info);
+    answer(listing, HR_OK, 1, 0, "");
+}
+
+static void listed(hr_io *io)
+{
+    hr_store_listing *listing = io->context;
+    if (io->status == HR_NOT_DIRECTORY) { /* a file lists itself */
+        io->kind = HR_IO_LOOKUP;
+        io->done = looked_up;
+        hr_storage_submit(listing->store->storage, io);
+        return;
+    }
+    if (io->status != HR_OK) {
+        answer_failure(listing, io->status);
+        return;
+    }
+    size_t count = 0;
+    for (size_t at = 0; at < io->bytes && count < HR_MESSAGE_ENTRIES_MAX;) {
+        const hr_dir_entry *entry = (const void *)(listing->buffer + at);
+        set_entry(&listing->store->page[count++], entry->name, entry->name_len, &entry->info);
+        at += entry->size;
+    }
+    answer(listing, HR_OK, count, io->bytes > 0 ? io->cookie : 0, "");
+}
+
+static void list_exports(hr_store_listing *listing)
+{
+    hr_store *store = listing->store;
+    size_t count = 0;
+    for (; count < store->count && count < HR_MESSAGE_ENTRIES_MAX; count++)
+        store->page[count] = (hr_message_entry){
+            .name = hr_bytes_make(store->exports[count].name, strlen(store->exports[count].name)),
+            .type = HR_NODE_DIRECTORY,
+            .mode = 0555,
+        };
+    answer(listing, HR_OK, count, 0, "");
+}
+
+void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_list *list,
+                   void (*on_answer)(void *context, const hr_message_entries *page), void *context)
+{
+    listing->store = store;
+    listing->busy = true;
+    listing->request = list->request;
+    listing->answer = on_answer;
+    listing->context = context;
+    memcpy(listing->path, list->path.at, list->path.len);
+    listing->path[list->path.len] = '\0';
+    if (list->path.len == 0) {
+        list_exports(listing);
+        return;
+    }
+    const hr_store_export *export;
+    const char *path;
+    hr_status status = hr_store_resolve(store, listing->path, &export, &path);
+    listing->buffer = status == HR_OK ? hr_alloc(store->env, HR_STORE_PAGE_LEN) : NULL;
+    if (status != HR_OK || listing->buffer == NULL) {
+        answer_failure(listing, status != HR_OK ? status : HR_NO_MEMORY);
+        return;
+    }
+    /* So long that no page has more entries than were asked for, and every page has one. */
+    size_t len = list->entries_max * (sizeof(hr_dir_entry) + 8);
+    size_t least = sizeof(hr_dir_entry) + HR_NAME_MAX + 9;
+    listing->io = (hr_io){
+        .kind = HR_IO_LIST,
+        .dir = export->dir,
+        .path = path,
+        .data = listing->buffer,
+        .len = len < least ? least : len > HR_STORE_PAGE_LEN ? HR_STORE_PAGE_LEN : len,
+        .cookie = list->cookie,
+        .done = listed,
+        .context = listing,
+    };
+    hr_storage_submit(store->storage, &listing->io);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_store: the exports of a server: names, and the directories behind them, opened once. On worker
+ * 0. Every path is resolved beneath its export. */
+#ifndef HR_STORE_H
+#define HR_STORE_H
+
+#include "message.h"
+#include "storage.h"
+
+typedef struct hr_store_export {
+    char name[HR_NAME_MAX + 1];
+    char path[HR_PATH_MAX];
+    hr_dir *dir;
+} hr_store_export;
+
+typedef struct hr_store {
+    const hr_env *env;
+    hr_storage *storage;
+    hr_store_export *exports;
+    size_t count;
+    hr_message_entry *page; /* HR_MESSAGE_ENTRIES_MAX, of the page that is being answered */
+    /* opening and closing */
+    hr_io io;
+    size_t next;
+    void (*ready)(void *context, hr_status status, const char *text);
+    void (*closed)(void *context);
+    void *context;
+} hr_store;
+
+/* Splits "export/path" and finds the export. path_out points into bytes ("" for the export itself).
+ * HR_NOT_FOUND, or HR_POLICY for a path that is absolute or holds "..", or is empty where it may
+ * not. */
+HR_CHECKED hr_status hr_store_resolve(const hr_store *store, const char *bytes,
+                                      const hr_store_export **export_out, const char **path_out);
+
+/* Copies the names and opens the directories; ready follows. */
+HR_CHECKED hr_status hr_store_open(hr_store *store, const hr_env *env, hr_storage *storage,
+                                   const hr_store_export *exports, size_t count,
+                                   void (*ready)(void *context, hr_status status,
+                                                 const char *text),
+                                   void *context);
+/* closed follows; then everything of the store is free. */
+void hr_store_close(hr_store *store, void (*closed)(void *context), void *context);
+
+/* ---- one page of a listing ---- */
+
+#define HR_STORE_PAGE_LEN (192u << 10) /* bytes of raw entries, which pack into one message */
+
+typedef struct hr_store_listing {
+    hr_store *store;
+    hr_io io;
+    bool busy;
+    uint32_t request;
+    uint8_t *buffer; /* HR_STORE_PAGE_LEN, taken for the time of the request */
+    void (*answer)(void *context, const hr_message_entries *page);
+    void *context;
+    char path[HR_MESSAGE_PATH_MAX + 1];
+} hr_store_listing;
+
+/* answer follows once, perhaps within the call; what it is given is gone after it. */
+void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_list *list,
+                   void (*answer)(void *context, const hr_message_entries *page), void *context);
+
+#endif

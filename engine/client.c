@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "client.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "transfer.h"
+
+#define CONNECT_TIMEOUT (5 * HR_NS_PER_S)
+/* A link that dies more often than this has a cause that opening it again does not mend. */
+#define REBUILDS_MAX      6
+#define REBUILD_WINDOW_NS (10 * HR_NS_PER_S)
+
+static void connect_control(hr_client *client);
+
+static hr_loop *home_loop(const hr_client *client)
+{
+    return hr_engine_home(client->engine)->loop;
+}
+
+/* ---- being settled ---- */
+
+static void settle(hr_client *client)
+{
+    hr_list *node;
+    while ((node = hr_list_take_first(&client->waiters)) != NULL) {
+        hr_client_waiter *waiter = HR_CONTAINER(node, hr_client_waiter, node);
+        waiter->settled(waiter);
+    }
+}
+
+void hr_client_wait(hr_client *client, hr_client_waiter *waiter)
+{
+    hr_list_init(&waiter->node);
+    if (client->status == HR_AGAIN)
+        hr_list_append(&client->waiters, &waiter->node);
+    else
+        waiter->settled(waiter);
+}
+
+void hr_client_drop_links(hr_client *client)
+{
+    for (unsigned i = 0; i < client->link_count; i++)
+        hr_receiver_close(&client->receivers[i]);
+}
+
+static void fail_everything(hr_client *client)
+{
+    hr_list *next;
+    for (hr_list *node = client->transfers.next; node != &client->transfers; node = next) {
+        next = node->next;
+        hr_transfer_client_failed(HR_CONTAINER(node, hr_transfer, node));
+    }
+    if (client->listing != NULL) {
+        hr_listing *listing = client->listing;
+        client->listing = NULL;
+        hr_listing_fail(listing, client->error.status, client->error.text);
+    }
+    hr_list *node;
+    while ((node = hr_list_take_first(&client->listings)) != NULL)
+        hr_listing_fail_node(node, client->error.status, client->error.text);
+    settle(client);
+}
+
+void hr_client_fail(hr_client *client, hr_status status, const char *format, ...)
+{
+    if (client->status != HR_AGAIN && client->status != HR_OK)
+        return;
+    char text[sizeof client->error.text];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    client->status = hr_error_set(&client->error, status, "%s", text);
+    hr_loop_timer_clear(home_loop(client), &client->timer);
+    if (client->control_open)
+        hr_control_close(&client->control, HR_OK, "%s", "");
+    hr_client_drop_links(client);
+    fail_everything(client);
+}
+
+/* ---- links ---- */
+
+static void ask_for_links(hr_client *client, unsigned count)
+{
+    client->asked_first = client->next_link;
+    client->asked_count = count;
+    client->next_link += count;
+    hr_client_send(client, &(hr_message){
+                               .kind = HR_MESSAGE_KEYS,
+                               .keys = {.first_link = client->asked_first, .links = count},
+                           });
+}
+
+/* All idle ones at once, when no tickets are under way. */
+static void open_idle_links(hr_client *client)
+{
+    unsigned idle = 0;
+    for (unsigned i = 0; i < client->link_count; i++)
+        idle += client->receivers[i].state == HR_RECEIVER_IDLE;
+    if (idle > 0 && client->asked_count == 0)
+        ask_for_links(client, idle);
+}
+
+static void feed_transfers(hr_client *client)
+{
+    hr_list *next;
+    for (hr_list *node = client->transfers.next; node != &client->transfers; node = next) {
+        next = node->next;
+        hr_transfer_feed(HR_CONTAINER(node, hr_transfer, node));
+    }
+}
+
+static void receiver_up(void *context, hr_receiver *receiver)
+{
+    (void)receiver;
+    hr_client *client = context;
+    client->links_up++;
+    if (client->status == HR_AGAIN) {
+        client->status = HR_OK;
+        hr_loop_timer_clear(home_loop(client), &client->timer);
+        settle(client);
+    }
+    feed_transfers(client);
+}
+
+static void destroy_if_over(hr_client *client);
+
+static void receiver_down(void *context, hr_receiver *receiver, hr_status status)
+{
+    (void)receiver;
+    hr_client *client = context;
+    client->links_up = 0;
+    for (unsigned i = 0; i < client->link_count; i++)
+        client->links_up += client->receivers[i].state == HR_RECEIVER_UP;
+    if (client->status != HR_AGAIN && client->status != HR_OK) {
+        destroy_if_over(client);
+        return;
+    }
+    uint64_t now_ns = hr_now_ns(client->env);
+    if (now_ns - client->rebuild_since_ns > REBUILD_WINDOW_NS) {
+        client->rebuild_since_ns = now_ns;
+        client->rebuilds = 0;
+    }
+    if (++client->rebuilds > REBUILDS_MAX * client->link_count) {
+        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status,
+                       "data links to %s die again and again: %s", client->address,
+                       hr_status_text(status));
+        return;
+    }
+    hr_log(client->env, HR_LOG_INFO, "a data link to %s died: %s; opening another",
+           client->address, hr_status_text(status));
+    open_idle_links(client);
+}
+
+static const hr_receiver_events receiver_events = {.up = receiver_up, .down = receiver_down};
+
+static void take_tickets(hr_client *client, const hr_message_tickets *tickets)
+{
+    if (tickets->status != HR_OK || tickets->ticket_count != client->asked_count ||
+        client->asked_count == 0) {
+        hr_client_fail(client, tickets->status != HR_OK ? tickets->status : HR_PROTOCOL,
+                       "%s gave no tickets for data links: %.*s", client->address,
+                       (int)tickets->text.len, (const char *)tickets->text.at);
+        return;
+    }
+    client->asked_count = 0;
+    size_t used = 0;
+    for (unsigned i = 0; i < client->link_count && used < tickets->ticket_count; i++) {
+        if (client->receivers[i].state != HR_RECEIVER_IDLE)
+            continue;
+        const hr_ticket *ticket = &tickets->tickets[used++];
+        hr_greeting greeting = {
+            .kind = HR_GREETING_LINK,
+            .major = HR_PROTOCOL_MAJOR,
+            .session = client->session,
+            .link = ticket->link,
+        };
+        memcpy(greeting.ticket, ticket->ticket, HR_TICKET_LEN);
+        hr_receiver_open(&client->receivers[i], client->address, &greeting);
+    }
+    open_idle_links(client); /* those that died while the tickets were under way */
+}
+
+/* ---- messages ---- */
+
+static hr_transfer *find_transfer(hr_client *client, uint64_t number)
+{
+    for (hr_list *node = client->transfers.next; node != &client->transfers; node = node->next) {
+        hr_transfer *transfer = HR_CONTAINER(node, hr_transfer, node);
+        if (transfer->number == number)
+            return transfer;
+    }
+    return NULL;
+}
+
+static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
+{
+    if (welcome->major != HR_PROTOCOL_MAJOR) {
+        hr_client_fail(client, HR_VERSION,
+                       "this client speaks version %d of the protocol, the server at %s version "
+                       "%u: use releases that share one",
+                       HR_PROTOCOL_MAJOR, client->address, welcome->major);
+        return;
+    }
+    client->welcomed = true;
+    client->session = welcome->session;
+    if (client->link_count > welcome->links_max)
+        client->link_count = welcome->links_max;
+    if (client->link_count == 0) {
+        hr_client_fail(client, HR_LIMIT, "%s allows no data links", client->address);
+        return;
+    }
+    open_idle_links(client);
+}
+
+static void take_entries(hr_client *client, const hr_message_entries *page)
+{
+    hr_listing *listing = client->listing;
+    client->listing = NULL;
+    if (listing != NULL)
+        hr_listing_take(listing, page);
+    hr_list *node = hr_list_take_first(&client->listings);
+    if (node != NULL && client->listing == NULL)
+        hr_listing_ask_node(node);
+}
+
+/* Transfers that are over may still be spoken of: their last answers cross our close. */
+static void take_of_transfer(hr_client *client, const hr_message *message)
+{
+    hr_transfer *transfer;
+    switch ((int)message->kind) {
+    case HR_MESSAGE_OPENED:
+        if ((transfer = find_transfer(client, message->opened.transfer)) != NULL)
+            hr_transfer_take_opened(transfer, &message->opened);
+        break;
+    case HR_MESSAGE_FAILED:
+        if ((transfer = find_transfer(client, message->failed.transfer)) != NULL)
+            hr_transfer_take_failed(transfer, &message->failed);
+        break;
+    case HR_MESSAGE_CLOSED:
+        if ((transfer = find_transfer(client, message->closed.transfer)) != NULL)
+            hr_transfer_take_closed(transfer, &message->closed);
+        break;
+    default:
+        hr_client_fail(client, HR_PROTOCOL, "%s said %s out of order", client->address,
+                       hr_message_name(message->kind));
+    }
+}
+
+static void take_message(void *context, const hr_message *message)
+{
+    hr_client *client = context;
+    if (client->welcomed == (message->kind == HR_MESSAGE_WELCOME))
+        hr_client_fail(client, HR_PROTOCOL, "%s said %s out of order", client->address,
+                       hr_message_name(message->kind));
+    else if (message->kind == HR_MESSAGE_WELCOME)
+        take_welcome(client, &message->welcome);
+    else if (message->kind == HR_MESSAGE_TICKETS)
+        take_tickets(client, &message->tickets);
+    else if (message->kind == HR_MESSAGE_ENTRIES)
+        take_entries(client, &message->entries);
+    else
+        take_of_transfer(client, message);
+}
+
+void hr_client_send(hr_client *client, const hr_message *message)
+{
+    if (client->control_open)
+        hr_control_send(&client->control, message);
+}
+
+static void send_grants(hr_task *task)
+{
+    hr_client *client = HR_CONTAINER(task, hr_client, grant_task);
+    if (client->grant_count == 0)
+        return;
+    size_t count = client->grant_count;
+    client->grant_count = 0;
+    hr_client_send(client, &(hr_message){
+                               .kind = HR_MESSAGE_GRANT,
+                               .grant = {.grants = client->grants, .count = count},
+                           });
+}
+
+void hr_client_grant(hr_client *client, const hr_grant *grant)
+{
+    client->grants[client->grant_count++] = *grant;
+    if (client->grant_count == HR_MESSAGE_GRANTS_MAX)
+        send_grants(&client->grant_task);
+    else
+        hr_loop_defer(home_loop(client), &client->grant_task);
+}
+
+/* ---- the control ---- */
+
+static void control_up(void *context)
+{
+    hr_client *client = context;
+    client->connected = true;
+    hr_client_send(client, &(hr_message){
+                               .kind = HR_MESSAGE_HELLO,
+                               .hello = {.major = HR_PROTOCOL_MAJOR,
+                                         .minor = HR_PROTOCOL_MINOR,
+                                         .name = hr_bytes_make("headrace", 8)},
+                           });
+}
+
+static void control_down(void *context, hr_status status, const char *text)
+{
+    hr_client *client = context;
+    hr_control_fini(&client->control);
+    client->control_open = false;
+    if (client->connected && !client->welcomed && status == HR_PEER_LOST)
+        hr_client_fail(client, HR_PROTOCOL,
+                       "what listens on %s hung up instead of welcoming us: is it a headrace "
+                       "server of this version, and not full?",
+                       client->address);
+    else if (!client->connected)
+        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status,
+                       "connecting to %s: %s; is a server running there?", client->address,
+                       hr_status_text(status));
+    else
+        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status, "%s", text);
+    destroy_if_over(client);
+}
+
+static const hr_control_events control_events = {
+    .up = control_up,
+    .message = take_message,
+    .down = control_down,
+};
+
+static void connect_control(hr_client *client)
+{
+    hr_worker *home = hr_engine_home(client->engine);
+    hr_status status =
+        hr_control_connect(&client->control, client->env, &client->engine->scratch,
+                           client->network ? home->network : home->inproc, client->address,
+                           &control_events, client);
+    client->control_open = status == HR_OK;
+    if (status != HR_OK)
+        hr_client_fail(client, status, "connecting to %s: %s", client->address,
+                       status == HR_INVALID ? "it is no host:port" : hr_status_text(status));
+}
+
+static void connect_timed_out(hr_timer *timer)
+{
+    hr_client *client = HR_CONTAINER(timer, hr_client, timer);
+    const char *what = client->connected ? "no welcome and no data link from" : "no answer from";
+    hr_client_fail(client, client->connected && !client->welcomed ? HR_PROTOCOL : HR_UNREACHABLE,
+                   "%s %s in %llu ms; is it a headrace server, and can its port be reached?", what,
+                   client->address, (unsigned long long)(client->connect_timeout_ns / HR_NS_PER_MS));
+}
+
+/* ---- opening ---- */
+
+static void embedded_ready(void *context)
+{
+    hr_client *client = context;
+    if (client->status != HR_AGAIN)
+        return;
+    if (hr_server_status(client->embedded) != HR_OK) {
+        const hr_error *error = hr_server_error(client->embedded);
+        hr_client_fail(client, error->status, "%s", error->text);
+        return;
+    }
+    snprintf(client->address, sizeof client->address, "%s", hr_server_address(client->embedded));
+    connect_control(client);
+}
+
+static void init_receivers(hr_client *client, unsigned links)
+{
+    hr_engine *engine = client->engine;
+    client->link_count = links != 0 ? links : engine->worker_count;
+    if (client->link_count > HR_CLIENT_LINKS_MAX)
+        client->link_count = HR_CLIENT_LINKS_MAX;
+    for (unsigned i = 0; i < client->link_count; i++) {
+        hr_worker *worker = &engine->workers[i % engine->worker_count];
+        hr_receiver_init(&client->receivers[i], worker, hr_engine_home(engine),
+                         client->network ? worker->network : worker->inproc, &receiver_events,
+                         client);
+    }
+}
+
+/* "tcp,local": what is asked for and cannot be is refused here, before anything moves. */
+static hr_status check_requirements(const char *require, bool network, hr_error *error)
+{
+    while (require != NULL && *require != '\0') {
+        size_t len = strcspn(require, ",");
+        bool met = (len == 3 && memcmp(require, "tcp", 3) == 0 && network) ||
+                   (len == 5 && memcmp(require, "local", 5) == 0 && !network);
+        if (!met)
+            return hr_error_set(error, HR_UNSUPPORTED,
+                                "%.*s is required, and this path is %s; without --require the "
+                                "best path that is there is taken",
+                                (int)len, require, network ? "tcp into host memory" : "local");
+        require += len + (require[len] == ',');
+    }
+    return HR_OK;
+}
+
+hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
+                         hr_client **client_out, hr_error *error)
+{
+    if ((options->address == NULL) == (options->local_path == NULL))
+        return hr_error_set(error, HR_INVALID, "a client needs an address or a local path");
+    hr_status status = check_requirements(options->require, options->address != NULL, error);
+    if (status != HR_OK)
+        return status;
+    hr_client *client = hr_alloc(engine->env, sizeof *client);
+    if (client == NULL)
+        return hr_error_set(error, HR_NO_MEMORY, "making the client: out of memory");
+    client->engine = engine;
+    client->env = engine->env;
+    client->network = options->address != NULL;
+    client->status = HR_AGAIN;
+    client->timer.fire = connect_timed_out;
+    client->grant_task.run = send_grants;
+    hr_list_init(&client->waiters);
+    hr_list_init(&client->transfers);
+    hr_list_init(&client->listings);
+    init_receivers(client, options->links);
+    client->connect_timeout_ns =
+        options->connect_timeout_ns != 0 ? options->connect_timeout_ns : CONNECT_TIMEOUT;
+    status = hr_loop_timer_set(home_loop(client), &client->timer,
+                               hr_now_ns(client->env) + client->connect_timeout_ns);
+    if (status == HR_OK && client->network) {
+        snprintf(client->address, sizeof client->address, "%s", options->address);
+        connect_control(client);
+    } else if (status == HR_OK) {
+        hr_export export = {.name = "local", .path = options->local_path};
+        status = hr_server_open_inproc(engine, &export, embedded_ready, client,
+                                       &client->embedded, error);
+    }
+    if (status != HR_OK) {
+        hr_loop_timer_clear(home_loop(client), &client->timer);
+        hr_release(client->env, client);
+        return hr_error_set(error, status, "making the client: %s", hr_status_text(status));
+    }
+    *client_out = client;
+    return HR_OK;
+}
+
+hr_status hr_client_status(const hr_client *client)
+{
+    return client->status;
+}
+
+const hr_error *hr_client_error(const hr_client *client)
+{
+    return &client->error;
+}
+
+/* ---- the end ---- */
+
+static bool is_over(const hr_client *client)
+{
+    if (client->control_open || !hr_list_is_empty(&client->transfers))
+        return false;
+    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
+        if (client->receivers[i].state != HR_RECEIVER_IDLE)
+            return false;
+    return true;
+}
+
+static void embedded_closed(void *context)
+{
+    hr_client *client = context;
+    client->embedded = NULL;
+}
+
+static void destroy_if_over(hr_client *client)
+{
+    if (!client->destroying || !is_over(client) || client->embedded == NULL ||
+        client->embedded_closing)
+        return;
+    client->embedded_closing = true;
+    hr_server_close(client->embedded, embedded_closed, client);
+}
+
+void hr_client_destroy(hr_client *client)
+{
+    if (client == NULL)
+        return;
+    client->destroying = true;
+    hr_client_fail(client, HR_CANCELED, "the client was closed");
+    destroy_if_over(client);
+    while (!is_over(client) || client->embedded != NULL || client->grant_task.queued)
+        hr_engine_step(client->engine, HR_NS_PER_S);
+    hr_loop_timer_clear(home_loop(client), &client->timer);
+    hr_release(client->env, client);
+}

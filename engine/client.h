@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of hr_client: a session as its client sees it. On worker 0.
+ *
+ *   starting -(embedded server ready)-> connecting -up-> greeting -welcome-> ticketing -tickets->
+ *   linking -(first link up)-> ready -> ... -> failed or closing -> gone
+ *
+ * A link that dies is opened again under a new number, with a new ticket. */
+#ifndef HR_CLIENT_H
+#define HR_CLIENT_H
+
+#include "control.h"
+#include "engine.h"
+#include "receiver.h"
+#include "server.h"
+
+#define HR_CLIENT_LINKS_MAX 64
+
+typedef struct hr_transfer hr_transfer;
+
+/* Somebody who wants to know when the client is ready or has failed. */
+typedef struct hr_client_waiter {
+    hr_list node;
+    void (*settled)(struct hr_client_waiter *waiter);
+} hr_client_waiter;
+
+struct hr_client {
+    hr_engine *engine;
+    const hr_env *env;
+    hr_server *embedded;
+    bool embedded_closing;
+    bool network;
+    char address[256];
+    hr_control control;
+    bool control_open; /* fini is due */
+    bool connected, welcomed, destroying;
+    hr_status status; /* HR_AGAIN, HR_OK, or why not */
+    hr_error error;
+    hr_timer timer; /* for connecting */
+    uint64_t connect_timeout_ns;
+    uint64_t session;
+
+    hr_receiver receivers[HR_CLIENT_LINKS_MAX];
+    unsigned link_count;  /* wanted */
+    unsigned links_up;
+    uint32_t next_link;   /* its number */
+    uint32_t asked_first; /* of the tickets that are under way */
+    unsigned asked_count;
+    unsigned rebuilds;
+    uint64_t rebuild_since_ns;
+
+    hr_list waiters;   /* of hr_client_waiter */
+    hr_list transfers; /* of hr_transfer.node */
+    uint64_t next_transfer;
+    hr_listing *listing; /* whose page is under way */
+    hr_list listings;    /* that wait for their turn */
+    uint32_t next_request;
+
+    hr_grant grants[HR_MESSAGE_GRANTS_MAX]; /* collected for one message */
+    size_t grant_count;
+    hr_task grant_task;
+};
+
+/* Calls back at once (from a later step it would be, if it is not settled yet). */
+void hr_client_wait(hr_client *client, hr_client_waiter *waiter);
+void hr_client_send(hr_client *client, const hr_message *message);
+/* Collects grants: they leave together at the end of the round. */
+void hr_client_grant(hr_client *client, const hr_grant *grant);
+/* The session is of no more use; everything in it fails. */
+void hr_client_fail(hr_client *client, hr_status status, const char *format, ...)
+    HR_PRINTF(3, 4);
+/* Closes every link: the last resort to get places back from a peer that does not answer. */
+void hr_client_drop_links(hr_client *client);
+
+/* Of listing.c: a page, or that there will be none. */
+void hr_listing_take(hr_listing *listing, const hr_message_entries *page);
+void hr_listing_fail(hr_listing *listing, hr_status status, const char *text);
+/* changed is called when a page has come, or that there will be none. */
+void hr_listing_watch(hr_listing *listing, void (*changed)(void *context), void *context);
+/* By the node that waits in client->listings. */
+void hr_listing_ask_node(hr_list *node);
+void hr_listing_fail_node(hr_list *node, hr_status status, const char *text);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_draft: a file until it has its name. The bytes are written into .headrace-<16 hex> beside the
+ * target; .headrace-<16 hex>.journal says which chunks are there and verified, and its lock keeps a
+ * second stager out. On worker 0; the chunks themselves are written by parts.
+ *
+ *   opening -ready-> open -finish-> syncing -synced-> synced -publish-> publishing -published-> closed
+ *      any of them -failed-> the owner closes it: keeping it for the next run, or not -> closed
+ *
+ * After a failed sync nothing of it is believed: it is thrown away even if it was to be kept. */
+#ifndef HR_DRAFT_H
+#define HR_DRAFT_H
+
+#include "chunk.h"
+#include "env.h"
+#include "journal.h"
+#include "source.h"
+#include "storage.h"
+
+/* Records that wait while data is flushed; a draft that has more is full, and no new chunk should be
+ * started. Room is left for those that are under way. */
+#define HR_DRAFT_PENDING_FULL 1024
+#define HR_DRAFT_PENDING_MAX  4096
+
+typedef struct hr_draft_events {
+    void (*ready)(void *context);  /* the chunks given to open say what is there */
+    void (*synced)(void *context); /* all of it is on stable storage, still without its name */
+    void (*published)(void *context); /* it has its name, and the directory says so after a crash */
+    void (*failed)(void *context, hr_status status, const char *text);
+    void (*closed)(void *context); /* nothing is under way any more, everything is closed */
+} hr_draft_events;
+
+typedef struct hr_draft_options {
+    hr_dir *dir;
+    const char *name; /* beneath dir, may have slashes */
+    const char *shown; /* how messages name the target */
+    uint8_t identity[HR_IDENTITY_LEN];
+    uint8_t boot[16]; /* of this host */
+    uint64_t size;
+    uint32_t chunk_len;
+    bool overwrite;
+    bool look; /* only reads what an earlier run left: makes and changes nothing */
+    uint64_t flush_len; /* bytes between flushes of data and journal; 0: 4 GiB */
+} hr_draft_options;
+
+typedef struct hr_draft_record {
+    uint32_t chunk, len, crc;
+} hr_draft_record;
+
+typedef struct hr_draft {
+    const hr_env *env;
+    hr_storage *storage;
+    const hr_draft_events *events;
+    void *context;
+    hr_draft_options options;
+    hr_chunk *chunks;
+    uint32_t chunk_count;
+    hr_file *file;
+    bool owned;     /* the lock is held: the temporary files are ours */
+    bool opened, fresh, published, poisoned, keep;
+    char name[HR_PATH_MAX], data_path[HR_PATH_MAX], journal_path[HR_PATH_MAX];
+    char parent[HR_PATH_MAX];
+    char shown[HR_PATH_MAX];
+
+    hr_io io; /* one step after the other */
+    bool stepping;
+    hr_file *journal_file;
+    hr_journal journal;
+    hr_journal_reader reader;
+    uint64_t journal_inode, data_inode, read_at;
+    unsigned lock_tries;
+    uint8_t *buffer; /* of the journal that is read, then of records that are written */
+
+    hr_io record_io; /* appends records, or flushes */
+    bool recording, closing, flush_wanted;
+    hr_draft_record *pending;
+    size_t pending_first, pending_count;
+    uint64_t unflushed_len;
+    uint64_t record_at; /* where the next bytes of the journal go */
+} hr_draft;
+
+/* chunks: all zero, as many as the size has; they stay the caller's and must outlive the draft. */
+HR_CHECKED hr_status hr_draft_open(hr_draft *draft, const hr_env *env, hr_storage *storage,
+                                   const hr_draft_options *options, hr_chunk *chunks,
+                                   const hr_draft_events *events, void *context);
+/* The chunk lies in the file, verified. */
+void hr_draft_note(hr_draft *draft, uint32_t chunk, uint32_t len, uint32_t crc);
+static inline bool hr_draft_is_full(const hr_draft *draft)
+{
+    return draft->pending_count >= HR_DRAFT_PENDING_FULL;
+}
+/* Every chunk is noted: cuts it to its size and syncs it; synced follows. */
+void hr_draft_finish(hr_draft *draft);
+/* After synced: gives it its name; published follows, and it is closed. */
+void hr_draft_publish(hr_draft *draft);
+/* Not before ready or failed. closed follows. keep: the next run continues from it. No part writes
+ * any more. */
+void hr_draft_close(hr_draft *draft, bool keep);
+
+#endif

@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_get: one request of the caller's: a shard, or a tree of them. A single shard is one transfer;
+ * for a tree directories are listed one after the other and a few transfers run at a time, while the
+ * listing still goes on. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+#include "rate.h"
+#include "transfer.h"
+
+#define TRANSFERS_MAX 8 /* of one tree, at once */
+#define STALL_DEFAULT (60 * HR_NS_PER_S)
+#define RATE_BURST_NS (HR_NS_PER_S / 10)
+
+/* One file of the request. */
+typedef struct get_item {
+    hr_transfer transfer;
+    hr_get *get;
+    hr_list node;
+    char *path; /* below the request's, "" for a single file */
+} get_item;
+
+/* A directory of the source that has not been listed yet. */
+typedef struct get_folder {
+    hr_list node;
+    char path[]; /* below the request's */
+} get_folder;
+
+struct hr_get {
+    hr_client *client;
+    const hr_env *env;
+    hr_get_options options;
+    char *path, *target; /* copies; the options point to them */
+    hr_status status;
+    hr_error error;
+    hr_get_progress progress;
+    char description[240];
+
+    hr_client_waiter waiter;
+    bool waiting; /* for the client */
+    hr_rate rate;
+    hr_timer watch; /* deadline and stall */
+    uint64_t started_ns, deadline_ns, moved_ns;
+    hr_list items;
+    unsigned item_count;
+    uint64_t over_verified, over_moved, over_reused; /* of items that are gone */
+
+    hr_dir *dir; /* the target's: of the file's parent, or of the tree */
+    hr_io io;
+    bool io_busy;
+    const char *name; /* of a single file beneath dir */
+
+    bool is_tree, ending;
+    hr_list folders;
+    get_folder *listed; /* the one being listed */
+    hr_listing *listing;
+    get_item *opened_item; /* waits for the target directory */
+
+    hr_letter cancel_letter;
+    bool cancel_posted, cancel_taken;
+    uint64_t watched; /* what moved_ns is about */
+    uint64_t first_byte_ns;
+    char parent[HR_PATH_MAX]; /* of a single file */
+};
+
+static void pump(hr_get *get);
+static void open_target(hr_get *get);
+
+static hr_worker *home(const hr_get *get)
+{
+    return hr_engine_home(get->client->engine);
+}
+
+/* ---- the end ---- */
+
+static void settle(hr_get *get)
+{
+    hr_loop_timer_clear(home(get)->loop, &get->watch);
+    if (get->error.status != HR_OK)
+        get->status = get->error.status;
+    else if (get->progress.files_failed > 0)
+        get->status = hr_error_set(&get->error, HR_PARTIAL, "%llu of %llu files failed",
+                                   (unsigned long long)get->progress.files_failed,
+                                   (unsigned long long)get->progress.files);
+    else
+        get->status = HR_OK;
+}
+
+static void closed_dir(hr_io *io)
+{
+    hr_get *get = io->context;
+    get->io_busy = false;
+    get->dir = NULL;
+    settle(get);
+}
+
+static void finish_if_over(hr_get *get)
+{
+    if (get->status != HR_AGAIN || get->waiting || get->io_busy || get->item_count > 0)
+        return;
+    if (!get->ending && (get->listing != NULL || !hr_list_is_empty(&get->folders)))
+        return;
+    hr_listing_destroy(get->listing);
+    get->listing = NULL;
+    if (get->dir == NULL) {
+        settle(get);
+        return;
+    }
+    get->io_busy = true;
+    get->io = (hr_io){
+        .kind = HR_IO_CLOSE_DIR,
+        .dir = get->dir,
+        .done = closed_dir,
+        .context = get,
+    };
+    hr_storage_submit(home(get)->storage, &get->io);
+}
+
+static void end(hr_get *get, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
+static void end(hr_get *get, hr_status status, const char *format, ...)
+{
+    if (get->status != HR_AGAIN || get->ending)
+        return;
+    char text[sizeof get->error.text];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    get->ending = true;
+    hr_error_set(&get->error, status, "%s", text);
+    if (get->waiting) {
+        hr_list_remove(&get->waiter.node);
+        get->waiting = false;
+    }
+    hr_list *next;
+    for (hr_list *node = get->items.next; node != &get->items; node = next) {
+        next = node->next;
+        hr_transfer_end(&HR_CONTAINER(node, get_item, node)->transfer, status, "%s", text);
+    }
+    finish_if_over(get);
+}
+
+/* ---- items ---- */
+
+static void report(hr_get *get, const char *path, const hr_error *error, uint64_t bytes,
+                   const hr_transfer_counters *counters)
+{
+    if (error->status == HR_OK)
+        get->progress.files_done++;
+    else
+        get->progress.files_failed++;
+    if (get->options.file_done == NULL)
+        return;
+    hr_file_report file = {
+        .path = path,
+        .status = error->status,
+        .text = error->text,
+        .bytes = bytes,
+        .bytes_moved = counters->bytes_moved,
+        .bytes_reused = counters->bytes_reused,
+    };
+    get->options.file_done(get->options.context, &file);
+}
+
+static void free_item(get_item *item)
+{
+    hr_get *get = item->get;
+    hr_list_remove(&item->node);
+    get->item_count--;
+    hr_release(get->env, item->path);
+    hr_release(get->env, item);
+}
+
+static void item_over(void *context, hr_transfer *transfer)
+{
+    get_item *item = context;
+    hr_get *get = item->get;
+    const hr_transfer_counters *counters = &transfer->counters;
+    get->over_moved += counters->bytes_moved;
+    get->over_verified += counters->bytes_verified;
+    get->over_reused += counters->bytes_reused;
+    if (get->first_byte_ns == 0 && counters->first_byte_ns != 0)
+        get->first_byte_ns = counters->first_byte_ns - get->started_ns;
+    if (get->opened_item == item)
+        get->opened_item = NULL;
+    if (!transfer->is_directory || transfer->error.status != HR_OK) {
+        report(get, item->path, &transfer->error, transfer->size, counters);
+        if (!get->is_tree && transfer->error.status != HR_OK)
+            hr_error_set(&get->error, transfer->error.status, "%s", transfer->error.text);
+    }
+    free_item(item);
+    pump(get);
+}
+
+static void begin_item(get_item *item)
+{
+    hr_get *get = item->get;
+    hr_transfer *transfer = &item->transfer;
+    if (get->options.target_host) {
+        hr_transfer_begin_memory(transfer, NULL);
+        return;
+    }
+    if (get->options.target_span.addr != NULL) {
+        if (get->options.target_span.len < transfer->size)
+            hr_transfer_end(transfer, HR_INVALID, "the target has %zu bytes, the shard %llu",
+                            get->options.target_span.len, (unsigned long long)transfer->size);
+        else
+            hr_transfer_begin_memory(transfer, get->options.target_span.addr);
+        return;
+    }
+    char shown[HR_PATH_MAX];
+    snprintf(shown, sizeof shown, "%s%s%s", get->target, item->path[0] != '\0' ? "/" : "",
+             item->path);
+    hr_draft_options options = {
+        .dir = get->dir,
+        .name = get->is_tree ? item->path : get->name,
+        .shown = shown,
+        .overwrite = get->options.overwrite,
+        .look = get->options.dry_run,
+    };
+    memcpy(options.boot, get->client->engine->platform->boot_id, sizeof options.boot);
+    hr_transfer_begin_file(transfer, &options, get->options.read_back);
+}
+
+static void item_opened(void *context, hr_transfer *transfer)
+{
+    get_item *item = context;
+    hr_get *get = item->get;
+    if (get->is_tree && transfer->is_directory) {
+        hr_transfer_end(transfer, HR_CHANGED, "it became a directory while the tree was listed");
+        return;
+    }
+    if (!get->is_tree && transfer->is_directory) {
+        get->is_tree = true;
+        if (get->options.target_span.addr != NULL) {
+            hr_transfer_end(transfer, HR_IS_DIRECTORY,
+                            "the source is a directory; memory takes a file");
+            return;
+        }
+    }
+    if (!transfer->is_directory) {
+        get->progress.bytes += transfer->size;
+        if (!get->is_tree)
+            get->progress.files = 1;
+    }
+    if (get->dir == NULL && get->target != NULL) {
+        get->opened_item = item;
+        open_target(get);
+    } else if (transfer->is_directory) {
+        hr_transfer_forget(transfer);
+    } else {
+        begin_item(item);
+    }
+}
+
+static const hr_transfer_events item_events = {.opened = item_opened, .over = item_over};
+
+static bool start_item(hr_get *get, const char *path)
+{
+    get_item *item = hr_alloc(get->env, sizeof *item);
+    char *copy = NULL;
+    if (item == NULL || hr_engine_copy_text(get->env, path, &copy) != HR_OK) {
+        hr_release(get->env, item);
+        end(get, HR_NO_MEMORY, "starting a transfer: out of memory");
+        return false;
+    }
+    char full[HR_MESSAGE_PATH_MAX + 1];
+    int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
+    item->get = get;
+    item->path = copy;
+    hr_list_append(&get->items, &item->node);
+    get->item_count++;
+    if (get->options.limit_bytes_per_s != 0)
+        item->transfer.rate = &get->rate;
+    hr_transfer_open(&item->transfer, get->client, full, &item_events, item);
+    if (len < 0 || (size_t)len >= sizeof full)
+        hr_transfer_end(&item->transfer, HR_INVALID, "its path is longer than %u bytes",
+                        HR_MESSAGE_PATH_MAX);
+    return true;
+}
+
+/* ---- the target ---- */
+
+static void target_failed(hr_get *get, const hr_io *io)
+{
+    char shown[300];
+    hr_quote(shown, sizeof shown, get->target, strlen(get->target));
+    const char *what = get->is_tree ? "making the directory" : "opening the directory of";
+    if (io->status == HR_NOT_FOUND)
+        end(get, HR_NOT_FOUND, "the directory that %s is to go into does not exist; make it first",
+            shown);
+    else
+        end(get, io->status, "%s %s: %s%s%s", what, shown, hr_status_text(io->status),
+            io->error != 0 ? ", " : "", io->error != 0 ? strerror(io->error) : "");
+}
+
+static void target_opened(hr_io *io)
+{
+    hr_get *get = io->context;
+    get->io_busy = false;
+    if (io->status != HR_OK && !(io->status == HR_NOT_FOUND && get->options.dry_run)) {
+        target_failed(get, io);
+        finish_if_over(get);
+        return;
+    }
+    get->dir = io->status == HR_OK ? io->dir_out : NULL;
+    get_item *item = get->opened_item;
+    get->opened_item = NULL;
+    if (item == NULL || get->ending)
+        finish_if_over(get);
+    else if (item->transfer.is_directory)
+        hr_transfer_forget(&item->transfer);
+    else if (get->dir == NULL)
+        hr_transfer_end(&item->transfer, HR_NOT_FOUND, "the directory of %s does not exist",
+                        get->target);
+    else
+        begin_item(item);
+}
+
+/* A tree's own directory is made; a file's must be there. */
+static void open_target(hr_get *get)
+{
+    get->io_busy = true;
+    get->io = (hr_io){
+        .kind = HR_IO_OPEN_DIR,
+        .flags = get->is_tree && !get->options.dry_run ? HR_IO_CREATE : 0,
+        .path = get->target,
+        .done = target_opened,
+        .context = get,
+    };
+    if (!get->is_tree) {
+        char *slash = strrchr(get->target, '/');
+        get->name = slash == NULL ? get->target : slash + 1;
+        snprintf(get->parent, sizeof get->parent, "%.*s",
+                 slash == NULL ? 1 : slash == get->target ? 1 : (int)(slash - get->target),
+                 slash == NULL ? "." : get->target);
+        get->io.path = get->parent;
+    }
+    hr_storage_submit(home(get)->storage, &get->io);
+}
+
+/* ---- trees ---- */
+
+static bool push_folder(hr_get *get, const char *path)
+{
+    size_t len = strlen(path) + 1;
+    get_folder *folder = hr_alloc(get->env, sizeof *folder + len);
+    if (folder == NULL) {
+        end(get, HR_NO_MEMORY, "remembering a directory: out of memory");
+        return false;
+    }
+    memcpy(folder->path, path, len);
+    hr_list_append(&get->folders, &folder->node);
+    return true;
+}
+
+static void skip(hr_get *get, const char *path, hr_status status, const char *text)
+{
+    hr_error error = {.status = HR_OK};
+    hr_transfer_counters none = {0};
+    hr_error_set(&error, status, "%s", text);
+    get->progress.files++;
+    report(get, path, &error, 0, &none);
+}
+
+/* Names come from the server: one that could lead anywhere else is an attack or a defect. */
+static bool is_plain_name(const hr_entry *entry)
+{
+    return entry->name_len > 0 && memchr(entry->name, '/', entry->name_len) == NULL &&
+           memchr(entry->name, '\0', entry->name_len) == NULL &&
+           !(entry->name[0] == '.' &&
+             (entry->name_len == 1 || (entry->name_len == 2 && entry->name[1] == '.')));
+}
+
+static void take_entry(hr_get *get, const hr_entry *entry)
+{
+    if (!is_plain_name(entry)) {
+        end(get, HR_PROTOCOL, "the server sent a name that is none");
+        return;
+    }
+    char path[HR_PATH_MAX];
+    const char *base = get->listed->path;
+    int len = snprintf(path, sizeof path, "%s%s%.*s", base, base[0] != '\0' ? "/" : "",
+                       (int)entry->name_len, entry->name);
+    if (len < 0 || (size_t)len >= sizeof path) {
+        skip(get, path, HR_INVALID, "its path is too long");
+        return;
+    }
+    switch (entry->type) {
+    case HR_ENTRY_FILE:
+        get->progress.files++;
+        start_item(get, path);
+        break;
+    case HR_ENTRY_DIRECTORY:
+    case HR_ENTRY_EXPORT:
+        push_folder(get, path);
+        break;
+    case HR_ENTRY_SYMLINK:
+        skip(get, path, HR_UNSUPPORTED, "it is a symbolic link, which is not brought yet");
+        break;
+    case HR_ENTRY_SPECIAL:
+        skip(get, path, HR_UNSUPPORTED, "it is neither a file nor a directory");
+        break;
+    }
+}
+
+static void listing_changed(void *context)
+{
+    pump(context);
+}
+
+static void start_listing(hr_get *get)
+{
+    char full[HR_MESSAGE_PATH_MAX + 1];
+    const char *path = get->listed->path;
+    int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
+    if (len < 0 || (size_t)len >= sizeof full) {
+        skip(get, path, HR_INVALID, "its path is too long");
+        return;
+    }
+    hr_error error = {.status = HR_OK};
+    hr_status status = hr_listing_open(get->client, full, &get->listing, &error);
+    if (status != HR_OK)
+        end(get, status, "%s", error.text);
+    else
+        hr_listing_watch(get->listing, listing_changed, get);
+}
+
+static void made_folder_closed(hr_io *io)
+{
+    hr_get *get = io->context;
+    get->io_busy = false;
+    if (!get->ending)
+        start_listing(get);
+    pump(get);
+}
+
+static void made_folder(hr_io *io)
+{
+    hr_get *get = io->context;
+    if (io->status != HR_OK) {
+        get->io_busy = false;
+        skip(get, get->listed->path, io->status, "its directory cannot be made");
+        hr_release(get->env, get->listed);
+        get->listed = NULL;
+        pump(get);
+        return;
+    }
+    get->io = (hr_io){
+        .kind = HR_IO_CLOSE_DIR,
+        .dir = io->dir_out,
+        .done = made_folder_closed,
+        .context = get,
+    };
+    hr_storage_submit(home(get)->storage, &get->io);
+}
+
+/* Each directory is made before it is listed, so that empty ones are kept too. */
+static void next_folder(hr_get *get)
+{
+    hr_list *node = hr_list_take_first(&get->folders);
+    if (node == NULL)
+        return;
+    get->listed = HR_CONTAINER(node, get_folder, node);
+    if (get->dir == NULL || get->options.dry_run || get->listed->path[0] == '\0') {
+        start_listing(get);
+        return;
+    }
+    get->io_busy = true;
+    get->io = (hr_io){
+        .kind = HR_IO_OPEN_DIR,
+        .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS,
+        .dir = get->dir,
+        .path = get->listed->path,
+        .done = made_folder,
+        .context = get,
+    };
+    hr_storage_submit(home(get)->storage, &get->io);
+}
+
+static void finish_listing(hr_get *get)
+{
+    const hr_error *error = hr_listing_error(get->listing);
+    if (hr_listing_status(get->listing) != HR_OK) {
+        if (get->client->status != HR_OK || get->listed->path[0] == '\0')
+            end(get, error->status, "%s", error->text);
+        else
+            skip(get, get->listed->path, error->status, error->text);
+    }
+    hr_listing_destroy(get->listing);
+    get->listing = NULL;
+    hr_release(get->env, get->listed);
+    get->listed = NULL;
+}
+
+/* Goes on with a tree as far as there is room. */
+static void pump(hr_get *get)
+{
+    while (get->is_tree && !get->ending && !get->io_busy && get->item_count < TRANSFERS_MAX) {
+        hr_entry entry;
+        if (get->listing == NULL && hr_list_is_empty(&get->folders))
+            break;
+        if (get->listing == NULL)
+            next_folder(get);
+        else if (hr_listing_next(get->listing, &entry))
+            take_entry(get, &entry);
+        else if (hr_listing_status(get->listing) != HR_AGAIN)
+            finish_listing(get);
+        else
+            break;
+    }
+    get->progress.listing =
+        get->is_tree && (get->listing != NULL || !hr_list_is_empty(&get->folders));
+    finish_if_over(get);
+}
+
+/* ---- time ---- */
+
+static uint64_t bytes_verified(const hr_get *get)
+{
+    uint64_t sum = get->over_verified;
+    for (hr_list *node = get->items.next; node != &get->items; node = node->next)
+        sum += HR_CONTAINER(node, get_item, node)->transfer.counters.bytes_verified;
+    return sum;
+}
+
+static void watch(hr_timer *timer)
+{
+    hr_get *get = HR_CONTAINER(timer, hr_get, watch);
+    uint64_t now_ns = hr_now_ns(get->env);
+    uint64_t verified = bytes_verified(get) + get->progress.files_done + get->progress.files;
+    if (verified != get->watched) {
+        get->watched = verified;
+        get->moved_ns = now_ns;
+    }
+    if (now_ns >= get->deadline_ns)
+        end(get, HR_DEADLINE,
+            "the deadline passed; the same command continues where this one ended");
+    else if (now_ns - get->moved_ns >= get->options.stall_ns)
+        end(get, HR_STALLED,
+            "nothing was verified for %llu s; the same command continues where this one ended",
+            (unsigned long long)(get->options.stall_ns / HR_NS_PER_S));
+    if (get->ending || get->status != HR_AGAIN)
+        return;
+    uint64_t next_ns = now_ns + HR_NS_PER_S / 4;
+    if (hr_loop_timer_set(home(get)->loop, timer,
+                          next_ns < get->deadline_ns ? next_ns : get->deadline_ns) != HR_OK)
+        end(get, HR_NO_MEMORY, "setting a timer: out of memory");
+}
+
+/* ---- starting ---- */
+
+static void release_get(hr_get *get)
+{
+    hr_list *node;
+    while ((node = hr_list_take_first(&get->folders)) != NULL)
+        hr_release(get->env, HR_CONTAINER(node, get_folder, node));
+    hr_release(get->env, get->listed);
+    hr_release(get->env, get->path);
+    hr_release(get->env, get->target);
+    hr_release(get->env, get);
+}
+
+static void client_settled(hr_client_waiter *waiter)
+{
+    hr_get *get = HR_CONTAINER(waiter, hr_get, waiter);
+    hr_client *client = get->client;
+    get->waiting = false;
+    if (client->status != HR_OK) {
+        end(get, client->error.status, "%s", client->error.text);
+        return;
+    }
+    start_item(get, "");
+}
+
+static void deliver_cancel(hr_letter *letter)
+{
+    hr_get *get = HR_CONTAINER(letter, hr_get, cancel_letter);
+    get->cancel_taken = true;
+    end(get, HR_CANCELED, "interrupted; the same command continues where this one ended");
+}
+
+static hr_status check_options(const hr_get_options *options, hr_error *error)
+{
+    int targets = (options->target_path != NULL) + (options->target_span.addr != NULL) +
+                  options->target_host;
+    if (targets != 1)
+        return hr_error_set(error, HR_INVALID, "a get needs exactly one target");
+    if (options->target_span.addr != NULL && options->target_span.kind != HR_MEMORY_HOST)
+        return hr_error_set(error, HR_UNSUPPORTED, "only host memory can be a target yet");
+    if (options->path == NULL || strlen(options->path) > HR_MESSAGE_PATH_MAX)
+        return hr_error_set(error, HR_INVALID, "the path of the source is longer than %u bytes",
+                            HR_MESSAGE_PATH_MAX);
+    if (options->target_path != NULL &&
+        (options->target_path[0] == '\0' || strlen(options->target_path) >= HR_PATH_MAX - 300))
+        return hr_error_set(error, HR_INVALID, "the path of the target is empty or too long");
+    return HR_OK;
+}
+
+/* Without the slashes at its end; "dir/" takes the source's last name. */
+static hr_status copy_target(hr_get *get)
+{
+    const char *target = get->options.target_path;
+    if (target == NULL)
+        return HR_OK;
+    size_t len = strlen(target);
+    bool below = len > 0 && target[len - 1] == '/';
+    while (len > 1 && target[len - 1] == '/')
+        len--;
+    const char *last = strrchr(get->path, '/');
+    last = last == NULL ? get->path : last + 1;
+    get->target = hr_alloc(get->env, len + strlen(last) + 2);
+    if (get->target == NULL)
+        return HR_NO_MEMORY;
+    memcpy(get->target, target, len);
+    if (below) {
+        if (get->target[len - 1] != '/')
+            get->target[len++] = '/';
+        strcpy(get->target + len, last);
+    }
+    return HR_OK;
+}
+
+static void describe(hr_get *get)
+{
+    const hr_client *client = get->client;
+    const char *target = get->options.target_path != NULL ? "file, O_DIRECT"
+                         : get->options.target_host      ? "host slots"
+                                                         : "host memory";
+    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s",
+             client->network ? home(get)->network->ops->name : "local", client->link_count,
+             client->link_count == 1 ? "" : "s", hr_engine_describe(client->engine), target);
+}
+
+hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get **get_out,
+                       hr_error *error)
+{
+    hr_status status = check_options(options, error);
+    if (status != HR_OK)
+        return status;
+    hr_get *get = hr_alloc(client->env, sizeof *get);
+    if (get == NULL)
+        return hr_error_set(error, HR_NO_MEMORY, "starting the request: out of memory");
+    get->client = client;
+    get->env = client->env;
+    get->options = *options;
+    get->status = HR_AGAIN;
+    get->watch.fire = watch;
+    get->cancel_letter.deliver = deliver_cancel;
+    hr_list_init(&get->items);
+    hr_list_init(&get->folders);
+    if (get->options.stall_ns == 0)
+        get->options.stall_ns = STALL_DEFAULT;
+    get->started_ns = get->moved_ns = hr_now_ns(get->env);
+    get->deadline_ns =
+        options->deadline_ns == 0 ? HR_NEVER : get->started_ns + options->deadline_ns;
+    hr_rate_init(&get->rate, options->limit_bytes_per_s,
+                 options->limit_bytes_per_s / (HR_NS_PER_S / RATE_BURST_NS), get->started_ns);
+    status = hr_engine_copy_text(get->env, options->path, &get->path);
+    if (status == HR_OK)
+        status = copy_target(get);
+    if (status == HR_OK && !push_folder(get, ""))
+        status = HR_NO_MEMORY;
+    if (status == HR_OK)
+        status = hr_loop_timer_set(home(get)->loop, &get->watch, get->started_ns);
+    if (status != HR_OK) {
+        release_get(get);
+        return hr_error_set(error, status, "starting the request: %s", hr_status_text(status));
+    }
+    describe(get);
+    get->waiting = true;
+    get->waiter.settled = client_settled;
+    hr_client_wait(client, &get->waiter);
+    *get_out = get;
+    return HR_OK;
+}
+
+/* ---- what it is ---- */
+
+hr_status hr_get_status(const hr_get *get)
+{
+    return get->status;
+}
+
+const hr_error *hr_get_error(const hr_get *get)
+{
+    return &get->error;
+}
+
+hr_get_progress hr_get_count(const hr_get *get)
+{
+    hr_get_progress progress = get->progress;
+    progress.bytes_moved = get->over_moved;
+    progress.bytes_reused = get->over_reused;
+    progress.bytes_verified = bytes_verified(get);
+    progress.first_byte_ns = get->first_byte_ns;
+    for (hr_list *node = get->items.next; node != &get->items; node = node->next) {
+        const hr_transfer_counters *counters =
+            &HR_CONTAINER(node, get_item, node)->transfer.counters;
+        progress.bytes_moved += counters->bytes_moved;
+        progress.bytes_reused += counters->bytes_reused;
+        if (progress.first_byte_ns == 0 && counters->first_byte_ns != 0)
+            progress.first_byte_ns = counters->first_byte_ns - get->started_ns;
+    }
+    progress.links = get->client->links_up;
+    return progress;
+}
+
+const char *hr_get_path(const hr_get *get)
+{
+    return get->description;
+}
+
+void hr_get_cancel(hr_get *get)
+{
+    if (!__atomic_exchange_n(&get->cancel_posted, true, __ATOMIC_ACQ_REL))
+        hr_loop_post(home(get)->loop, &get->cancel_letter);
+}
+
+void hr_get_destroy(hr_get *get)
+{
+    if (get == NULL)
+        return;
+    if (get->status == HR_AGAIN)
+        hr_get_cancel(get);
+    while (get->status == HR_AGAIN || (get->cancel_posted && !get->cancel_taken))
+        hr_engine_step(get->client->engine, HR_NS_PER_S);
+    release_get(get);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_listing: a directory of the server, page after page. One page of a client is under way at a
+ * time; other listings wait for their turn. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client.h"
+
+struct hr_listing {
+    hr_client *client;
+    hr_client_waiter waiter;
+    hr_list node; /* in client->listings */
+    hr_status status;
+    hr_error error;
+    uint64_t cookie;
+    uint8_t *page; /* of packed_entry: the entries of the last page, copied */
+    size_t page_len, page_at;
+    bool last_page, asked, abandoned;
+    void (*changed)(void *context); /* may be NULL */
+    void *context;
+    char path[HR_MESSAGE_PATH_MAX + 1];
+};
+
+typedef struct packed_entry {
+    uint32_t size; /* of this record */
+    uint32_t name_len;
+    uint64_t bytes;
+    int64_t mtime_ns;
+    uint32_t mode;
+    uint32_t type;
+    char name[];
+} packed_entry;
+
+static void release(hr_listing *listing)
+{
+    const hr_env *env = listing->client->env;
+    hr_release(env, listing->page);
+    hr_release(env, listing);
+}
+
+/* What was asked for has come to an end: somebody waits for that, or nobody any more. */
+static void answered(hr_listing *listing)
+{
+    listing->asked = false;
+    if (listing->abandoned)
+        release(listing);
+    else if (listing->changed != NULL)
+        listing->changed(listing->context);
+}
+
+void hr_listing_fail(hr_listing *listing, hr_status status, const char *text)
+{
+    if (listing->status == HR_AGAIN)
+        listing->status = hr_error_set(&listing->error, status, "%s", text);
+    answered(listing);
+}
+
+static void ask(hr_listing *listing)
+{
+    hr_client *client = listing->client;
+    listing->asked = true;
+    if (client->listing != NULL) {
+        hr_list_append(&client->listings, &listing->node);
+        return;
+    }
+    client->listing = listing;
+    hr_client_send(client, &(hr_message){
+                               .kind = HR_MESSAGE_LIST,
+                               .list = {.request = ++client->next_request,
+                                        .path = hr_bytes_make(listing->path,
+                                                              strlen(listing->path)),
+                                        .cookie = listing->cookie,
+                                        .entries_max = HR_MESSAGE_ENTRIES_MAX},
+                           });
+}
+
+void hr_listing_ask_node(hr_list *node)
+{
+    ask(HR_CONTAINER(node, hr_listing, node));
+}
+
+void hr_listing_fail_node(hr_list *node, hr_status status, const char *text)
+{
+    hr_listing_fail(HR_CONTAINER(node, hr_listing, node), status, text);
+}
+
+static uint32_t entry_type(uint32_t node_type)
+{
+    switch (node_type) {
+    case HR_NODE_REGULAR:
+        return HR_ENTRY_FILE;
+    case HR_NODE_DIRECTORY:
+        return HR_ENTRY_DIRECTORY;
+    case HR_NODE_SYMLINK:
+        return HR_ENTRY_SYMLINK;
+    default:
+        return HR_ENTRY_SPECIAL;
+    }
+}
+
+static bool copy_page(hr_listing *listing, const hr_message_entries *page)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < page->count; i++)
+        len += (sizeof(packed_entry) + page->entries[i].name.len + 8) & ~(size_t)7;
+    hr_release(listing->client->env, listing->page);
+    listing->page = hr_alloc(listing->client->env, len + 8);
+    if (listing->page == NULL)
+        return false;
+    listing->page_len = len;
+    listing->page_at = 0;
+    uint8_t *at = listing->page;
+    for (size_t i = 0; i < page->count; i++) {
+        const hr_message_entry *from = &page->entries[i];
+        packed_entry *to = (void *)at;
+        to->size = (uint32_t)((sizeof *to + from->name.len + 8) & ~(size_t)7);
+        to->name_len = (uint32_t)from->name.len;
+        to->bytes = from->size;
+        to->mtime_ns = from->mtime_ns;
+        to->mode = from->mode;
+        to->type = listing->path[0] == '\0' ? (uint32_t)HR_ENTRY_EXPORT : entry_type(from->type);
+        memcpy(to->name, from->name.at, from->name.len);
+        at += to->size;
+    }
+    return true;
+}
+
+static hr_status take_page(hr_listing *listing, const hr_message_entries *page)
+{
+    if (page->status != HR_OK)
+        return hr_error_set(&listing->error, page->status, "%.*s", (int)page->text.len,
+                            (const char *)page->text.at);
+    if (page->count == 0 && page->cookie != 0)
+        return hr_error_set(&listing->error, HR_PROTOCOL,
+                            "the server sent an empty page that is not the last");
+    if (!copy_page(listing, page))
+        return hr_error_set(&listing->error, HR_NO_MEMORY,
+                            "keeping a page of the listing: out of memory");
+    listing->cookie = page->cookie;
+    listing->last_page = page->cookie == 0;
+    return listing->last_page && page->count == 0 ? HR_OK : HR_AGAIN;
+}
+
+void hr_listing_take(hr_listing *listing, const hr_message_entries *page)
+{
+    if (!listing->abandoned)
+        listing->status = take_page(listing, page);
+    answered(listing);
+}
+
+bool hr_listing_next(hr_listing *listing, hr_entry *entry_out)
+{
+    if (listing->page == NULL || listing->asked || listing->status != HR_AGAIN)
+        return false;
+    if (listing->page_at == listing->page_len) { /* all of it was taken */
+        if (listing->last_page)
+            listing->status = HR_OK;
+        else
+            ask(listing);
+        return false;
+    }
+    const packed_entry *entry = (const void *)(listing->page + listing->page_at);
+    listing->page_at += entry->size;
+    *entry_out = (hr_entry){
+        .name = entry->name,
+        .name_len = entry->name_len,
+        .type = (hr_entry_type)entry->type,
+        .mode = entry->mode,
+        .size = entry->bytes,
+        .mtime_ns = entry->mtime_ns,
+    };
+    return true;
+}
+
+hr_status hr_listing_status(const hr_listing *listing)
+{
+    return listing->status;
+}
+
+static void settled(hr_client_waiter *waiter)
+{
+    hr_listing *listing = HR_CONTAINER(waiter, hr_listing, waiter);
+    hr_client *client = listing->client;
+    if (client->status == HR_OK)
+        ask(listing);
+    else
+        hr_listing_fail(listing, client->error.status, client->error.text);
+}
+
+hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **listing_out,
+                          hr_error *error)
+{
+    if (strlen(path) > HR_MESSAGE_PATH_MAX)
+        return hr_error_set(error, HR_INVALID, "the path is longer than %u bytes",
+                            HR_MESSAGE_PATH_MAX);
+    hr_listing *listing = hr_alloc(client->env, sizeof *listing);
+    if (listing == NULL)
+        return hr_error_set(error, HR_NO_MEMORY, "listing: out of memory");
+    listing->client = client;
+    listing->status = HR_AGAIN;
+    strcpy(listing->path, path);
+    hr_list_init(&listing->node);
+    listing->waiter.settled = settled;
+    hr_client_wait(client, &listing->waiter);
+    *listing_out = listing;
+    return HR_OK;
+}
+
+const hr_error *hr_listing_error(const hr_listing *listing)
+{
+    return &listing->error;
+}
+
+void hr_listing_watch(hr_listing *listing, void (*changed)(void *context), void *context)
+{
+    listing->changed = changed;
+    listing->context = context;
+}
+
+void hr_listing_destroy(hr_listing *listing)
+{
+    if (listing == NULL)
+        return;
+    bool under_way = listing->asked && listing->client->listing == listing;
+    hr_list_remove(&listing->node);
+    if (listing->client->status == HR_AGAIN)
+        hr_list_remove(&listing->waiter.node);
+    if (under_way)
+        listing->abandoned = true; /* released when its page comes */
+    else
+        release(listing);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "part.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "codec.h"
+#include "crc32c.h"
+
+/* ---- back home ---- */
+
+static void free_if_over(hr_landing *landing)
+{
+    if (!landing->done || landing->failed_under_way)
+        return;
+    hr_part *part = landing->part;
+    landing->phase = HR_LANDING_FREE;
+    landing->busy = landing->done = false;
+    part->busy--;
+    hr_list_append(&part->free, &landing->node);
+    part->events->done(part->context, landing);
+}
+
+static void deliver_done(hr_letter *letter)
+{
+    hr_landing *landing = HR_CONTAINER(letter, hr_landing, done_letter);
+    landing->done = true;
+    free_if_over(landing);
+}
+
+static void deliver_armed(hr_letter *letter)
+{
+    hr_landing *landing = HR_CONTAINER(letter, hr_landing, armed_letter);
+    landing->part->events->armed(landing->part->context, landing);
+}
+
+/* ---- on the worker ---- */
+
+static void finish(hr_landing *landing, hr_status status, bool from_peer)
+{
+    hr_part *part = landing->part;
+    hr_slot *slot = landing->slot;
+    landing->slot = NULL;
+    landing->status = status;
+    landing->from_peer = from_peer;
+    landing->done_letter.deliver = deliver_done;
+    landing->phase = HR_LANDING_DONE;
+    hr_loop_post(part->home->loop, &landing->done_letter);
+    if (slot != NULL)
+        hr_slots_give(&part->worker->slots, slot);
+}
+
+static void was_checked(hr_io *io)
+{
+    hr_landing *landing = io->context;
+    if (io->status != HR_OK || io->bytes < landing->len) {
+        finish(landing, io->status != HR_OK ? io->status : HR_INTEGRITY, false);
+        return;
+    }
+    uint32_t crc = hr_crc32c(0, io->data, landing->len);
+    finish(landing, crc == landing->crc ? HR_OK : HR_INTEGRITY, false);
+}
+
+static void was_written(hr_io *io)
+{
+    hr_landing *landing = io->context;
+    finish(landing, io->status, false);
+}
+
+static void submit_io(hr_landing *landing, hr_io_kind kind, void (*done)(hr_io *io))
+{
+    hr_part *part = landing->part;
+    landing->phase = HR_LANDING_WRITING;
+    landing->io = (hr_io){
+        .kind = kind,
+        .file = part->target.file,
+        .data = landing->slot->span.addr,
+        .len = (size_t)hr_round_up(landing->len, HR_DIRECT_ALIGN),
+        .offset = (uint64_t)landing->chunk * part->chunk_len,
+        .buffer = landing->slot->buffer,
+        .done = done,
+        .context = landing,
+    };
+    hr_storage_submit(part->worker->storage, &landing->io);
+}
+
+static void arm(hr_landing *landing)
+{
+    hr_part *part = landing->part;
+    hr_receiver *receiver = part->receiver;
+    if (!receiver->end_up) {
+        finish(landing, HR_PEER_LOST, true);
+        return;
+    }
+    uint64_t offset = (uint64_t)landing->chunk * part->chunk_len;
+    hr_span span;
+    if (landing->slot != NULL)
+        span = landing->slot->span;
+    else
+        span = hr_span_host(part->target.memory + offset, landing->len);
+    landing->place = (hr_place){
+        .transfer = part->transfer,
+        .chunk = landing->chunk,
+        .generation = landing->generation,
+        .offset = offset,
+        .span = span,
+    };
+    hr_status status =
+        receiver->transport->ops->link.arm(receiver->end, &landing->place);
+    if (status != HR_OK) {
+        finish(landing, status == HR_AGAIN ? HR_AGAIN : HR_PEER_LOST, true);
+        return;
+    }
+    landing->phase = HR_LANDING_ARMED;
+    hr_list_append(&receiver->armed, &landing->armed_node);
+    landing->armed_letter.deliver = deliver_armed;
+    hr_loop_post(part->home->loop, &landing->armed_letter);
+}
+
+static bool needs_slot(const hr_landing *landing)
+{
+    return landing->check || landing->part->target.memory == NULL;
+}
+
+static void start_waiting(hr_part *part)
+{
+    while (!hr_list_is_empty(&part->waiting)) {
+        hr_landing *landing = HR_CONTAINER(part->waiting.next, hr_landing, node);
+        if (needs_slot(landing)) {
+            landing->slot = hr_slots_take(&part->worker->slots, HR_SLOTS_FOR_STAGING);
+            if (landing->slot == NULL) {
+                hr_slots_wait(&part->worker->slots, &part->waiter);
+                return;
+            }
+        }
+        hr_list_remove(&landing->node);
+        if (landing->check)
+            submit_io(landing, HR_IO_READ, was_checked);
+        else
+            arm(landing);
+    }
+}
+
+static void slot_ready(hr_slot_waiter *waiter)
+{
+    start_waiting(HR_CONTAINER(waiter, hr_part, waiter));
+}
+
+static void deliver_start(hr_letter *letter)
+{
+    hr_landing *landing = HR_CONTAINER(letter, hr_landing, start_letter);
+    landing->phase = HR_LANDING_WAITING;
+    hr_list_append(&landing->part->waiting, &landing->node);
+    start_waiting(landing->part);
+}
+
+/* The bytes are where they were to land; are they what was sent, and what was asked for? */
+static bool is_right(const hr_landing *landing, const hr_receipt *receipt)
+{
+    return receipt->codec == HR_CODEC_STORED && receipt->stored_len == landing->len &&
+           receipt->content_len == landing->len &&
+           receipt->stored_crc == receipt->content_crc &&
+           hr_crc32c(0, landing->place.span.addr, landing->len) == receipt->content_crc;
+}
+
+void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
+{
+    hr_part *part = landing->part;
+    hr_list_remove(&landing->armed_node);
+    landing->moved = receipt->stored_len;
+    if (!is_right(landing, receipt)) {
+        finish(landing, HR_INTEGRITY, true);
+        return;
+    }
+    landing->crc = receipt->content_crc;
+    if (part->target.file == NULL) {
+        finish(landing, HR_OK, true);
+        return;
+    }
+    uint8_t *bytes = landing->slot->span.addr;
+    memset(bytes + landing->len, 0, hr_round_up(landing->len, HR_DIRECT_ALIGN) - landing->len);
+    submit_io(landing, HR_IO_WRITE, was_written);
+}
+
+void hr_landing_lost(hr_landing *landing)
+{
+    hr_list_remove(&landing->armed_node);
+    finish(landing, HR_PEER_LOST, true);
+}
+
+static void deliver_failed_home(hr_letter *letter)
+{
+    hr_landing *landing = HR_CONTAINER(letter, hr_landing, failed_letter);
+    landing->failed_under_way = false;
+    free_if_over(landing);
+}
+
+static void deliver_failed(hr_letter *letter)
+{
+    hr_landing *landing = HR_CONTAINER(letter, hr_landing, failed_letter);
+    hr_receiver *receiver = landing->part->receiver;
+    hr_loop *home = landing->part->home->loop;
+    /* If it is not armed any more, its link died or the peer lies: then it is done already. If it
+     * cannot be disarmed its payload is on its way in, and landed or down will come. */
+    if (landing->phase == HR_LANDING_ARMED &&
+        receiver->transport->ops->link.disarm(receiver->end, &landing->place)) {
+        hr_list_remove(&landing->armed_node);
+        finish(landing, landing->failure, true);
+    }
+    landing->failed_letter.deliver = deliver_failed_home;
+    hr_loop_post(home, &landing->failed_letter);
+}
+
+static void deliver_retired(hr_letter *letter)
+{
+    hr_part *part = HR_CONTAINER(letter, hr_part, retire_letter);
+    part->events->retired(part->context, part);
+}
+
+/* The worker has come to the end of whatever it was doing for this part when it last posted done. */
+static void deliver_retire(hr_letter *letter)
+{
+    hr_part *part = HR_CONTAINER(letter, hr_part, retire_letter);
+    assert(hr_list_is_empty(&part->waiting));
+    if (!hr_list_is_empty(&part->waiter.node))
+        hr_list_remove(&part->waiter.node);
+    letter->deliver = deliver_retired;
+    hr_loop_post(part->home->loop, letter);
+}
+
+/* ---- at home ---- */
+
+void hr_part_init(hr_part *part, hr_receiver *receiver, uint64_t transfer, uint32_t chunk_len,
+                  const hr_part_target *target, const hr_part_events *events, void *context)
+{
+    memset(part, 0, sizeof *part);
+    part->receiver = receiver;
+    part->worker = receiver->worker;
+    part->home = receiver->home;
+    part->transfer = transfer;
+    part->chunk_len = chunk_len;
+    part->target = *target;
+    part->events = events;
+    part->context = context;
+    hr_list_init(&part->free);
+    hr_list_init(&part->waiting);
+    hr_list_init(&part->waiter.node);
+    part->waiter.reserve = HR_SLOTS_FOR_STAGING;
+    part->waiter.ready = slot_ready;
+    for (unsigned i = 0; i < HR_PART_WINDOW; i++) {
+        hr_landing *landing = &part->landings[i];
+        landing->part = part;
+        hr_list_init(&landing->armed_node);
+        hr_list_append(&part->free, &landing->node);
+    }
+}
+
+hr_landing *hr_part_take(hr_part *part)
+{
+    hr_list *node = hr_list_take_first(&part->free);
+    if (node == NULL)
+        return NULL;
+    hr_landing *landing = HR_CONTAINER(node, hr_landing, node);
+    landing->busy = true;
+    part->busy++;
+    return landing;
+}
+
+void hr_landing_start(hr_landing *landing)
+{
+    landing->moved = 0;
+    landing->start_letter.deliver = deliver_start;
+    hr_loop_post(landing->part->worker->loop, &landing->start_letter);
+}
+
+void hr_landing_failed(hr_landing *landing, hr_status failure)
+{
+    assert(landing->busy);
+    if (landing->failed_under_way)
+        return;
+    landing->failed_under_way = true;
+    landing->failure = failure;
+    landing->failed_letter.deliver = deliver_failed;
+    hr_loop_post(landing->part->worker->loop, &landing->failed_letter);
+}
+
+void hr_part_retire(hr_part *part)
+{
+    assert(part->busy == 0);
+    part->retire_letter.deliver = deliver_retire;
+    hr_loop_post(part->worker->loop, &part->retire_letter);
+}

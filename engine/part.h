@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_part: the share of a transfer that goes over one link. It has a window of landings: each is one
+ * chunk on its way.
+ *
+ *   home                       worker of the link
+ *   free -start->              slot, arm       -armed->    (home sends the grant)
+ *        -failed->             disarm          -failed->   (the letter comes back)
+ *                              landed: digest, write
+ *   free <-done-               (or lost, failed, a mismatch)
+ *
+ * A landing is home's when it is free; the worker's between start and done. It is free again when done
+ * has come and no failed letter is under way, so that no letter is ever posted twice. */
+#ifndef HR_PART_H
+#define HR_PART_H
+
+#include "receiver.h"
+#include "storage.h"
+#include "transport.h"
+
+#define HR_PART_WINDOW 16 /* chunks: 64 MiB, past the knee of drive and wire together */
+
+typedef struct hr_part hr_part;
+typedef struct hr_landing hr_landing;
+
+typedef enum hr_landing_phase {
+    HR_LANDING_FREE,
+    HR_LANDING_WAITING, /* for a slot */
+    HR_LANDING_ARMED,
+    HR_LANDING_WRITING, /* into the file; or being read, when it is a check */
+    HR_LANDING_DONE,
+} hr_landing_phase;
+
+struct hr_landing {
+    hr_part *part;
+    hr_list node;       /* home: free list; worker: waiting for a slot */
+    hr_list armed_node; /* worker: in receiver->armed */
+    hr_letter start_letter, armed_letter, done_letter, failed_letter;
+
+    /* set by home before start */
+    uint32_t chunk, generation, len;
+    uint32_t crc; /* of a check: what must be there; after done: what is there */
+    bool check, complain;
+    hr_status failure; /* of a failed letter */
+    bool busy, done, failed_under_way; /* home's */
+
+    /* the worker's, home's after done */
+    hr_landing_phase phase;
+    hr_status status; /* HR_OK: verified. HR_INTEGRITY: the digest is wrong. HR_PEER_LOST: the
+                         link died. Anything else: see from_peer */
+    bool from_peer;   /* status came from the server, else from the target's storage */
+    uint32_t moved;   /* bytes that landed, whatever became of them */
+    hr_place place;
+    hr_slot *slot;
+    hr_io io;
+};
+
+typedef struct hr_part_events {
+    /* On home. The place is armed: the grant may go out. */
+    void (*armed)(void *context, hr_landing *landing);
+    /* On home. The landing is free again. */
+    void (*done)(void *context, hr_landing *landing);
+    /* On home. Its worker knows nothing of the part any more: it may be freed. */
+    void (*retired)(void *context, hr_part *part);
+} hr_part_events;
+
+/* Where the chunks of a transfer end: one of the three. */
+typedef struct hr_part_target {
+    hr_file *file;  /* written from slots, O_DIRECT, at the chunk's offset */
+    uint8_t *memory; /* host memory: chunks land where they belong */
+    bool discard;   /* verified in a slot, and then no longer needed: a measurement */
+} hr_part_target;
+
+struct hr_part {
+    hr_receiver *receiver;
+    hr_worker *worker, *home;
+    const hr_part_events *events;
+    void *context;
+    uint64_t transfer;
+    uint32_t chunk_len;
+    hr_part_target target;
+    hr_landing landings[HR_PART_WINDOW];
+    hr_list free;      /* home's */
+    unsigned busy;     /* home's: landings that are not free */
+    hr_list waiting;   /* the worker's */
+    hr_slot_waiter waiter;
+    hr_letter retire_letter;
+};
+
+void hr_part_init(hr_part *part, hr_receiver *receiver, uint64_t transfer, uint32_t chunk_len,
+                  const hr_part_target *target, const hr_part_events *events, void *context);
+/* Home: a free landing, or NULL. */
+hr_landing *hr_part_take(hr_part *part);
+/* Home: fill in chunk, generation, len, crc, check, complain first. */
+void hr_landing_start(hr_landing *landing);
+/* Home: the server took the grant back. */
+void hr_landing_failed(hr_landing *landing, hr_status failure);
+/* Home: no landing is busy, and none will be; retired follows. */
+void hr_part_retire(hr_part *part);
+
+/* Worker: from the receiver. */
+void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt);
+void hr_landing_lost(hr_landing *landing);
+
+#endif

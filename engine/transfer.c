@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec.h"
+#include "rate.h"
+
+/* How long a peer may take to give back what was granted before its links are closed instead. */
+#define DRAIN_NS (2 * HR_NS_PER_S)
+
+static void try_to_end(hr_transfer *transfer);
+static void chunks_complete(hr_transfer *transfer);
+
+/* ---- the end ---- */
+
+static void finish_if_over(hr_transfer *transfer)
+{
+    if (transfer->state != HR_TRANSFER_ENDING || transfer->part_count > 0 ||
+        (transfer->has_draft && !transfer->draft_closed))
+        return;
+    transfer->state = HR_TRANSFER_OVER;
+    hr_loop_timer_clear(hr_engine_home(transfer->client->engine)->loop, &transfer->timer);
+    hr_list_remove(&transfer->node);
+    hr_release(transfer->env, transfer->chunks);
+    transfer->chunks = NULL;
+    transfer->events->over(transfer->context, transfer);
+}
+
+static void part_retired(void *context, hr_part *part)
+{
+    hr_transfer *transfer = context;
+    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
+        if (transfer->parts[i] == part)
+            transfer->parts[i] = NULL;
+    hr_release(transfer->env, part);
+    transfer->part_count--;
+    finish_if_over(transfer);
+}
+
+static unsigned count_busy(const hr_transfer *transfer)
+{
+    unsigned busy = 0;
+    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
+        if (transfer->parts[i] != NULL)
+            busy += transfer->parts[i]->busy;
+    return busy;
+}
+
+/* What the next run can use is kept: some of it is verified, and it is still what the source is. */
+static bool is_worth_keeping(const hr_transfer *transfer)
+{
+    return transfer->counters.bytes_verified > 0 && transfer->error.status != HR_CHANGED &&
+           transfer->error.status != HR_OK;
+}
+
+static void start_ending(hr_transfer *transfer)
+{
+    transfer->state = HR_TRANSFER_ENDING;
+    if (transfer->server_open)
+        hr_client_send(transfer->client,
+                       &(hr_message){.kind = HR_MESSAGE_CLOSE,
+                                     .close = {.transfer = transfer->number}});
+    transfer->server_open = false;
+    if (transfer->has_draft)
+        hr_draft_close(&transfer->draft, transfer->dry_run || is_worth_keeping(transfer));
+    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
+        if (transfer->parts[i] != NULL)
+            hr_part_retire(transfer->parts[i]);
+    finish_if_over(transfer);
+}
+
+static void try_to_end(hr_transfer *transfer)
+{
+    if (transfer->state == HR_TRANSFER_DRAINING && count_busy(transfer) == 0 &&
+        !transfer->draft_stepping)
+        start_ending(transfer);
+}
+
+static void start_draining(hr_transfer *transfer)
+{
+    transfer->state = HR_TRANSFER_DRAINING;
+    if (transfer->server_open)
+        hr_client_send(transfer->client,
+                       &(hr_message){.kind = HR_MESSAGE_CANCEL,
+                                     .cancel = {.transfer = transfer->number}});
+    hr_loop *loop = hr_engine_home(transfer->client->engine)->loop;
+    if (hr_loop_timer_set(loop, &transfer->timer, hr_loop_now_ns(loop) + DRAIN_NS) != HR_OK)
+        hr_client_drop_links(transfer->client);
+    try_to_end(transfer);
+}
+
+void hr_transfer_end(hr_transfer *transfer, hr_status status, const char *format, ...)
+{
+    /* Once the rename is on its way it is too late to end it in any other way. */
+    if (transfer->state >= HR_TRANSFER_DRAINING || transfer->publishing)
+        return;
+    char text[sizeof transfer->error.text];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    hr_error_set(&transfer->error, status, "%s", text);
+    start_draining(transfer);
+}
+
+void hr_transfer_forget(hr_transfer *transfer)
+{
+    assert(transfer->state == HR_TRANSFER_OPENED);
+    start_ending(transfer);
+}
+
+void hr_transfer_client_failed(hr_transfer *transfer)
+{
+    transfer->server_open = false;
+    hr_transfer_end(transfer, transfer->client->error.status, "%s", transfer->client->error.text);
+}
+
+/* The shard's name for a sentence. */
+static const char *shown(const hr_transfer *transfer, char *buffer, size_t len)
+{
+    return hr_quote(buffer, len, transfer->path, strlen(transfer->path));
+}
+
+/* ---- opening ---- */
+
+static void fire(hr_timer *timer);
+
+void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path,
+                      const hr_transfer_events *events, void *context)
+{
+    transfer->client = client;
+    transfer->env = client->env;
+    transfer->events = events;
+    transfer->context = context;
+    transfer->number = ++client->next_transfer;
+    transfer->timer.fire = fire;
+    transfer->state = HR_TRANSFER_OPENING;
+    snprintf(transfer->path, sizeof transfer->path, "%s", path);
+    hr_list_append(&client->transfers, &transfer->node);
+    hr_client_send(client, &(hr_message){
+                               .kind = HR_MESSAGE_OPEN,
+                               .open = {.transfer = transfer->number,
+                                        .path = hr_bytes_make(transfer->path,
+                                                              strlen(transfer->path))},
+                           });
+}
+
+void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *opened)
+{
+    if (opened->status == HR_OK && opened->type == HR_NODE_REGULAR)
+        transfer->server_open = true;
+    if (transfer->state != HR_TRANSFER_OPENING)
+        return;
+    if (opened->status != HR_OK) {
+        hr_transfer_end(transfer, opened->status, "%.*s", (int)opened->text.len,
+                        (const char *)opened->text.at);
+        return;
+    }
+    char name[200];
+    if (opened->type == HR_NODE_REGULAR &&
+        (opened->codec != HR_CODEC_STORED || opened->chunk_len != HR_CHUNK_LEN ||
+         hr_chunk_count(opened->size, opened->chunk_len) > HR_CHUNKS_MAX)) {
+        hr_transfer_end(transfer, HR_UNSUPPORTED,
+                        "%s comes in codec %u and chunks of %u bytes, which this build cannot read",
+                        shown(transfer, name, sizeof name), opened->codec, opened->chunk_len);
+        return;
+    }
+    transfer->state = HR_TRANSFER_OPENED;
+    transfer->is_directory = opened->type == HR_NODE_DIRECTORY;
+    transfer->size = opened->size;
+    transfer->chunk_len = opened->chunk_len;
+    memcpy(transfer->identity, opened->identity, HR_IDENTITY_LEN);
+    transfer->events->opened(transfer->context, transfer);
+}
+
+/* ---- moving ---- */
+
+static void part_armed(void *context, hr_landing *landing)
+{
+    hr_transfer *transfer = context;
+    if (transfer->state != HR_TRANSFER_MOVING) {
+        /* Its grant never left, so nobody will answer it but us. */
+        hr_landing_failed(landing, HR_CANCELED);
+        return;
+    }
+    hr_client_grant(transfer->client, &(hr_grant){
+                                          .transfer = transfer->number,
+                                          .chunk = landing->chunk,
+                                          .generation = landing->generation,
+                                          .link = landing->part->receiver->greeting.link,
+                                          .offset = landing->place.offset,
+                                          .flags = landing->complain ? HR_GRANT_COMPLAIN : 0,
+                                      });
+}
+
+static void verified(hr_transfer *transfer, const hr_landing *landing)
+{
+    hr_plan_verified(&transfer->plan, landing->chunk, landing->crc);
+    transfer->counters.progress_ns = hr_now_ns(transfer->env);
+    if (transfer->state == HR_TRANSFER_REREADING)
+        return;
+    transfer->counters.bytes_verified += landing->len;
+    if (landing->check)
+        transfer->counters.bytes_reused += landing->len;
+    if (transfer->has_draft)
+        hr_draft_note(&transfer->draft, landing->chunk, landing->len, landing->crc);
+}
+
+static void mismatched(hr_transfer *transfer, const hr_landing *landing)
+{
+    char name[200];
+    if (hr_plan_mismatched(&transfer->plan, landing->chunk) == HR_OK) {
+        hr_log(transfer->env, HR_LOG_WARN,
+               "%s: chunk %u does not match its digest; asking for it again",
+               shown(transfer, name, sizeof name), landing->chunk);
+        return;
+    }
+    hr_transfer_end(transfer, HR_INTEGRITY,
+                    "%s: chunk %u (offset %llu) does not match its digest, twice: the network, "
+                    "the memory or the disk between here and the source corrupts data",
+                    shown(transfer, name, sizeof name), landing->chunk,
+                    (unsigned long long)landing->chunk * transfer->chunk_len);
+}
+
+static void check_failed(hr_transfer *transfer, const hr_landing *landing)
+{
+    hr_plan_returned(&transfer->plan, landing->chunk);
+    if (landing->status == HR_INTEGRITY && transfer->state != HR_TRANSFER_REREADING)
+        return; /* lost with the crash: it is simply missing */
+    if (landing->status == HR_INTEGRITY)
+        transfer->counters.bytes_verified = 0; /* nothing of this file is worth keeping */
+    hr_transfer_end(transfer, landing->status, "reading %s again, chunk %u: %s",
+                    transfer->draft.shown, landing->chunk, hr_status_text(landing->status));
+}
+
+static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
+{
+    char name[200];
+    hr_plan_returned(&transfer->plan, landing->chunk);
+    /* The link died, it had no room, or we took it back ourselves: another will carry it. */
+    if (landing->status == HR_PEER_LOST || landing->status == HR_AGAIN ||
+        landing->status == HR_CANCELED)
+        return;
+    if (landing->from_peer)
+        hr_transfer_end(transfer, landing->status, "%s: reading chunk %u (offset %llu): %s",
+                        shown(transfer, name, sizeof name), landing->chunk,
+                        (unsigned long long)landing->chunk * transfer->chunk_len,
+                        hr_status_text(landing->status));
+    else
+        hr_transfer_end(transfer, landing->status, "writing %s at offset %llu: %s%s",
+                        transfer->draft.shown,
+                        (unsigned long long)landing->chunk * transfer->chunk_len,
+                        hr_status_text(landing->status),
+                        landing->status == HR_NO_SPACE
+                            ? "; make room and run the same command again, it continues"
+                            : "");
+}
+
+static void part_done(void *context, hr_landing *landing)
+{
+    hr_transfer *transfer = context;
+    transfer->counters.bytes_moved += landing->moved;
+    if (landing->moved > 0 && transfer->counters.first_byte_ns == 0)
+        transfer->counters.first_byte_ns = hr_now_ns(transfer->env);
+    if (landing->status == HR_OK)
+        verified(transfer, landing);
+    else if (landing->check)
+        check_failed(transfer, landing);
+    else if (landing->status == HR_INTEGRITY)
+        mismatched(transfer, landing);
+    else
+        chunk_failed(transfer, landing);
+    hr_transfer_feed(transfer);
+    try_to_end(transfer);
+}
+
+static const hr_part_events part_events = {
+    .armed = part_armed,
+    .done = part_done,
+    .retired = part_retired,
+};
+
+static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step *step)
+{
+    hr_landing *landing = hr_part_take(part);
+    landing->chunk = step->chunk;
+    landing->generation = step->generation;
+    landing->check = step->check;
+    landing->complain = step->complain;
+    landing->len = hr_chunk_content_len(transfer->size, transfer->chunk_len, step->chunk);
+    landing->crc = transfer->chunks[step->chunk].crc;
+    hr_landing_start(landing);
+}
+
+static bool is_allowed(hr_transfer *transfer)
+{
+    uint64_t due_ns;
+    if (transfer->rate == NULL || transfer->state == HR_TRANSFER_REREADING)
+        return true;
+    if (hr_rate_take(transfer->rate, transfer->chunk_len, hr_now_ns(transfer->env), &due_ns))
+        return true;
+    hr_loop *loop = hr_engine_home(transfer->client->engine)->loop;
+    if (hr_loop_timer_set(loop, &transfer->timer, due_ns) != HR_OK)
+        hr_transfer_end(transfer, HR_NO_MEMORY, "setting a timer: out of memory");
+    return false;
+}
+
+/* One chunk to each part in turn, so that no link gets all of a short transfer. */
+static bool feed_round(hr_transfer *transfer)
+{
+    bool started = false;
+    for (unsigned i = 0; i < transfer->client->link_count; i++) {
+        hr_part *part = transfer->parts[i];
+        hr_plan_step step;
+        if (part == NULL || part->receiver->state != HR_RECEIVER_UP ||
+            hr_list_is_empty(&part->free))
+            continue;
+        if (transfer->has_draft && hr_draft_is_full(&transfer->draft))
+            return false;
+        if (transfer->plan.verified + transfer->plan.outstanding == transfer->plan.total ||
+            !is_allowed(transfer) || !hr_plan_next(&transfer->plan, &step))
+            return false;
+        start_chunk(transfer, part, &step);
+        started = true;
+    }
+    return started;
+}
+
+void hr_transfer_feed(hr_transfer *transfer)
+{
+    while ((transfer->state == HR_TRANSFER_MOVING || transfer->state == HR_TRANSFER_REREADING) &&
+           feed_round(transfer))
+        ;
+    if ((transfer->state == HR_TRANSFER_MOVING || transfer->state == HR_TRANSFER_REREADING) &&
+        hr_plan_is_complete(&transfer->plan) && count_busy(transfer) == 0)
+        chunks_complete(transfer);
+}
+
+static void fire(hr_timer *timer)
+{
+    hr_transfer *transfer = HR_CONTAINER(timer, hr_transfer, timer);
+    if (transfer->state == HR_TRANSFER_DRAINING)
+        hr_client_drop_links(transfer->client);
+    else
+        hr_transfer_feed(transfer);
+}
+
+void hr_transfer_take_failed(hr_transfer *transfer, const hr_message_failed *failed)
+{
+    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++) {
+        hr_part *part = transfer->parts[i];
+        for (unsigned k = 0; part != NULL && k < HR_PART_WINDOW; k++) {
+            hr_landing *landing = &part->landings[k];
+            if (landing->busy && !landing->check && landing->chunk == failed->chunk &&
+                landing->generation == failed->generation) {
+                hr_landing_failed(landing, failed->status);
+                return;
+            }
+        }
+    }
+}
+
+/* ---- the stages ---- */
+
+static bool make_parts(hr_transfer *transfer)
+{
+    for (unsigned i = 0; i < transfer->client->link_count; i++) {
+        hr_part *part = hr_alloc(transfer->env, sizeof *part);
+        if (part == NULL)
+            return false;
+        hr_part_init(part, &transfer->client->receivers[i], transfer->number,
+                     transfer->chunk_len, &transfer->target, &part_events, transfer);
+        transfer->parts[i] = part;
+        transfer->part_count++;
+    }
+    return true;
+}
+
+static void start_moving(hr_transfer *transfer)
+{
+    transfer->state = HR_TRANSFER_MOVING;
+    for (uint32_t i = 0; i < transfer->chunk_count; i++)
+        if (transfer->chunks[i].state == HR_CHUNK_VERIFIED) {
+            uint32_t len = hr_chunk_content_len(transfer->size, transfer->chunk_len, i);
+            transfer->counters.bytes_verified += len;
+            transfer->counters.bytes_reused += len;
+        }
+    transfer->counters.progress_ns = hr_now_ns(transfer->env);
+    hr_plan_init(&transfer->plan, transfer->chunks, 0, transfer->chunk_count);
+    if (transfer->dry_run) {
+        transfer->error.status = HR_OK;
+        start_draining(transfer);
+    } else if (!make_parts(transfer)) {
+        hr_transfer_end(transfer, HR_NO_MEMORY, "starting the transfer: out of memory");
+    } else {
+        hr_transfer_feed(transfer);
+    }
+}
+
+static bool make_chunks(hr_transfer *transfer)
+{
+    transfer->chunk_count = (uint32_t)hr_chunk_count(transfer->size, transfer->chunk_len);
+    transfer->chunks =
+        hr_alloc(transfer->env, (transfer->chunk_count + 1) * sizeof *transfer->chunks);
+    if (transfer->chunks == NULL)
+        hr_transfer_end(transfer, HR_NO_MEMORY, "a table of %u chunks: out of memory",
+                        transfer->chunk_count);
+    return transfer->chunks != NULL;
+}
+
+static void draft_ready(void *context)
+{
+    hr_transfer *transfer = context;
+    transfer->draft_stepping = false;
+    transfer->target.file = transfer->draft.file;
+    if (transfer->state == HR_TRANSFER_PREPARING)
+        start_moving(transfer);
+    else
+        try_to_end(transfer);
+}
+
+static void draft_synced(void *context)
+{
+    hr_transfer *transfer = context;
+    transfer->draft_stepping = false;
+    if (transfer->state != HR_TRANSFER_FINISHING) {
+        try_to_end(transfer);
+        return;
+    }
+    if (transfer->read_back) {
+        transfer->state = HR_TRANSFER_REREADING;
+        for (uint32_t i = 0; i < transfer->chunk_count; i++)
+            transfer->chunks[i].state = HR_CHUNK_DOUBTFUL;
+        hr_plan_init(&transfer->plan, transfer->chunks, 0, transfer->chunk_count);
+        hr_transfer_feed(transfer);
+        return;
+    }
+    transfer->publishing = transfer->draft_stepping = true;
+    hr_draft_publish(&transfer->draft);
+}
+
+static void draft_published(void *context)
+{
+    hr_transfer *transfer = context;
+    transfer->draft_stepping = false;
+    transfer->counters.bytes_verified = transfer->size;
+    start_ending(transfer);
+}
+
+static void draft_failed(void *context, hr_status status, const char *text)
+{
+    hr_transfer *transfer = context;
+    /* A record that failed tells nothing of the step that may still be under way. */
+    transfer->draft_stepping = transfer->draft.stepping;
+    transfer->publishing = false;
+    hr_transfer_end(transfer, status, "%s", text);
+    try_to_end(transfer);
+}
+
+static void draft_closed(void *context)
+{
+    hr_transfer *transfer = context;
+    transfer->draft_closed = true;
+    finish_if_over(transfer);
+}
+
+static const hr_draft_events draft_events = {
+    .ready = draft_ready,
+    .synced = draft_synced,
+    .published = draft_published,
+    .failed = draft_failed,
+    .closed = draft_closed,
+};
+
+void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *options, bool read_back)
+{
+    if (transfer->state != HR_TRANSFER_OPENED || !make_chunks(transfer))
+        return;
+    hr_draft_options complete = *options;
+    memcpy(complete.identity, transfer->identity, HR_IDENTITY_LEN);
+    complete.size = transfer->size;
+    complete.chunk_len = transfer->chunk_len;
+    transfer->dry_run = options->look;
+    transfer->read_back = read_back;
+    transfer->state = HR_TRANSFER_PREPARING;
+    hr_worker *home = hr_engine_home(transfer->client->engine);
+    hr_status status = hr_draft_open(&transfer->draft, transfer->env, home->storage, &complete,
+                                     transfer->chunks, &draft_events, transfer);
+    transfer->has_draft = transfer->draft_stepping = status == HR_OK;
+    if (status != HR_OK)
+        hr_transfer_end(transfer, status, "starting the file: %s",
+                        status == HR_INVALID ? "its path is too long" : hr_status_text(status));
+}
+
+void hr_transfer_begin_memory(hr_transfer *transfer, void *memory)
+{
+    if (transfer->state != HR_TRANSFER_OPENED || !make_chunks(transfer))
+        return;
+    transfer->target.memory = memory;
+    transfer->target.discard = memory == NULL;
+    start_moving(transfer);
+}
+
+/* The source is asked for before anything gets a name: it may have changed after the last read. */
+static void chunks_complete(hr_transfer *transfer)
+{
+    if (transfer->state == HR_TRANSFER_REREADING) {
+        transfer->state = HR_TRANSFER_FINISHING;
+        transfer->publishing = transfer->draft_stepping = true;
+        hr_draft_publish(&transfer->draft);
+        return;
+    }
+    transfer->state = HR_TRANSFER_CLOSING;
+    hr_client_send(transfer->client, &(hr_message){.kind = HR_MESSAGE_CLOSE,
+                                                   .close = {.transfer = transfer->number}});
+}
+
+void hr_transfer_take_closed(hr_transfer *transfer, const hr_message_closed *closed)
+{
+    char name[200];
+    transfer->server_open = false;
+    if (transfer->state != HR_TRANSFER_CLOSING)
+        return;
+    if (closed->status != HR_OK) {
+        hr_transfer_end(transfer, closed->status, "%s: %s; run the same command again",
+                        shown(transfer, name, sizeof name), hr_status_text(closed->status));
+    } else if (transfer->has_draft) {
+        transfer->state = HR_TRANSFER_FINISHING;
+        transfer->draft_stepping = true;
+        hr_draft_finish(&transfer->draft);
+    } else {
+        start_ending(transfer);
+    }
+}

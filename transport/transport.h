@@ -107,6 +107,7 @@ struct hr_place {
 
     /* the link's own while armed */
     hr_list node;
+    bool peeked; /* the writer holds span */
 };
 
 typedef struct hr_link_events {
@@ -154,12 +155,15 @@ typedef struct hr_link_ops {
     void (*write)(hr_link *link, hr_link_write *write);
     /* Reader's side. HR_AGAIN: HR_LINK_PLACES_MAX are armed. HR_PEER_LOST: it is down. */
     hr_status (*arm)(hr_link *link, hr_place *place);
-    /* Takes back a place whose grant the peer says it will not use. False: its payload is on its
-     * way in already, landed (or down) will come. */
+    /* Takes back a place whose grant the peer says it will not use, peeked at or not. False: its
+     * payload is on its way in already, landed (or down) will come. */
     bool (*disarm)(hr_link *link, hr_place *place);
     /* Writer's side, only where both ends share memory (caps.shared): the reader's span for a
      * grant, so that the writer can produce the payload where it is wanted; a write whose payload
-     * is that span copies nothing. False: it is not armed. */
+     * is that span copies nothing. The fence holds for it too: the reader's down waits until the
+     * writer has written every place that it peeked at (done may say that it failed), has told the
+     * reader that it will not (disarm), or has destroyed its link. So a writer destroys its link
+     * only when nothing of its own is still on its way into such a span. False: it is not armed. */
     bool (*peek)(hr_link *link, uint64_t transfer, uint32_t chunk, uint32_t generation,
                  hr_span *span_out);
     /* Ends it, from either side; down follows once it is safe. */

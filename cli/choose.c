@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "choose.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "interrupt.h"
+
+static bool is_directory(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Whether the listing is that of one file of this name, as a file lists itself. */
+static hr_status look(hr_engine *engine, hr_listing *listing, const char *name, bool *alone_out,
+                      hr_error *error)
+{
+    unsigned count = 0;
+    hr_entry entry;
+    for (;;) {
+        bool alone = true;
+        /* The second entry has said everything, however long the directory is. */
+        while (alone && hr_listing_next(listing, &entry))
+            alone = ++count == 1 && entry.type == HR_ENTRY_FILE && strcmp(entry.name, name) == 0;
+        hr_status status = hr_listing_status(listing);
+        if (!alone || status == HR_OK) {
+            *alone_out = alone && count == 1;
+            return HR_OK;
+        }
+        if (status != HR_AGAIN) {
+            *error = *hr_listing_error(listing);
+            return status;
+        }
+        if (hr_cli_interrupted())
+            return hr_error_set(error, HR_INTERRUPTED, "interrupted before anything moved");
+        hr_engine_step(engine, HR_WAIT_FOREVER);
+    }
+}
+
+static hr_status lists_alone(hr_engine *engine, hr_client *client, const char *path,
+                             const char *name, bool *alone_out, hr_error *error)
+{
+    hr_listing *listing = NULL;
+    hr_status status = hr_listing_open(client, path, &listing, error);
+    if (status == HR_OK)
+        status = look(engine, listing, name, alone_out, error);
+    hr_listing_destroy(listing);
+    return status;
+}
+
+static hr_status is_file(hr_engine *engine, hr_client *client, const hr_cli_source *source,
+                         bool *file_out, hr_error *error)
+{
+    char inside[HR_CLI_PATH_MAX + HR_CLI_NAME_MAX];
+    hr_error ignored = {0};
+    bool alone = false;
+    const char *slash = strrchr(source->path, '/');
+    if (slash == NULL) { /* an export as a whole */
+        *file_out = false;
+        return HR_OK;
+    }
+    hr_status status = lists_alone(engine, client, source->path, slash + 1, &alone, error);
+    if (status != HR_OK)
+        return status;
+    if (alone) {
+        /* A directory that holds but one file of its own name looks the same; only in that one
+         * there is something beneath. */
+        snprintf(inside, sizeof inside, "%s%s", source->path, slash);
+        status = lists_alone(engine, client, inside, slash + 1, &alone, &ignored);
+        alone = status != HR_OK;
+    }
+    *file_out = alone;
+    return status == HR_INTERRUPTED ? hr_error_set(error, status, "%s", ignored.text) : HR_OK;
+}
+
+hr_status hr_cli_choose_target(hr_engine *engine, hr_client *client, const hr_cli_source *source,
+                               hr_cli_target *target, hr_error *error)
+{
+    if (target->kind != HR_CLI_TARGET_PATH)
+        return HR_OK;
+    if (target->below)
+        return hr_cli_target_descend(target, source, error);
+    if (!is_directory(target->path))
+        return HR_OK;
+    bool file = false;
+    hr_status status = is_file(engine, client, source, &file, error);
+    return status == HR_OK && file ? hr_cli_target_descend(target, source, error) : status;
+}

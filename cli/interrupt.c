@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "interrupt.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+static hr_engine *volatile engine_to_wake;
+static hr_get *volatile get_to_cancel;
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    int saved = errno;
+    if (interrupted)
+        _exit(hr_status_exit_code(HR_INTERRUPTED));
+    interrupted = 1;
+    if (get_to_cancel != NULL)
+        hr_get_cancel(get_to_cancel);
+    /* A step that is about to wait would sleep over the flag. */
+    if (engine_to_wake != NULL)
+        hr_engine_wake(engine_to_wake);
+    errno = saved;
+}
+
+static void change_mask(int how)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    pthread_sigmask(how, &signals, NULL);
+}
+
+void hr_cli_interrupt_block(void)
+{
+    change_mask(SIG_BLOCK);
+}
+
+void hr_cli_interrupt_unblock(void)
+{
+    change_mask(SIG_UNBLOCK);
+}
+
+void hr_cli_interrupt_wakes(hr_engine *engine)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    engine_to_wake = engine;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+void hr_cli_interrupt_cancels(hr_get *get)
+{
+    get_to_cancel = get;
+    if (get != NULL && interrupted)
+        hr_get_cancel(get);
+}
+
+bool hr_cli_interrupted(void)
+{
+    return interrupted != 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SIGINT and SIGTERM. The first one asks for an end in order, a second one ends the process at
+ * once, with the exit code of an interruption. */
+#ifndef HR_CLI_INTERRUPT_H
+#define HR_CLI_INTERRUPT_H
+
+#include <stdbool.h>
+
+#include "headrace.h"
+
+/* Threads that are started in between never see the signals: the handler runs on the main thread
+ * only, and so never beside the destruction of what it uses. */
+void hr_cli_interrupt_block(void);
+void hr_cli_interrupt_unblock(void);
+
+/* From now on a signal wakes engine, and the caller asks hr_cli_interrupted after each step. NULL
+ * before the engine is destroyed. */
+void hr_cli_interrupt_wakes(hr_engine *engine);
+/* From now on a signal also cancels get, and one that has come already does. NULL before it is
+ * destroyed. */
+void hr_cli_interrupt_cancels(hr_get *get);
+bool hr_cli_interrupted(void);
+
+#endif

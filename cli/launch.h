@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs share: an engine and a client as the settings want them. */
+#ifndef HR_CLI_LAUNCH_H
+#define HR_CLI_LAUNCH_H
+
+#include "location.h"
+#include "settings.h"
+
+/* workers 0: as the settings say. The engine has its threads and is woken by signals. */
+HR_CHECKED hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsigned workers,
+                                          hr_engine **engine_out, hr_error *error);
+/* NULL is accepted. */
+void hr_cli_engine_destroy(hr_engine *engine);
+/* The source must be resolved. */
+HR_CHECKED hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engine *engine,
+                                        const hr_cli_source *source, hr_client **client_out,
+                                        hr_error *error);
+/* --footprint: on stdout. */
+void hr_cli_print_footprint(const hr_cli_settings *settings, const hr_engine *engine);
+
+#endif

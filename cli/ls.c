@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "interrupt.h"
+#include "launch.h"
+#include "output.h"
+#include "verbs.h"
+
+#define QUOTED_MAX (4 * 255 + 1) /* of a name, each byte written as \xNN */
+
+static const struct {
+    char letter;
+    const char *word;
+    const char *suffix; /* so that a directory is seen without --long */
+} types[] = {
+    [HR_ENTRY_FILE] = {'-', "file", ""},       [HR_ENTRY_DIRECTORY] = {'d', "directory", "/"},
+    [HR_ENTRY_SYMLINK] = {'l', "symlink", ""}, [HR_ENTRY_SPECIAL] = {'?', "special", ""},
+    [HR_ENTRY_EXPORT] = {'e', "export", "/"},
+};
+
+static void print_json(const hr_entry *entry)
+{
+    char mode[8];
+    snprintf(mode, sizeof mode, "%04o", entry->mode & 07777u);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:I}", "type", "entry", "kind",
+                               types[entry->type].word, "mode", mode, "size",
+                               (json_int_t)entry->size, "mtime_ns", (json_int_t)entry->mtime_ns);
+    hr_cli_json_name(object, "name", entry->name, entry->name_len);
+    hr_cli_print_json(object);
+}
+
+/* "drwxr-xr-x  4194304  2026-01-31 12:00:00  " */
+static void print_details(const hr_entry *entry)
+{
+    static const char bits[] = "rwxrwxrwx";
+    char mode[sizeof bits];
+    char when[40] = "?";
+    time_t seconds = (time_t)(entry->mtime_ns / 1000000000);
+    struct tm local;
+    for (unsigned i = 0; i < sizeof bits; i++)
+        mode[i] = bits[i] == '\0' || (entry->mode >> (8 - i) & 1) != 0 ? bits[i] : '-';
+    if (localtime_r(&seconds, &local) != NULL)
+        strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &local);
+    hr_cli_print("%c%s %15llu  %s  ", types[entry->type].letter, mode,
+                 (unsigned long long)entry->size, when);
+}
+
+static void print_entry(const hr_cli_settings *settings, const hr_entry *entry)
+{
+    char quoted[QUOTED_MAX];
+    if (settings->json) {
+        print_json(entry);
+        return;
+    }
+    if (settings->long_form)
+        print_details(entry);
+    if (settings->print0)
+        hr_cli_print_bytes(entry->name, entry->name_len + 1);
+    else
+        hr_cli_print("%s%s\n", hr_quote(quoted, sizeof quoted, entry->name, entry->name_len),
+                     types[entry->type].suffix);
+}
+
+static hr_status print_all(const hr_cli_settings *settings, hr_engine *engine, hr_listing *listing,
+                           uint64_t *count_out, hr_error *error)
+{
+    hr_entry entry;
+    uint64_t count = 0;
+    for (;;) {
+        while (!hr_cli_reader_is_gone() && hr_listing_next(listing, &entry)) {
+            print_entry(settings, &entry);
+            count++;
+        }
+        hr_status status = hr_listing_status(listing);
+        if (status == HR_OK || hr_cli_reader_is_gone())
+            break;
+        if (status != HR_AGAIN) {
+            *error = *hr_listing_error(listing);
+            return status;
+        }
+        if (hr_cli_interrupted())
+            return hr_error_set(error, HR_INTERRUPTED, "interrupted while listing");
+        hr_engine_step(engine, HR_WAIT_FOREVER);
+    }
+    *count_out = count;
+    return HR_OK;
+}
+
+static hr_status list(const hr_cli_settings *settings, const char *text, uint64_t *count_out,
+                      hr_error *error)
+{
+    hr_cli_source source;
+    hr_engine *engine = NULL;
+    hr_client *client = NULL;
+    hr_listing *listing = NULL;
+    hr_status status = hr_cli_source_parse(text, &source, error);
+    if (status == HR_OK)
+        status = hr_cli_source_resolve(&source, error);
+    if (status == HR_OK)
+        status = hr_cli_engine_create(settings, 1, &engine, error);
+    if (status == HR_OK)
+        status = hr_cli_client_open(settings, engine, &source, &client, error);
+    if (status == HR_OK)
+        status = hr_listing_open(client, source.path, &listing, error);
+    if (status == HR_OK)
+        status = print_all(settings, engine, listing, count_out, error);
+    hr_listing_destroy(listing);
+    hr_client_destroy(client);
+    hr_cli_engine_destroy(engine);
+    return status;
+}
+
+hr_status hr_cli_ls(const hr_cli_settings *settings, char **arguments, unsigned argument_count,
+                    hr_error *error)
+{
+    uint64_t count = 0;
+    (void)argument_count;
+    hr_status status = list(settings, arguments[0], &count, error);
+    if (settings->json)
+        hr_cli_print_json(json_pack("{s:s, s:s, s:i, s:o, s:I}", "type", "summary", "status",
+                                    hr_status_name(status), "exit", hr_status_exit_code(status),
+                                    "text", hr_cli_json_text(error->text, strlen(error->text)),
+                                    "entries", (json_int_t)count));
+    return status;
+}

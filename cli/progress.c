@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "progress.h"
+
+#include <stdio.h>
+
+#include "units.h"
+
+bool hr_cli_progress_is_due(const hr_cli_progress *progress, uint64_t now_ns)
+{
+    return now_ns >= progress->due_ns;
+}
+
+void hr_cli_progress_sample(hr_cli_progress *progress, uint64_t now_ns, uint64_t bytes)
+{
+    unsigned slot = progress->count++ % HR_CLI_PROGRESS_SEEN;
+    progress->seen[slot].at_ns = now_ns;
+    progress->seen[slot].bytes = bytes;
+    progress->due_ns = now_ns + HR_CLI_PROGRESS_NS;
+}
+
+uint64_t hr_cli_progress_rate(const hr_cli_progress *progress)
+{
+    if (progress->count < 2)
+        return 0;
+    unsigned newest = (progress->count - 1) % HR_CLI_PROGRESS_SEEN;
+    unsigned oldest =
+        progress->count > HR_CLI_PROGRESS_SEEN ? progress->count % HR_CLI_PROGRESS_SEEN : 0;
+    uint64_t ns = progress->seen[newest].at_ns - progress->seen[oldest].at_ns;
+    uint64_t bytes = progress->seen[newest].bytes - progress->seen[oldest].bytes;
+    return (uint64_t)((double)bytes * 1e9 / (double)ns);
+}
+
+/* "  24%  1.10 GB/s  3.45 s left", as much of it as is known. */
+static void describe_pace(char *out, size_t size, const hr_get_progress *count, uint64_t rate)
+{
+    char text[HR_CLI_UNIT_MAX];
+    int used = 0;
+    uint64_t verified = count->bytes_verified < count->bytes ? count->bytes_verified : count->bytes;
+    out[0] = '\0';
+    if (!count->listing && count->bytes > 0)
+        used += snprintf(out, size, "  %u%%",
+                         (unsigned)((double)verified / (double)count->bytes * 100));
+    used += snprintf(out + used, size - (size_t)used, "  %s", hr_cli_rate(text, rate));
+    if (!count->listing && rate > 0)
+        snprintf(out + used, size - (size_t)used, "  %s left",
+                 hr_cli_duration(text, (double)(count->bytes - verified) / (double)rate));
+}
+
+void hr_cli_progress_line(char out[HR_CLI_LINE_MAX], const hr_get_progress *count, uint64_t rate,
+                          const char *path)
+{
+    char verified[HR_CLI_UNIT_MAX], total[HR_CLI_UNIT_MAX];
+    char pace[100], files[80] = "";
+    describe_pace(pace, sizeof pace, count, rate);
+    if (count->files > 1)
+        snprintf(files, sizeof files, "  %llu of %llu files", (unsigned long long)count->files_done,
+                 (unsigned long long)count->files);
+    snprintf(out, HR_CLI_LINE_MAX, "%s of %s%s%s%s  %s",
+             hr_cli_bytes(verified, count->bytes_verified), hr_cli_bytes(total, count->bytes),
+             count->listing ? " and more" : "", pace, files, path);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "output.h"
+#include "units.h"
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Of this process, all threads, user and system. */
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static json_t *text_of(const char *text)
+{
+    return hr_cli_json_text(text, strlen(text));
+}
+
+void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings, const char *source,
+                         const char *target)
+{
+    *report = (hr_cli_report){
+        .settings = settings,
+        .source = source,
+        .target = target,
+        .start_ns = now_ns(),
+        .ticks = !settings->quiet && (settings->json || hr_cli_has_terminal()),
+    };
+}
+
+uint64_t hr_cli_report_wait_ns(const hr_cli_report *report)
+{
+    return report->ticks ? HR_CLI_PROGRESS_NS : HR_WAIT_FOREVER;
+}
+
+static void tell_plan(hr_cli_report *report, const hr_get_progress *count, const char *path)
+{
+    report->plan_told = true;
+    if (!report->settings->json)
+        return;
+    json_t *plan = json_pack("{s:s, s:I, s:I, s:I, s:b, s:o}", "type", "plan", "files",
+                             (json_int_t)count->files, "bytes_total", (json_int_t)count->bytes,
+                             "bytes_reused", (json_int_t)count->bytes_reused, "dry_run",
+                             report->settings->dry_run, "path", text_of(path));
+    hr_cli_json_name(plan, "source", report->source, strlen(report->source));
+    hr_cli_json_name(plan, "target", report->target, strlen(report->target));
+    hr_cli_print_json(plan);
+}
+
+static void tell_progress(const hr_cli_report *report, const hr_get_progress *count,
+                          const char *path)
+{
+    uint64_t rate = hr_cli_progress_rate(&report->progress);
+    if (report->settings->json) {
+        hr_cli_print_json(json_pack(
+            "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}", "type", "progress", "files",
+            (json_int_t)count->files, "files_done", (json_int_t)count->files_done, "files_failed",
+            (json_int_t)count->files_failed, "bytes_total", (json_int_t)count->bytes,
+            "bytes_verified", (json_int_t)count->bytes_verified, "bytes_moved",
+            (json_int_t)count->bytes_moved, "bytes_reused", (json_int_t)count->bytes_reused,
+            "rate_bytes_per_second", (json_int_t)rate, "links", (int)count->links, "path",
+            text_of(path)));
+    } else {
+        char line[HR_CLI_LINE_MAX];
+        hr_cli_progress_line(line, count, rate, path);
+        hr_cli_live(line);
+    }
+}
+
+void hr_cli_report_step(hr_cli_report *report, const hr_get *get)
+{
+    uint64_t now = report->ticks ? now_ns() : 0;
+    bool is_due = report->ticks && hr_cli_progress_is_due(&report->progress, now);
+    if (report->plan_told && !is_due)
+        return;
+    hr_get_progress count = hr_get_count(get);
+    if (!report->plan_told && !count.listing && count.files > 0)
+        tell_plan(report, &count, hr_get_path(get));
+    if (!is_due)
+        return;
+    hr_cli_progress_sample(&report->progress, now, count.bytes_verified);
+    tell_progress(report, &count, hr_get_path(get));
+}
+
+void hr_cli_report_file(void *context, const hr_file_report *file)
+{
+    const hr_cli_report *report = context;
+    char quoted[300];
+    if (report->settings->json) {
+        if (report->settings->quiet && file->status == HR_OK)
+            return;
+        json_t *object =
+            json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "file", "status",
+                      hr_status_name(file->status), "text", text_of(file->text), "bytes",
+                      (json_int_t)file->bytes, "bytes_moved", (json_int_t)file->bytes_moved,
+                      "bytes_reused", (json_int_t)file->bytes_reused);
+        hr_cli_json_name(object, "path", file->path, strlen(file->path));
+        hr_cli_print_json(object);
+    } else if (file->status != HR_OK && file->path[0] != '\0') {
+        /* A single file's failure is that of the whole, which is told at the end. */
+        hr_quote(quoted, sizeof quoted, file->path, strlen(file->path));
+        hr_cli_say("%s: %s", quoted, file->text);
+    }
+}
+
+static void sum_up_json(const hr_get_progress *count, const char *path, hr_status status,
+                        const char *text, double seconds)
+{
+    double rate = seconds > 0 ? (double)count->bytes_moved / seconds : 0;
+    int exit_code = hr_status_exit_code(status);
+    if (status != HR_OK)
+        hr_cli_print_json(json_pack("{s:s, s:s, s:i, s:o}", "type", "error", "status",
+                                    hr_status_name(status), "exit", exit_code, "text",
+                                    text_of(text)));
+    hr_cli_print_json(json_pack(
+        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "type", "summary",
+        "status", hr_status_name(status), "exit", exit_code, "text", text_of(text), "files",
+        (json_int_t)count->files, "files_failed", (json_int_t)count->files_failed, "bytes_total",
+        (json_int_t)count->bytes, "bytes_moved", (json_int_t)count->bytes_moved, "bytes_reused",
+        (json_int_t)count->bytes_reused, "seconds", seconds, "rate_bytes_per_second",
+        (json_int_t)rate, "first_byte_seconds", (double)count->first_byte_ns / 1e9, "cpu_seconds",
+        cpu_seconds(), "path", text_of(path)));
+}
+
+static void sum_up(const hr_cli_report *report, const hr_get_progress *count, const char *path,
+                   double seconds)
+{
+    char bytes[HR_CLI_UNIT_MAX], reused[HR_CLI_UNIT_MAX], moved[HR_CLI_UNIT_MAX];
+    char time[HR_CLI_UNIT_MAX], rate[HR_CLI_UNIT_MAX];
+    unsigned long long files = count->files;
+    hr_cli_bytes(bytes, count->bytes);
+    hr_cli_bytes(reused, count->bytes_reused);
+    if (report->settings->dry_run) {
+        uint64_t missing = count->bytes - count->bytes_reused;
+        hr_cli_print("would move %s: %llu file%s of %s, %s already there\n",
+                     hr_cli_bytes(moved, missing), files, files == 1 ? "" : "s", bytes, reused);
+        return;
+    }
+    hr_cli_bytes(moved, count->bytes_moved);
+    hr_cli_duration(time, seconds);
+    hr_cli_rate(rate, seconds > 0 ? (uint64_t)((double)count->bytes_moved / seconds) : 0);
+    hr_cli_print("verified %llu file%s, %s: moved %s in %s (%s)", files, files == 1 ? "" : "s",
+                 bytes, moved, time, rate);
+    if (count->bytes_reused > 0)
+        hr_cli_print(", %s already there", reused);
+    hr_cli_print("; %s\n", path);
+}
+
+void hr_cli_report_end(hr_cli_report *report, const hr_get *get, hr_status status,
+                       const hr_error *error)
+{
+    hr_get_progress count = {0};
+    const char *path = "";
+    double seconds = (double)(now_ns() - report->start_ns) / 1e9;
+    if (get != NULL) {
+        count = hr_get_count(get);
+        path = hr_get_path(get);
+        if (!report->plan_told && status == HR_OK)
+            tell_plan(report, &count, path);
+    }
+    if (report->settings->json)
+        sum_up_json(&count, path, status, error->text, seconds);
+    else if (status == HR_OK && !report->settings->quiet)
+        sum_up(report, &count, path, seconds);
+}

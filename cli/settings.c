@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "settings.h"
+
+#define SERVE        (1u << HR_CLI_SERVE)
+#define GET          (1u << HR_CLI_GET)
+#define LS           (1u << HR_CLI_LS)
+#define MEMBER(name) offsetof(hr_cli_settings, name)
+
+/* In the order of hr_io_choice. */
+static const char *const io_choices[] = {"auto", "uring", "threads", NULL};
+
+static const hr_option options[] = {
+    {
+        .name = "export",
+        .argument = "NAME=DIR",
+        .type = HR_OPTION_LIST,
+        .verbs = SERVE,
+        .help = "Serves the directory DIR under NAME. May be repeated.",
+        .offset = MEMBER(exports),
+    },
+    {
+        .name = "listen",
+        .argument = "ADDR:PORT",
+        .type = HR_OPTION_STRING,
+        .verbs = SERVE,
+        .fallback = "127.0.0.1:7431",
+        .help = "Listens there; port 0 takes any free one, an IPv6 address is in brackets.",
+        .offset = MEMBER(listen),
+    },
+    {
+        .name = "insecure",
+        .type = HR_OPTION_FLAG,
+        .verbs = SERVE,
+        .help = "Serves everybody who can connect, which any other address than loopback needs.",
+        .offset = MEMBER(insecure),
+    },
+    {
+        .name = "pool",
+        .argument = "SIZE",
+        .type = HR_OPTION_BYTES,
+        .verbs = SERVE,
+        .fallback = "64MiB",
+        .min = "16MiB",
+        .max = "1TiB",
+        .help = "The slots that each worker takes at the start.",
+        .offset = MEMBER(pool_len),
+    },
+    {
+        .name = "overwrite",
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Replaces targets that exist; without it they are a conflict.",
+        .offset = MEMBER(overwrite),
+    },
+    {
+        .name = "dry-run",
+        .letter = 'n',
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Says what would move, and moves nothing.",
+        .offset = MEMBER(dry_run),
+    },
+    {
+        .name = "read-back",
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Reads each file again from the disk before it gets its name.",
+        .offset = MEMBER(read_back),
+    },
+    {
+        .name = "limit",
+        .argument = "RATE",
+        .type = HR_OPTION_RATE,
+        .verbs = GET,
+        .min = "1K",
+        .help = "Moves at most so many bytes per second.",
+        .offset = MEMBER(limit_bytes_per_s),
+    },
+    {
+        .name = "deadline",
+        .argument = "DURATION",
+        .type = HR_OPTION_DURATION,
+        .verbs = GET,
+        .min = "1ms",
+        .help = "Gives up after so long; what was verified is kept.",
+        .offset = MEMBER(deadline_ns),
+    },
+    {
+        .name = "stall",
+        .argument = "DURATION",
+        .type = HR_OPTION_DURATION,
+        .verbs = GET,
+        .fallback = "60s",
+        .min = "100ms",
+        .help = "Gives up when nothing was verified for so long.",
+        .offset = MEMBER(stall_ns),
+    },
+    {
+        .name = "links",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = GET,
+        .min = "1",
+        .max = "64",
+        .help = "Data connections; without it one a worker.",
+        .offset = MEMBER(links),
+    },
+    {
+        .name = "require",
+        .argument = "LIST",
+        .type = HR_OPTION_STRING,
+        .verbs = GET,
+        .help = "Refuses to take a path without all of LIST (of tcp, rdma, gpu, local; with "
+                "commas).",
+        .offset = MEMBER(require),
+    },
+    {
+        .name = "long",
+        .letter = 'l',
+        .type = HR_OPTION_FLAG,
+        .verbs = LS,
+        .help = "Also tells type, permissions, bytes and time of change.",
+        .offset = MEMBER(long_form),
+    },
+    {
+        .name = "print0",
+        .letter = '0',
+        .type = HR_OPTION_FLAG,
+        .verbs = LS,
+        .help = "Ends each name with a zero byte and writes it as it is.",
+        .offset = MEMBER(print0),
+    },
+    {
+        .name = "workers",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = SERVE | GET,
+        .min = "1",
+        .max = "64",
+        .help = "Threads that move data; without it half of the cores, at most 8.",
+        .offset = MEMBER(workers),
+    },
+    {
+        .name = "io",
+        .type = HR_OPTION_CHOICE,
+        .verbs = SERVE | GET | LS,
+        .fallback = "auto",
+        .choices = io_choices,
+        .help = "How files and sockets are driven; auto is io_uring where it works.",
+        .offset = MEMBER(io),
+    },
+    {
+        .name = "congestion",
+        .argument = "NAME",
+        .type = HR_OPTION_STRING,
+        .verbs = SERVE | GET,
+        .help = "TCP congestion control, such as cubic; without it the fastest on loopback and the "
+                "system's elsewhere.",
+        .offset = MEMBER(congestion),
+    },
+    {
+        .name = "footprint",
+        .type = HR_OPTION_FLAG,
+        .verbs = SERVE | GET,
+        .help = "Prints the memory that is held, and why.",
+        .offset = MEMBER(footprint),
+    },
+    {
+        .name = "json",
+        .type = HR_OPTION_FLAG,
+        .verbs = SERVE | GET | LS,
+        .help = "Prints one JSON object a line.",
+        .offset = MEMBER(json),
+    },
+    {
+        .name = "quiet",
+        .letter = 'q',
+        .type = HR_OPTION_FLAG,
+        .verbs = SERVE | GET | LS,
+        .help = "Says nothing but what went wrong (with --json: no progress).",
+        .offset = MEMBER(quiet),
+    },
+    {
+        .name = "verbose",
+        .letter = 'v',
+        .type = HR_OPTION_COUNT,
+        .verbs = SERVE | GET | LS,
+        .help = "Says more; twice: even more.",
+        .offset = MEMBER(verbose),
+    },
+};
+
+static const hr_verb verbs[HR_CLI_VERBS] = {
+    [HR_CLI_SERVE] =
+        {
+            .name = "serve",
+            .arguments = "DIR | --export NAME=DIR ...",
+            .arguments_max = 1,
+            .summary = "Offers directories until it is interrupted.",
+            .details = "DIR is served under its last name. It is read only, and nothing outside "
+                       "of it\ncan be reached through it.",
+        },
+    [HR_CLI_GET] =
+        {
+            .name = "get",
+            .arguments = "SOURCE TARGET",
+            .arguments_min = 2,
+            .arguments_max = 2,
+            .summary = "Brings a file or a tree here, verified.",
+            .details =
+                "SOURCE  hr://host[:port]/export/path, where %XX stands for a byte, or a local "
+                "path\n"
+                "TARGET  a path, or host: to bring it to memory, as a measurement\n"
+                "\n"
+                "A TARGET that ends with / is a directory that the source comes into under its "
+                "own\n"
+                "name; so is an existing directory, for a source that is a file.\n"
+                "What was interrupted goes on where it ended when the same command is given "
+                "again.\n"
+                "\n"
+                "Exit codes: 0 complete and verified, 2 usage, 3 a part failed, 4 not found,\n"
+                "5 the bytes are wrong, 6 not permitted, 7 no space, 8 try again, 9 interrupted,\n"
+                "10 conflict, 11 not supported, 12 deadline or stall, 1 internal.",
+        },
+    [HR_CLI_LS] =
+        {
+            .name = "ls",
+            .arguments = "SOURCE",
+            .arguments_min = 1,
+            .arguments_max = 1,
+            .summary = "Lists a directory, or the exports of a server.",
+            .details = "SOURCE  hr://host[:port][/export[/path]] or a local path\n"
+                       "\n"
+                       "Names are written as they are where that is harmless; a backslash and what "
+                       "is no\nprintable UTF-8 become \\\\, \\n and \\xNN.",
+        },
+    [HR_CLI_HELP] =
+        {
+            .name = "help",
+            .arguments = "[COMMAND]",
+            .arguments_max = 1,
+            .summary = "Tells the options of a command.",
+        },
+};
+
+const hr_syntax hr_cli_syntax = {
+    .program = "headrace",
+    .environment = "HEADRACE_",
+    .config = "headrace",
+    .summary = "headrace brings shards from a server's disk here, verified and resumable.",
+    .verbs = verbs,
+    .verb_count = HR_CLI_VERBS,
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+};

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_cli_settings: the values of all options, and the table that they come from. */
+#ifndef HR_CLI_SETTINGS_H
+#define HR_CLI_SETTINGS_H
+
+#include "headrace.h"
+#include "option.h"
+
+typedef struct hr_cli_settings {
+    /* the engine */
+    unsigned workers;
+    unsigned io; /* hr_io_choice */
+    const char *congestion;
+    bool footprint;
+
+    /* what is said */
+    bool json, quiet;
+    unsigned verbose;
+
+    /* serve */
+    hr_option_list exports;
+    const char *listen;
+    bool insecure;
+    uint64_t pool_len;
+
+    /* get */
+    bool overwrite, dry_run, read_back;
+    uint64_t limit_bytes_per_s;
+    uint64_t deadline_ns, stall_ns;
+    unsigned links;
+    const char *require;
+
+    /* ls */
+    bool long_form, print0;
+} hr_cli_settings;
+
+/* The verbs, in the order of hr_cli_syntax.verbs. */
+enum { HR_CLI_SERVE, HR_CLI_GET, HR_CLI_LS, HR_CLI_HELP, HR_CLI_VERBS };
+
+extern const hr_syntax hr_cli_syntax;
+
+#endif

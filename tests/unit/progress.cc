@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <string>
+
+extern "C" {
+#include "progress.h"
+}
+
+namespace
+{
+
+constexpr uint64_t kSecond = 1000000000;
+
+hr_get_progress half_way()
+{
+    hr_get_progress count = {};
+    count.files = 1;
+    count.bytes = 4000000000;
+    count.bytes_verified = 2000000000;
+    return count;
+}
+
+std::string line(const hr_get_progress &count, uint64_t rate)
+{
+    char out[HR_CLI_LINE_MAX];
+    hr_cli_progress_line(out, &count, rate, "tcp, 1 link");
+    return out;
+}
+
+TEST(Progress, IsDueFiveTimesASecond)
+{
+    hr_cli_progress progress = {};
+    EXPECT_TRUE(hr_cli_progress_is_due(&progress, 7));
+    hr_cli_progress_sample(&progress, 7, 0);
+    EXPECT_FALSE(hr_cli_progress_is_due(&progress, 7 + kSecond / 5 - 1));
+    EXPECT_TRUE(hr_cli_progress_is_due(&progress, 7 + kSecond / 5));
+}
+
+TEST(Progress, TakesTheRateOfTheLastSamples)
+{
+    hr_cli_progress progress = {};
+    EXPECT_EQ(hr_cli_progress_rate(&progress), 0u);
+    hr_cli_progress_sample(&progress, 1 * kSecond, 0);
+    EXPECT_EQ(hr_cli_progress_rate(&progress), 0u);
+    hr_cli_progress_sample(&progress, 2 * kSecond, 500);
+    EXPECT_EQ(hr_cli_progress_rate(&progress), 500u);
+    // Once it goes at another pace for long enough the first one is forgotten.
+    for (unsigned i = 0; i < HR_CLI_PROGRESS_SEEN; i++)
+        hr_cli_progress_sample(&progress, (3 + i) * kSecond, 500 + 100 * (i + 1));
+    EXPECT_EQ(hr_cli_progress_rate(&progress), 100u);
+}
+
+TEST(Progress, TellsBytesRateTimeLeftAndPath)
+{
+    EXPECT_EQ(line(half_way(), 1000000000),
+              "2.00 GB of 4.00 GB  50%  1.00 GB/s  2.00 s left  tcp, 1 link");
+}
+
+TEST(Progress, ForetellsNothingWithoutARateOrATotal)
+{
+    EXPECT_EQ(line(half_way(), 0), "2.00 GB of 4.00 GB  50%  0 B/s  tcp, 1 link");
+    hr_get_progress count = half_way();
+    count.listing = true;
+    count.files = 120;
+    count.files_done = 70;
+    EXPECT_EQ(line(count, 1000000),
+              "2.00 GB of 4.00 GB and more  1.00 MB/s  70 of 120 files  tcp, 1 link");
+}
+
+TEST(Progress, KeepsToItsLineWhateverThePathSays)
+{
+    char out[HR_CLI_LINE_MAX];
+    hr_get_progress count = half_way();
+    hr_cli_progress_line(out, &count, 1, std::string(1000, 'p').c_str());
+    EXPECT_EQ(std::string(out).size(), HR_CLI_LINE_MAX - 1u);
+}
+
+} // namespace

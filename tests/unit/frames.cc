@@ -7,7 +7,7 @@
 #include <vector>
 
 extern "C" {
-#include "frames.h"
+#include "message.h"
 }
 
 namespace

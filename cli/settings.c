@@ -197,8 +197,9 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments = "DIR | --export NAME=DIR ...",
             .arguments_max = 1,
             .summary = "Offers directories until it is interrupted.",
-            .details = "DIR is served under its last name. It is read only, and nothing outside "
-                       "of it\ncan be reached through it.",
+            .details =
+                "DIR is served under its last name. It is only read, and nothing outside of\n"
+                "it can be reached through it.",
         },
     [HR_CLI_GET] =
         {
@@ -208,14 +209,12 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments_max = 2,
             .summary = "Brings a file or a tree here, verified.",
             .details =
-                "SOURCE  hr://host[:port]/export/path, where %XX stands for a byte, or a local "
-                "path\n"
+                "SOURCE  hr://host[:port]/export/path (%XX stands for a byte) or a local path\n"
                 "TARGET  a path, or host: to bring it to memory, as a measurement\n"
                 "\n"
-                "A TARGET that ends with / is a directory that the source comes into under its "
-                "own\n"
-                "name; so is an existing directory, for a source that is a file.\n"
-                "What was interrupted goes on where it ended when the same command is given "
+                "A TARGET that ends with / is a directory that the source comes into under\n"
+                "its own name; so is an existing directory, for a source that is a file.\n"
+                "What was interrupted goes on where it ended when the same command is given\n"
                 "again.\n"
                 "\n"
                 "Exit codes: 0 complete and verified, 2 usage, 3 a part failed, 4 not found,\n"
@@ -229,10 +228,11 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments_min = 1,
             .arguments_max = 1,
             .summary = "Lists a directory, or the exports of a server.",
-            .details = "SOURCE  hr://host[:port][/export[/path]] or a local path\n"
-                       "\n"
-                       "Names are written as they are where that is harmless; a backslash and what "
-                       "is no\nprintable UTF-8 become \\\\, \\n and \\xNN.",
+            .details =
+                "SOURCE  hr://host[:port][/export[/path]] or a local path\n"
+                "\n"
+                "Names are written as they are where that is harmless; a backslash and what\n"
+                "is no printable UTF-8 become \\\\, \\n and \\xNN.",
         },
     [HR_CLI_HELP] =
         {

@@ -48,7 +48,7 @@ typedef struct hr_option {
     const char *fallback;       /* the default as text; NULL: zero */
     const char *min, *max;      /* as text; NULL: no bound */
     const char *const *choices; /* ends with NULL */
-    const char *help;           /* a sentence */
+    const char *help;           /* a sentence, with its full stop */
     size_t offset;              /* of its member in the program's struct */
 } hr_option;
 

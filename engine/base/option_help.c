@@ -11,7 +11,7 @@
 /* Prints text from column, broken at blanks and indented to HELP_COLUMN. */
 static void print_wrapped(FILE *out, int column, const char *text)
 {
-    if (column >= HELP_COLUMN) {
+    if (column + 2 > HELP_COLUMN) {
         fputc('\n', out);
         column = 0;
     }
@@ -72,8 +72,8 @@ static void print_option(FILE *out, const hr_option *option)
         column = fprintf(out, "      --%s", option->name);
     column += print_argument(out, option);
     describe_value(value, sizeof value, option);
-    snprintf(text, sizeof text, "%s%s", option->help, value);
-    print_wrapped(out, column < 0 ? 0 : column + 1, text);
+    snprintf(text, sizeof text, "%.*s%s.", (int)strlen(option->help) - 1, option->help, value);
+    print_wrapped(out, column < 0 ? 0 : column, text);
 }
 
 static void print_program(const hr_syntax *syntax, FILE *out)
@@ -82,7 +82,7 @@ static void print_program(const hr_syntax *syntax, FILE *out)
     for (unsigned i = 0; i < syntax->verb_count; i++) {
         const hr_verb *verb = &syntax->verbs[i];
         int column = fprintf(out, "  %s %s %s", syntax->program, verb->name, verb->arguments);
-        print_wrapped(out, column < 0 ? 0 : column + 2, verb->summary);
+        print_wrapped(out, column < 0 ? 0 : column, verb->summary);
     }
     fprintf(out, "\n%s help COMMAND tells the options of a command.\n", syntax->program);
 }
@@ -90,8 +90,8 @@ static void print_program(const hr_syntax *syntax, FILE *out)
 static void print_sources(const hr_syntax *syntax, FILE *out)
 {
     fprintf(out,
-            "\nEvery option may also be set in the environment (%sNAME, _ for -) and in a\n"
-            "config file: lines of name = value",
+            "\nEvery option may also be set in the environment (%sNAME, _ for -) and in\n"
+            "a config file: lines of name = value",
             syntax->environment);
     if (syntax->config != NULL)
         fprintf(out, " in ~/.config/%s/config or else in\n/etc/%s.conf", syntax->config,

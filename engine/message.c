@@ -113,5 +113,5 @@ size_t hr_message_entry_len(const hr_message_entry *entry)
 {
     /* Seven one-byte tags, name and target with lengths of up to 3 bytes, type and mode in 5, size
      * and the two times in 10, and the entry's own tag and length. */
-    return 7 + 3 + entry->name.len + 3 + entry->target.len + 2 * 5 + 3 * 10 + 4;
+    return 7 + 3 + entry->name.len + 3 + entry->target.len + 5 + 5 + 10 + 10 + 10 + 4;
 }

@@ -146,13 +146,26 @@ int hr_engine_fd(const hr_engine *engine)
     return hr_loop_fd(hr_engine_home(engine)->loop);
 }
 
+uint64_t hr_engine_due_ns(const hr_engine *engine)
+{
+    uint64_t due_ns = hr_loop_next_due_ns(hr_engine_home(engine)->loop);
+    uint64_t now_ns = hr_now_ns(engine->env);
+    if (due_ns == HR_NEVER)
+        return HR_WAIT_FOREVER;
+    return due_ns > now_ns ? due_ns - now_ns : 0;
+}
+
 void hr_engine_destroy(hr_engine *engine)
 {
     if (engine == NULL)
         return;
     const hr_env *env = engine->env;
-    for (unsigned i = 0; i < engine->worker_count; i++)
-        hr_worker_stop(&engine->workers[i]);
+    for (unsigned i = 0; i < engine->worker_count; i++) {
+        if (engine->workers[i].threaded)
+            hr_worker_stop(&engine->workers[i]);
+        else
+            hr_worker_settle(&engine->workers[i]);
+    }
     for (unsigned i = engine->worker_count; i-- > 0;)
         hr_worker_fini(&engine->workers[i]);
     if (engine->platform != NULL)

@@ -68,6 +68,7 @@ struct hr_get {
 
 static void pump(hr_get *get);
 static void open_target(hr_get *get);
+static bool push_folder(hr_get *get, const char *path);
 
 static hr_worker *home(const hr_get *get)
 {
@@ -235,6 +236,7 @@ static void item_opened(void *context, hr_transfer *transfer)
     }
     if (!get->is_tree && transfer->is_directory) {
         get->is_tree = true;
+        push_folder(get, "");
         if (get->options.target_span.addr != NULL) {
             hr_transfer_end(transfer, HR_IS_DIRECTORY,
                             "the source is a directory; memory takes a file");
@@ -662,8 +664,6 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     status = hr_engine_copy_text(get->env, options->path, &get->path);
     if (status == HR_OK)
         status = copy_target(get);
-    if (status == HR_OK && !push_folder(get, ""))
-        status = HR_NO_MEMORY;
     if (status == HR_OK)
         status = hr_loop_timer_set(home(get)->loop, &get->watch, get->started_ns);
     if (status != HR_OK) {

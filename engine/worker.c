@@ -56,11 +56,18 @@ void hr_worker_fini(hr_worker *worker)
     worker->loop = NULL;
 }
 
+void hr_worker_settle(hr_worker *worker)
+{
+    while (hr_loop_step(worker->loop, 0) > 0)
+        ;
+}
+
 static void *run(void *argument)
 {
     hr_worker *worker = argument;
     while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE))
         hr_loop_step(worker->loop, HR_NEVER);
+    hr_worker_settle(worker);
     return NULL;
 }
 

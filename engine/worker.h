@@ -29,6 +29,10 @@ HR_CHECKED hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_pla
                                     unsigned index, size_t pool_len, hr_error *error);
 void hr_worker_fini(hr_worker *worker);
 HR_CHECKED hr_status hr_worker_start(hr_worker *worker, hr_error *error);
+/* Settles and joins. */
 void hr_worker_stop(hr_worker *worker);
+/* Does what is left to do without waiting: letters and tasks that only give memory back. On the
+ * thread that steps it. */
+void hr_worker_settle(hr_worker *worker);
 
 #endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop_sim.h"
+
+#define DISK_CAPACITY (UINT64_C(1) << 30)
+
+typedef struct world_platform {
+    hr_platform base;
+    hr_world *world;
+    hr_world_side *side;
+    hr_disk *disk;
+} world_platform;
+
+/* ---- memory that costs nothing to take: a run uses little of its pools ---- */
+
+static void memory_destroy(hr_memory *memory)
+{
+    hr_release(memory->env, memory);
+}
+
+static hr_status memory_alloc(hr_memory *memory, size_t len, hr_span *span_out,
+                              hr_page_kind *pages_out)
+{
+    (void)memory;
+    void *addr = aligned_alloc(HR_DIRECT_ALIGN, (len + HR_DIRECT_ALIGN - 1) & ~(size_t)4095);
+    if (addr == NULL)
+        return HR_NO_MEMORY;
+    *span_out = hr_span_host(addr, len);
+    *pages_out = HR_PAGES_PLAIN;
+    return HR_OK;
+}
+
+static void memory_release(hr_memory *memory, hr_span *span)
+{
+    (void)memory;
+    free(span->addr);
+}
+
+static hr_status memory_copy(hr_memory *memory, const hr_span *target, const hr_span *source)
+{
+    (void)memory;
+    memcpy(target->addr, source->addr, source->len);
+    return HR_OK;
+}
+
+static const hr_memory_ops memory_ops = {
+    .name = "sim",
+    .kind = HR_MEMORY_HOST,
+    .destroy = memory_destroy,
+    .alloc = memory_alloc,
+    .release = memory_release,
+    .copy = memory_copy,
+};
+
+/* ---- the platform ---- */
+
+static hr_status loop_create(hr_platform *platform, hr_loop **loop_out)
+{
+    return hr_loop_sim_create(&((world_platform *)platform)->world->sim, loop_out);
+}
+
+static hr_status storage_create(hr_platform *base, hr_loop *loop, hr_storage **storage_out)
+{
+    world_platform *platform = (world_platform *)base;
+    hr_storage *inner;
+    hr_status status = hr_storage_memory_create(loop, platform->disk, &inner);
+    if (status != HR_OK)
+        return status;
+    hr_storage_faults faults = platform->side->storage;
+    faults.seed ^= hr_sim_random(&platform->world->sim);
+    status = hr_storage_fault_create(inner, &faults, &platform->side->storage_requests,
+                                     storage_out);
+    if (status != HR_OK)
+        inner->ops->destroy(inner);
+    return status;
+}
+
+static hr_status transport_create(world_platform *platform, hr_loop *loop, bool shared,
+                                  hr_transport **transport_out)
+{
+    hr_transport *inner;
+    hr_status status =
+        hr_transport_inproc_create(loop, platform->world->hub, shared, &inner);
+    if (status != HR_OK)
+        return status;
+    hr_transport_faults faults = platform->side->transport;
+    faults.seed ^= hr_sim_random(&platform->world->sim);
+    status = hr_transport_fault_create(inner, &faults, transport_out);
+    if (status != HR_OK)
+        inner->ops->destroy(inner);
+    return status;
+}
+
+static hr_status network_create(hr_platform *base, hr_loop *loop, hr_transport **transport_out)
+{
+    world_platform *platform = (world_platform *)base;
+    return transport_create(platform, loop, platform->world->shared, transport_out);
+}
+
+static hr_status inproc_create(hr_platform *base, hr_loop *loop, hr_transport **transport_out)
+{
+    return transport_create((world_platform *)base, loop, true, transport_out);
+}
+
+static void destroy(hr_platform *base)
+{
+    hr_memory_destroy(base->memory);
+    hr_release(base->env, base);
+}
+
+hr_status hr_world_engine(hr_world *world, bool server, hr_engine **engine_out, hr_error *error)
+{
+    const hr_env *env = &world->sim.env;
+    world_platform *platform = hr_alloc(env, sizeof *platform);
+    hr_memory *memory = hr_alloc(env, sizeof *memory);
+    if (platform == NULL || memory == NULL) {
+        hr_release(env, platform);
+        hr_release(env, memory);
+        return HR_NO_MEMORY;
+    }
+    memory->ops = &memory_ops;
+    memory->env = env;
+    platform->world = world;
+    platform->side = server ? &world->server_side : &world->client_side;
+    platform->disk = server ? world->server_disk : world->client_disk;
+    platform->base = (hr_platform){
+        .env = env,
+        .memory = memory,
+        .loop_create = loop_create,
+        .storage_create = storage_create,
+        .network_create = network_create,
+        .inproc_create = inproc_create,
+        .destroy = destroy,
+    };
+    memcpy(platform->base.boot_id, platform->side->boot_id, 16);
+    hr_engine_options options = {
+        .workers = platform->side->workers != 0 ? platform->side->workers : 1,
+        .worker_pool_len = 4 * (size_t)HR_SLOT_LEN,
+    };
+    hr_status status = hr_engine_create_on(&platform->base, &options, engine_out, error);
+    if (status != HR_OK)
+        destroy(&platform->base);
+    return status;
+}
+
+hr_status hr_world_init(hr_world *world, uint64_t seed)
+{
+    memset(world, 0, sizeof *world);
+    hr_sim_init(&world->sim, seed);
+    const hr_env *env = &world->sim.env;
+    hr_status status = hr_inproc_hub_create(env, &world->hub);
+    if (status == HR_OK)
+        status = hr_disk_create(env, DISK_CAPACITY, &world->server_disk);
+    if (status == HR_OK)
+        status = hr_disk_create(env, DISK_CAPACITY, &world->client_disk);
+    if (status != HR_OK)
+        hr_world_fini(world);
+    return status;
+}
+
+void hr_world_fini(hr_world *world)
+{
+    hr_disk_destroy(world->client_disk);
+    hr_disk_destroy(world->server_disk);
+    hr_inproc_hub_destroy(world->hub);
+}

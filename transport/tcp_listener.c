@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accepts connections and waits for the 64 bytes of each. A stranger gets one of 64 seats for at
+ * most 5 seconds; while all are taken, the next ones wait in the kernel's queue. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tcp.h"
+
+enum {
+    SEATS = 64,
+    BACKLOG = 128,
+};
+#define GREETING_TIMEOUT_NS (5 * HR_NS_PER_S)
+#define RETRY_NS            (100 * HR_NS_PER_MS)
+
+typedef struct seat {
+    hr_listener *listener;
+    bool is_taken;
+    hr_op recv;
+    hr_timer timer;
+    uint8_t bytes[HR_GREETING_LEN];
+} seat;
+
+/* It may outlive its transport: unlisten lets go of it, and the loop frees it. */
+struct hr_listener {
+    hr_loop *loop;
+    const hr_listener_events *events;
+    void *context;
+    int fd;
+    hr_op accept;
+    bool is_accepting;
+    bool closed;
+    unsigned taken; /* seats */
+    hr_timer retry;
+    hr_task end;
+    seat seats[SEATS];
+};
+
+static void accept_next(hr_listener *listener);
+
+/* Deferred: whoever is below us on the stack may still look at the listener. */
+static void end_if_unused(hr_listener *listener)
+{
+    if (listener->closed && !listener->is_accepting && listener->taken == 0)
+        hr_loop_defer(listener->loop, &listener->end);
+}
+
+static void end(hr_task *task)
+{
+    hr_listener *listener = HR_CONTAINER(task, hr_listener, end);
+    close(listener->fd);
+    hr_release(hr_loop_env(listener->loop), listener);
+}
+
+/* ---- greetings ---- */
+
+/* Owns fd. */
+static void announce(hr_listener *listener, int fd, const hr_greeting *greeting)
+{
+    hr_incoming *incoming = hr_alloc(hr_loop_env(listener->loop), sizeof *incoming);
+    if (incoming == NULL) {
+        close(fd);
+        listener->events->trouble(listener->context, HR_NO_MEMORY);
+        return;
+    }
+    incoming->greeting = *greeting;
+    incoming->connection = (void *)(intptr_t)fd;
+    hr_tcp_peer(fd, incoming->peer);
+    listener->events->incoming(listener->context, incoming);
+}
+
+static void greeted(hr_op *op)
+{
+    seat *from = HR_CONTAINER(op, seat, recv);
+    hr_listener *listener = from->listener;
+    hr_greeting greeting;
+    bool good = op->result == HR_GREETING_LEN && !listener->closed &&
+                hr_greeting_unpack(from->bytes, &greeting) == HR_OK;
+    hr_loop_timer_clear(listener->loop, &from->timer);
+    from->is_taken = false;
+    listener->taken--;
+    if (good)
+        announce(listener, op->fd, &greeting);
+    else
+        close(op->fd);
+    accept_next(listener);
+    end_if_unused(listener);
+}
+
+static void too_late(hr_timer *timer)
+{
+    seat *from = HR_CONTAINER(timer, seat, timer);
+    hr_loop_cancel(from->listener->loop, &from->recv);
+}
+
+static void await_greeting(hr_listener *listener, int fd)
+{
+    seat *free_seat = listener->seats;
+    while (free_seat->is_taken)
+        free_seat++;
+    free_seat->listener = listener;
+    free_seat->timer.fire = too_late;
+    uint64_t due_ns = hr_loop_now_ns(listener->loop) + GREETING_TIMEOUT_NS;
+    if (hr_loop_timer_set(listener->loop, &free_seat->timer, due_ns) != HR_OK) {
+        close(fd);
+        return;
+    }
+    free_seat->is_taken = true;
+    listener->taken++;
+    free_seat->recv = (hr_op){
+        .kind = HR_OP_RECV,
+        .fd = fd,
+        .data = free_seat->bytes,
+        .len = HR_GREETING_LEN,
+        .all = true,
+        .done = greeted,
+    };
+    hr_loop_submit(listener->loop, &free_seat->recv);
+}
+
+/* ---- accepting ---- */
+
+static void retry(hr_timer *timer)
+{
+    accept_next(HR_CONTAINER(timer, hr_listener, retry));
+}
+
+static void accepted(hr_op *op)
+{
+    hr_listener *listener = HR_CONTAINER(op, hr_listener, accept);
+    listener->is_accepting = false;
+    if (op->result >= 0 && listener->closed) {
+        close(op->result);
+    } else if (op->result >= 0) {
+        await_greeting(listener, op->result);
+    } else if (op->result != -ECONNABORTED && !listener->closed) {
+        listener->events->trouble(listener->context, hr_status_from_errno(-op->result));
+        /* Descriptors used up: trying again at once would only turn the loop. */
+        uint64_t due_ns = hr_loop_now_ns(listener->loop) + RETRY_NS;
+        if (!listener->closed &&
+            hr_loop_timer_set(listener->loop, &listener->retry, due_ns) == HR_OK)
+            return;
+    }
+    accept_next(listener);
+    end_if_unused(listener);
+}
+
+static void accept_next(hr_listener *listener)
+{
+    if (listener->closed || listener->is_accepting || listener->taken == SEATS ||
+        listener->retry.heap_index != 0)
+        return;
+    listener->accept = (hr_op){.kind = HR_OP_ACCEPT, .fd = listener->fd, .done = accepted};
+    listener->is_accepting = true;
+    hr_loop_submit(listener->loop, &listener->accept);
+}
+
+/* ---- the table ---- */
+
+/* 0 or errno; fd_out is bound and listens. */
+static int open_listening(const struct addrinfo *at, int *fd_out)
+{
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (fd < 0)
+        return errno;
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        int error = errno;
+        close(fd);
+        return error;
+    }
+    *fd_out = fd;
+    return 0;
+}
+
+/* A name is looked up here and now: servers say where they listen before they serve. */
+static hr_status open_address(const char *text, int *fd_out, char bound_out[64])
+{
+    hr_tcp_address address;
+    hr_status status = hr_tcp_address_parse(text, &address);
+    if (status != HR_OK)
+        return status;
+    const struct addrinfo hints = {
+        .ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+    };
+    struct addrinfo *found;
+    const char *host = address.host[0] == '\0' ? NULL : address.host;
+    if (getaddrinfo(host, address.port, &hints, &found) != 0)
+        return HR_UNREACHABLE;
+    int error = EADDRNOTAVAIL;
+    for (const struct addrinfo *at = found; at != NULL && error != 0; at = at->ai_next)
+        error = open_listening(at, fd_out);
+    freeaddrinfo(found);
+    if (error != 0)
+        return hr_status_from_errno(error);
+    struct sockaddr_storage bound = {0};
+    socklen_t len = sizeof bound;
+    (void)getsockname(*fd_out, (struct sockaddr *)&bound, &len);
+    hr_tcp_address_print((const struct sockaddr *)&bound, bound_out);
+    return HR_OK;
+}
+
+hr_status hr_tcp_listen(hr_transport *transport, const char *address,
+                        const hr_listener_events *events, void *context, hr_listener **listener_out,
+                        char bound_out[64])
+{
+    hr_listener *listener = hr_alloc(hr_loop_env(transport->loop), sizeof *listener);
+    if (listener == NULL)
+        return HR_NO_MEMORY;
+    hr_status status = open_address(address, &listener->fd, bound_out);
+    if (status != HR_OK) {
+        hr_release(hr_loop_env(transport->loop), listener);
+        return status;
+    }
+    listener->loop = transport->loop;
+    listener->events = events;
+    listener->context = context;
+    listener->retry.fire = retry;
+    listener->end.run = end;
+    accept_next(listener);
+    *listener_out = listener;
+    return HR_OK;
+}
+
+void hr_tcp_unlisten(hr_listener *listener)
+{
+    listener->closed = true;
+    hr_loop_timer_clear(listener->loop, &listener->retry);
+    if (listener->is_accepting)
+        hr_loop_cancel(listener->loop, &listener->accept);
+    for (unsigned i = 0; i < SEATS; i++)
+        if (listener->seats[i].is_taken)
+            hr_loop_cancel(listener->loop, &listener->seats[i].recv);
+    end_if_unused(listener);
+}
+
+int hr_tcp_accept(hr_transport *transport, hr_incoming *incoming)
+{
+    int fd = (int)(intptr_t)incoming->connection;
+    hr_tcp_tune((const hr_tcp *)transport, fd);
+    hr_release(hr_loop_env(transport->loop), incoming);
+    return fd;
+}
+
+void hr_tcp_refuse(hr_transport *transport, hr_incoming *incoming)
+{
+    close((int)(intptr_t)incoming->connection);
+    hr_release(hr_loop_env(transport->loop), incoming);
+}

@@ -184,6 +184,15 @@ static void take_tickets(hr_client *client, const hr_message_tickets *tickets)
     open_idle_links(client); /* those that died while the tickets were under way */
 }
 
+/* One that died meanwhile is not found: its number is not used again. */
+static void take_joined(hr_client *client, const hr_message_joined *joined)
+{
+    for (unsigned i = 0; i < client->link_count; i++)
+        if (client->receivers[i].state != HR_RECEIVER_IDLE &&
+            client->receivers[i].greeting.link == joined->link)
+            hr_receiver_join(&client->receivers[i]);
+}
+
 /* ---- messages ---- */
 
 static hr_transfer *find_transfer(hr_client *client, uint64_t number)
@@ -260,6 +269,8 @@ static void take_message(void *context, const hr_message *message)
         take_welcome(client, &message->welcome);
     else if (message->kind == HR_MESSAGE_TICKETS)
         take_tickets(client, &message->tickets);
+    else if (message->kind == HR_MESSAGE_JOINED)
+        take_joined(client, &message->joined);
     else if (message->kind == HR_MESSAGE_ENTRIES)
         take_entries(client, &message->entries);
     else

@@ -92,7 +92,7 @@ static hr_status take_plain(void *context, const uint8_t *bytes, size_t len)
     while (!control->closing) {
         const uint8_t *body;
         size_t body_len;
-        hr_status status = hr_frames_next(&control->frames, &bytes, &len, &body, &body_len);
+        hr_status status = hr_framing_next(&control->frames, &bytes, &len, &body, &body_len);
         if (status == HR_AGAIN)
             break;
         if (status != HR_OK)
@@ -211,7 +211,7 @@ static hr_status init(hr_control *control, const hr_env *env, hr_control_scratch
     control->collected = hr_alloc(env, HR_FRAME_HEADER_LEN + body_max);
     if (control->collected == NULL)
         return HR_NO_MEMORY;
-    hr_frames_init(&control->frames, control->collected, body_max);
+    hr_framing_init(&control->frames, control->collected, body_max);
     hr_filter_sink sink = {.plain = take_plain, .wire = give_wire, .context = control};
     return hr_filter_identity_create(env, &sink, &control->filter);
 }

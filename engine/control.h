@@ -42,7 +42,7 @@ struct hr_control {
     hr_transport *transport;
     hr_channel *channel;
     hr_filter *filter;
-    hr_frames frames;
+    hr_framing frames;
     hr_side side;
     const hr_control_events *events;
     void *context;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "arena.h"
-#include "frames.h"
+#include "framing.h"
 #include "greeting.h"
 #include "status.h"
 

@@ -45,13 +45,19 @@ static void link_down(void *context, hr_status status)
     finish_if_over(receiver);
 }
 
-static void deliver_up(hr_letter *letter)
+static void be_up(hr_receiver *receiver)
 {
-    hr_receiver *receiver = HR_CONTAINER(letter, hr_receiver, up_letter);
-    if (receiver->closing)
+    if (receiver->state != HR_RECEIVER_CONNECTING || !receiver->connected || !receiver->joined)
         return;
     receiver->state = HR_RECEIVER_UP;
     receiver->events->up(receiver->context, receiver);
+}
+
+static void deliver_up(hr_letter *letter)
+{
+    hr_receiver *receiver = HR_CONTAINER(letter, hr_receiver, up_letter);
+    receiver->connected = true;
+    be_up(receiver);
 }
 
 static void link_up(void *context)
@@ -113,11 +119,18 @@ void hr_receiver_open(hr_receiver *receiver, const char *address, const hr_greet
 {
     assert(receiver->state == HR_RECEIVER_IDLE);
     receiver->state = HR_RECEIVER_CONNECTING;
+    receiver->connected = receiver->joined = false;
     receiver->closing = receiver->down = receiver->told_to_close = receiver->end_up = false;
     receiver->greeting = *greeting;
     snprintf(receiver->address, sizeof receiver->address, "%s", address);
     receiver->open_letter.deliver = deliver_open;
     hr_loop_post(receiver->worker->loop, &receiver->open_letter);
+}
+
+void hr_receiver_join(hr_receiver *receiver)
+{
+    receiver->joined = true;
+    be_up(receiver);
 }
 
 void hr_receiver_close(hr_receiver *receiver)

@@ -4,6 +4,9 @@
  *
  *     idle -open-> connecting -up-> up -(death or close)-> falling -down-> idle
  *
+ * Up takes two: the connection stands, and the server has said that the link joined its session. A
+ * grant is faster on its channel than a greeting on its link, and must not be there first.
+ *
  * Home (worker 0) sees the states; the worker has the link. */
 #ifndef HR_RECEIVER_H
 #define HR_RECEIVER_H
@@ -34,6 +37,7 @@ struct hr_receiver {
     void *context;
     hr_receiver_state state; /* home's */
     bool closing;            /* home's: close was posted */
+    bool connected, joined;  /* home's */
     hr_greeting greeting;
     char address[256];
 
@@ -49,6 +53,8 @@ void hr_receiver_init(hr_receiver *receiver, hr_worker *worker, hr_worker *home,
                       hr_transport *transport, const hr_receiver_events *events, void *context);
 /* Home: connects; up or down follows. */
 void hr_receiver_open(hr_receiver *receiver, const char *address, const hr_greeting *greeting);
+/* Home: the server has taken this link. */
+void hr_receiver_join(hr_receiver *receiver);
 /* Home: ends it; down follows. Twice is once. */
 void hr_receiver_close(hr_receiver *receiver);
 

@@ -397,6 +397,8 @@ hr_status hr_session_admit(hr_session *session, bool network, hr_incoming *incom
     sender->link = link->link;
     hr_sender_init(sender, worker, hr_engine_home(engine),
                    network ? worker->network : worker->inproc, incoming, &sender_events, session);
+    hr_control_send(&session->control,
+                    &(hr_message){.kind = HR_MESSAGE_JOINED, .joined = {.link = link->link}});
     return HR_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "frames.h"
+#include "framing.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -7,14 +7,14 @@
 
 #include "bytes.h"
 
-void hr_frames_init(hr_frames *frames, void *buffer, size_t body_max)
+void hr_framing_init(hr_framing *frames, void *buffer, size_t body_max)
 {
     assert(body_max > 0 && body_max <= UINT32_MAX);
-    *frames = (hr_frames){.buffer = buffer, .body_max = body_max};
+    *frames = (hr_framing){.buffer = buffer, .body_max = body_max};
 }
 
 /* Moves bytes into the buffer until it holds wanted. False: they did not suffice. */
-static bool collect(hr_frames *frames, size_t wanted, const uint8_t **bytes, size_t *len)
+static bool collect(hr_framing *frames, size_t wanted, const uint8_t **bytes, size_t *len)
 {
     size_t missing = wanted - frames->have;
     size_t taken = *len < missing ? *len : missing;
@@ -26,12 +26,12 @@ static bool collect(hr_frames *frames, size_t wanted, const uint8_t **bytes, siz
     return taken == missing;
 }
 
-static bool is_refused(const hr_frames *frames, size_t body_len)
+static bool is_refused(const hr_framing *frames, size_t body_len)
 {
     return body_len == 0 || body_len > frames->body_max;
 }
 
-hr_status hr_frames_next(hr_frames *frames, const uint8_t **bytes, size_t *len,
+hr_status hr_framing_next(hr_framing *frames, const uint8_t **bytes, size_t *len,
                          const uint8_t **body_out, size_t *body_len_out)
 {
     /* Nearly always a whole frame is there at once, and then nothing is copied. */

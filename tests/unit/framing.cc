@@ -27,7 +27,7 @@ class Reader
   public:
     explicit Reader(size_t body_max) : buffer_(HR_FRAME_HEADER_LEN + body_max)
     {
-        hr_frames_init(&frames_, buffer_.data(), body_max);
+        hr_framing_init(&frames_, buffer_.data(), body_max);
     }
 
     hr_status Feed(const std::string &piece)
@@ -38,7 +38,7 @@ class Reader
         for (;;) {
             const uint8_t *body;
             size_t body_len;
-            hr_status status = hr_frames_next(&frames_, &bytes, &len, &body, &body_len);
+            hr_status status = hr_framing_next(&frames_, &bytes, &len, &body, &body_len);
             if (status != HR_OK)
                 return status;
             bodies.emplace_back(reinterpret_cast<const char *>(body), body_len);
@@ -49,7 +49,7 @@ class Reader
 
   private:
     std::vector<uint8_t> buffer_;
-    hr_frames frames_;
+    hr_framing frames_;
 };
 
 const std::vector<std::string> kBodies = {"a", "second", std::string(16, 'x'), "bc"};
@@ -99,12 +99,12 @@ TEST(Frames, GiveWhatCameBeforeARefusedOne)
 TEST(Frames, AWholeOneIsNotCopied)
 {
     std::vector<uint8_t> buffer(20);
-    hr_frames frames;
-    hr_frames_init(&frames, buffer.data(), 16);
+    hr_framing frames;
+    hr_framing_init(&frames, buffer.data(), 16);
     std::string stream = Frame("here");
     const uint8_t *bytes = reinterpret_cast<const uint8_t *>(stream.data()), *start = bytes, *body;
     size_t len = stream.size(), body_len;
-    ASSERT_EQ(HR_OK, hr_frames_next(&frames, &bytes, &len, &body, &body_len));
+    ASSERT_EQ(HR_OK, hr_framing_next(&frames, &bytes, &len, &body, &body_len));
     EXPECT_EQ(start + 4, body);
     EXPECT_EQ(4u, body_len);
     EXPECT_EQ(0u, len);

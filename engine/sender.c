@@ -62,8 +62,7 @@ static void end_shipment(hr_shipment *shipment, hr_status status)
     return_shipment(shipment, status);
     if (slot != NULL)
         hr_slots_give(&sender->worker->slots, slot);
-    else
-        start_queued(sender); /* nobody else would: no slot came free */
+    start_queued(sender);
     finish_if_over(sender);
 }
 
@@ -77,6 +76,9 @@ static void was_read(hr_io *io)
 {
     hr_shipment *shipment = io->context;
     hr_sender *sender = shipment->sender;
+    sender->reading--;
+    if (sender->reads_max < HR_SENDER_READS)
+        sender->reads_max++;
     if (io->status != HR_OK || sender->down) {
         end_shipment(shipment, sender->down ? HR_PEER_LOST : io->status);
         return;
@@ -85,6 +87,7 @@ static void was_read(hr_io *io)
         end_shipment(shipment, HR_CHANGED);
         return;
     }
+    start_queued(sender); /* the drive goes on while this one is digested and sent */
     shipment->span.len = shipment->len;
     uint32_t crc = hr_crc32c(0, shipment->span.addr, shipment->len);
     shipment->write = (hr_link_write){
@@ -140,6 +143,7 @@ static bool start(hr_shipment *shipment)
         buffer = shipment->slot->buffer;
     }
     sender->under_way++;
+    sender->reading++;
     shipment->io = (hr_io){
         .kind = HR_IO_READ,
         .file = source->file,
@@ -161,6 +165,8 @@ static void start_queued(hr_sender *sender)
         if (sender->down || __atomic_load_n(&shipment->source->canceled, __ATOMIC_ACQUIRE)) {
             hr_list_remove(&shipment->node);
             return_shipment(shipment, sender->down ? HR_PEER_LOST : HR_CANCELED);
+        } else if (sender->reading >= sender->reads_max) {
+            return; /* the next one that was read goes on here */
         } else if (start(shipment)) {
             hr_list_remove(&shipment->node);
         } else {
@@ -243,6 +249,7 @@ void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_tr
     hr_list_init(&sender->queue);
     hr_list_init(&sender->waiter.node);
     sender->waiter.ready = slot_ready;
+    sender->reads_max = 1;
     for (unsigned i = 0; i < HR_LINK_PLACES_MAX; i++) {
         sender->shipments[i].sender = sender;
         hr_list_append(&sender->free, &sender->shipments[i].node);

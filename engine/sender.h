@@ -13,6 +13,10 @@
 #include "transport.h"
 #include "worker.h"
 
+/* Reads under way at once: 16 MiB is past the knee of a drive (design, section 4), and with more of
+ * them the first chunks come later and none comes sooner. */
+#define HR_SENDER_READS 4
+
 typedef struct hr_sender hr_sender;
 typedef struct hr_shipment hr_shipment;
 
@@ -59,7 +63,8 @@ struct hr_sender {
     bool down, told_to_close, over;
     hr_status status;
     hr_list queue;
-    unsigned under_way;
+    unsigned under_way, reading;
+    unsigned reads_max; /* grows from 1, so that the first chunk has the drive for itself */
     hr_slot_waiter waiter;
     hr_letter open_letter, close_letter, fallen_letter, down_letter;
 };

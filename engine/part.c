@@ -106,8 +106,7 @@ static void arm(hr_landing *landing)
         .offset = offset,
         .span = span,
     };
-    hr_status status =
-        receiver->transport->ops->link.arm(receiver->end, &landing->place);
+    hr_status status = receiver->transport->ops->link.arm(receiver->end, &landing->place);
     if (status != HR_OK) {
         finish(landing, status == HR_AGAIN ? HR_AGAIN : HR_PEER_LOST, true);
         return;
@@ -150,17 +149,21 @@ static void slot_ready(hr_slot_waiter *waiter)
 static void deliver_start(hr_letter *letter)
 {
     hr_landing *landing = HR_CONTAINER(letter, hr_landing, start_letter);
+    hr_part *part = landing->part;
+    if (!part->attached && part->target.file != NULL) {
+        part->attached = true;
+        part->worker->storage->ops->attach(part->worker->storage, part->target.file);
+    }
     landing->phase = HR_LANDING_WAITING;
-    hr_list_append(&landing->part->waiting, &landing->node);
-    start_waiting(landing->part);
+    hr_list_append(&part->waiting, &landing->node);
+    start_waiting(part);
 }
 
 /* The bytes are where they were to land; are they what was sent, and what was asked for? */
 static bool is_right(const hr_landing *landing, const hr_receipt *receipt)
 {
     return receipt->codec == HR_CODEC_STORED && receipt->stored_len == landing->len &&
-           receipt->content_len == landing->len &&
-           receipt->stored_crc == receipt->content_crc &&
+           receipt->content_len == landing->len && receipt->stored_crc == receipt->content_crc &&
            hr_crc32c(0, landing->place.span.addr, landing->len) == receipt->content_crc;
 }
 
@@ -218,13 +221,16 @@ static void deliver_retired(hr_letter *letter)
     part->events->retired(part->context, part);
 }
 
-/* The worker has come to the end of whatever it was doing for this part when it last posted done. */
+/* The worker has come to the end of whatever it was doing for this part when it last posted done.
+ */
 static void deliver_retire(hr_letter *letter)
 {
     hr_part *part = HR_CONTAINER(letter, hr_part, retire_letter);
     assert(hr_list_is_empty(&part->waiting));
     if (!hr_list_is_empty(&part->waiter.node))
         hr_list_remove(&part->waiter.node);
+    if (part->attached)
+        part->worker->storage->ops->detach(part->worker->storage, part->target.file);
     letter->deliver = deliver_retired;
     hr_loop_post(part->home->loop, letter);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_part: the share of a transfer that goes over one link. It has a window of landings: each is one
- * chunk on its way.
+/* hr_part: the share of a transfer that goes over one link. It has a window of landings: each is
+ * one chunk on its way.
  *
  *   home                       worker of the link
  *   free -start->              slot, arm       -armed->    (home sends the grant)
@@ -8,8 +8,8 @@
  *                              landed: digest, write
  *   free <-done-               (or lost, failed, a mismatch)
  *
- * A landing is home's when it is free; the worker's between start and done. It is free again when done
- * has come and no failed letter is under way, so that no letter is ever posted twice. */
+ * A landing is home's when it is free; the worker's between start and done. It is free again when
+ * done has come and no failed letter is under way, so that no letter is ever posted twice. */
 #ifndef HR_PART_H
 #define HR_PART_H
 
@@ -40,7 +40,7 @@ struct hr_landing {
     uint32_t chunk, generation, len;
     uint32_t crc; /* of a check: what must be there; after done: what is there */
     bool check, complain;
-    hr_status failure; /* of a failed letter */
+    hr_status failure;                 /* of a failed letter */
     bool busy, done, failed_under_way; /* home's */
 
     /* the worker's, home's after done */
@@ -65,9 +65,9 @@ typedef struct hr_part_events {
 
 /* Where the chunks of a transfer end: one of the three. */
 typedef struct hr_part_target {
-    hr_file *file;  /* written from slots, O_DIRECT, at the chunk's offset */
+    hr_file *file;   /* written from slots, O_DIRECT, at the chunk's offset */
     uint8_t *memory; /* host memory: chunks land where they belong */
-    bool discard;   /* verified in a slot, and then no longer needed: a measurement */
+    bool discard;    /* verified in a slot, and then no longer needed: a measurement */
 } hr_part_target;
 
 struct hr_part {
@@ -79,9 +79,10 @@ struct hr_part {
     uint32_t chunk_len;
     hr_part_target target;
     hr_landing landings[HR_PART_WINDOW];
-    hr_list free;      /* home's */
-    unsigned busy;     /* home's: landings that are not free */
-    hr_list waiting;   /* the worker's */
+    hr_list free;    /* home's */
+    unsigned busy;   /* home's: landings that are not free */
+    hr_list waiting; /* the worker's */
+    bool attached;   /* the worker's: its storage knows the file */
     hr_slot_waiter waiter;
     hr_letter retire_letter;
 };

@@ -92,15 +92,16 @@ static void was_read(hr_io *io)
     uint32_t crc = hr_crc32c(0, shipment->span.addr, shipment->len);
     shipment->write = (hr_link_write){
         .payload = shipment->span,
-        .receipt = {
-            .transfer = shipment->source->transfer,
-            .chunk = shipment->chunk,
-            .generation = shipment->generation,
-            .stored_len = shipment->len,
-            .content_len = shipment->len,
-            .stored_crc = crc,
-            .content_crc = crc,
-        },
+        .receipt =
+            {
+                .transfer = shipment->source->transfer,
+                .chunk = shipment->chunk,
+                .generation = shipment->generation,
+                .stored_len = shipment->len,
+                .content_len = shipment->len,
+                .stored_crc = crc,
+                .content_crc = crc,
+            },
         .region = shipment->region,
         .offset = shipment->offset,
         .done = written,
@@ -116,14 +117,24 @@ static bool read_into_place(hr_shipment *shipment, size_t read_len)
     hr_sender *sender = shipment->sender;
     hr_span place;
     if (sender->transport->ops->link.peek == NULL ||
-        !sender->transport->ops->link.peek(sender->end, shipment->source->transfer,
-                                           shipment->chunk, shipment->generation, &place))
+        !sender->transport->ops->link.peek(sender->end, shipment->source->transfer, shipment->chunk,
+                                           shipment->generation, &place))
         return false;
     if (place.kind != HR_MEMORY_HOST || place.len < read_len ||
         (uintptr_t)place.addr % HR_DIRECT_ALIGN != 0)
         return false;
     shipment->span = place;
     return true;
+}
+
+/* Once for each worker that reads of it; the session has it detached before it closes the file. */
+static void attach(hr_worker *worker, hr_source *source)
+{
+    uint64_t bit = UINT64_C(1) << worker->index;
+    if ((__atomic_load_n(&source->attached, __ATOMIC_RELAXED) & bit) != 0)
+        return;
+    __atomic_fetch_or(&source->attached, bit, __ATOMIC_RELAXED);
+    worker->storage->ops->attach(worker->storage, source->file);
 }
 
 /* False: there is no slot. */
@@ -142,6 +153,7 @@ static bool start(hr_shipment *shipment)
         shipment->span = shipment->slot->span;
         buffer = shipment->slot->buffer;
     }
+    attach(sender->worker, source);
     sender->under_way++;
     sender->reading++;
     shipment->io = (hr_io){

@@ -71,7 +71,25 @@ static void source_closed(hr_io *io)
     free_source(io->context);
 }
 
-static void close_file(hr_source *source)
+static void detach_next(hr_source *source);
+
+static void deliver_detached(hr_letter *letter)
+{
+    detach_next(HR_CONTAINER(letter, hr_source, detach_letter));
+}
+
+/* On the worker that attached it. */
+static void deliver_detach(hr_letter *letter)
+{
+    hr_source *source = HR_CONTAINER(letter, hr_source, detach_letter);
+    hr_session *session = source->session;
+    hr_worker *worker = &session->engine->workers[source->detaching];
+    worker->storage->ops->detach(worker->storage, source->file);
+    letter->deliver = deliver_detached;
+    hr_loop_post(hr_engine_home(session->engine)->loop, letter);
+}
+
+static void submit_close(hr_source *source)
 {
     source->io = (hr_io){
         .kind = HR_IO_CLOSE,
@@ -81,6 +99,25 @@ static void close_file(hr_source *source)
     };
     hr_session *session = source->session;
     hr_storage_submit(session->store->storage, &source->io);
+}
+
+/* No shipment of it is under way, so nobody attaches it any more. */
+static void detach_next(hr_source *source)
+{
+    if (source->attached == 0) {
+        submit_close(source);
+        return;
+    }
+    source->detaching = (unsigned)__builtin_ctzll(source->attached);
+    source->attached &= source->attached - 1;
+    source->detach_letter.deliver = deliver_detach;
+    hr_session *session = source->session;
+    hr_loop_post(session->engine->workers[source->detaching].loop, &source->detach_letter);
+}
+
+static void close_file(hr_source *source)
+{
+    detach_next(source);
 }
 
 static void source_opened(hr_io *io)
@@ -95,8 +132,7 @@ static void source_opened(hr_io *io)
     source->size = io->info.size;
     if (io->info.type != HR_FILE_REGULAR || session->ending ||
         hr_chunk_count(source->size, HR_CHUNK_LEN) > HR_CHUNKS_MAX) {
-        hr_status status =
-            io->info.type == HR_FILE_DIRECTORY ? HR_OK : HR_UNSUPPORTED;
+        hr_status status = io->info.type == HR_FILE_DIRECTORY ? HR_OK : HR_UNSUPPORTED;
         if (!session->ending)
             send_opened(source, status, &io->info, status == HR_OK ? "" : "it is no file");
         close_file(source);
@@ -142,8 +178,8 @@ static void take_open(hr_session *session, const hr_message_open *open)
                             ? hr_alloc(session->engine->env, sizeof *source)
                             : NULL;
     if (source == NULL) {
-        hr_control_close(&session->control, HR_LIMIT,
-                         "more than %d shards are open in one session", HR_SESSION_SOURCES_MAX);
+        hr_control_close(&session->control, HR_LIMIT, "more than %d shards are open in one session",
+                         HR_SESSION_SOURCES_MAX);
         return;
     }
     source->session = session;
@@ -185,13 +221,12 @@ static void source_looked_at(hr_io *io)
             status = HR_CHANGED;
     }
     const char *text = status == HR_OK ? "" : hr_status_text(status);
-    hr_control_send(&session->control,
-                    &(hr_message){
-                        .kind = HR_MESSAGE_CLOSED,
-                        .closed = {.transfer = source->transfer,
-                                   .status = status,
-                                   .text = hr_bytes_make(text, strlen(text))},
-                    });
+    hr_control_send(&session->control, &(hr_message){
+                                           .kind = HR_MESSAGE_CLOSED,
+                                           .closed = {.transfer = source->transfer,
+                                                      .status = status,
+                                                      .text = hr_bytes_make(text, strlen(text))},
+                                       });
     close_file(source);
 }
 
@@ -218,8 +253,8 @@ static void take_close(hr_session *session, uint64_t transfer)
 {
     hr_source *source = find_source(session, transfer);
     if (source == NULL || !source->opened || source->wants_answer) {
-        hr_control_close(&session->control, HR_PROTOCOL, "close of transfer %llu, which is not open",
-                         (unsigned long long)transfer);
+        hr_control_close(&session->control, HR_PROTOCOL,
+                         "close of transfer %llu, which is not open", (unsigned long long)transfer);
         return;
     }
     source->wants_answer = true;
@@ -244,8 +279,8 @@ static hr_session_link *find_link(hr_session *session, uint32_t link)
     return NULL;
 }
 
-static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk,
-                        uint32_t generation, hr_status status)
+static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk, uint32_t generation,
+                        hr_status status)
 {
     const char *text = hr_status_text(status);
     hr_control_send(&session->control, &(hr_message){
@@ -344,8 +379,8 @@ static void take_keys(hr_session *session, const hr_message_keys *keys)
         hr_session_link *link = free_link(session, number);
         if (link == NULL) {
             hr_control_close(&session->control, HR_LIMIT,
-                             "link %u is one too many, or in use: a session has at most %d",
-                             number, HR_SESSION_LINKS_MAX);
+                             "link %u is one too many, or in use: a session has at most %d", number,
+                             HR_SESSION_LINKS_MAX);
             return;
         }
         link->link = number;
@@ -384,8 +419,7 @@ hr_status hr_session_admit(hr_session *session, bool network, hr_incoming *incom
     for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
         if (session->links[i].ticketed && session->links[i].link == incoming->greeting.link)
             link = &session->links[i];
-    if (session->ending || link == NULL ||
-        !is_same_ticket(link->ticket, incoming->greeting.ticket))
+    if (session->ending || link == NULL || !is_same_ticket(link->ticket, incoming->greeting.ticket))
         return HR_POLICY;
     hr_sender *sender = hr_alloc(session->engine->env, sizeof *sender);
     if (sender == NULL)
@@ -429,8 +463,7 @@ static void take_hello(hr_session *session, const hr_message_hello *hello)
 static void send_page(void *context, const hr_message_entries *page)
 {
     hr_session *session = context;
-    hr_control_send(&session->control,
-                    &(hr_message){.kind = HR_MESSAGE_ENTRIES, .entries = *page});
+    hr_control_send(&session->control, &(hr_message){.kind = HR_MESSAGE_ENTRIES, .entries = *page});
     end_if_over(session);
 }
 

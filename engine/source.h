@@ -5,6 +5,7 @@
 #define HR_SOURCE_H
 
 #include "list.h"
+#include "mailbox.h"
 #include "storage.h"
 
 #define HR_IDENTITY_LEN 16
@@ -14,12 +15,15 @@ typedef struct hr_source {
     hr_file *file;
     uint64_t size;
     uint8_t identity[HR_IDENTITY_LEN];
-    bool canceled; /* through __atomic: shipments that have not started go back */
+    bool canceled;     /* through __atomic: shipments that have not started go back */
+    uint64_t attached; /* through __atomic: bit n: the storage of worker n knows the file */
 
     /* worker 0's */
     hr_list node;
     hr_io io;
     void *session;
+    hr_letter detach_letter;
+    unsigned detaching;   /* the worker that has it */
     unsigned outstanding; /* shipments that are not back */
     bool opened, closing, wants_answer;
     char path[HR_PATH_MAX];

@@ -162,13 +162,17 @@ bool hr_posix_is_direct(const hr_file *file)
     return __atomic_load_n(&file->direct_align, __ATOMIC_ACQUIRE) != 0;
 }
 
-/* In this order: whoever sees that O_DIRECT was given up may rely on it. */
-bool hr_posix_give_up_direct(hr_file *file)
+bool hr_posix_give_up_direct(const hr_env *env, hr_file *file)
 {
     int flags = fcntl(file->fd, F_GETFL);
     if (flags < 0 || fcntl(file->fd, F_SETFL, flags & ~O_DIRECT) != 0)
         return false;
+    /* In this order: whoever sees that O_DIRECT was given up may rely on it. */
     __atomic_store_n(&file->direct_align, 0, __ATOMIC_RELEASE);
+    static bool said; /* once is enough, however many files and workers meet it */
+    if (!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+        hr_log(env, HR_LOG_WARN,
+               "the file system took O_DIRECT and refuses it now: going on through the page cache");
     return true;
 }
 
@@ -182,10 +186,10 @@ static ssize_t move(const hr_posix_calls *calls, const hr_io *io)
 }
 
 /* 0: asking again may help. */
-static int judge(ssize_t moved, bool direct, hr_io *io, unsigned *attempts)
+static int judge(const hr_env *env, ssize_t moved, bool direct, hr_io *io, unsigned *attempts)
 {
     int error = moved < 0 ? errno : 0;
-    if (error == EINVAL && direct && hr_posix_give_up_direct(io->file))
+    if (error == EINVAL && direct && hr_posix_give_up_direct(env, io->file))
         return 0;
     if (error != 0 && error != EINTR && error != EAGAIN)
         return error;
@@ -194,7 +198,7 @@ static int judge(ssize_t moved, bool direct, hr_io *io, unsigned *attempts)
 
 /* Until all has moved, a read has met the end of the file, or nothing helps. An O_DIRECT read that
  * ends between alignments has met it: asking for more there would be refused. */
-static int transfer(const hr_posix_calls *calls, hr_io *io)
+static int transfer(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
 {
     int error = hr_posix_check_aligned(io);
     unsigned attempts = 0;
@@ -205,7 +209,7 @@ static int transfer(const hr_posix_calls *calls, hr_io *io)
             io->bytes += (size_t)moved;
             attempts = 0;
         } else if (moved < 0 || io->kind == HR_IO_WRITE) {
-            error = judge(moved, direct, io, &attempts);
+            error = judge(env, moved, direct, io, &attempts);
         }
         bool between = direct && io->bytes % HR_DIRECT_ALIGN != 0;
         if (io->kind == HR_IO_READ && (moved == 0 || (moved > 0 && between)))
@@ -320,7 +324,7 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
         return hr_posix_list(io);
     case HR_IO_READ:
     case HR_IO_WRITE:
-        return transfer(calls, io);
+        return transfer(env, calls, io);
     case HR_IO_SYNC:
         return sync_file(calls, io);
     case HR_IO_ALLOCATE:

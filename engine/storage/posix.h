@@ -44,8 +44,8 @@ void hr_posix_act(const hr_env *env, const hr_posix_calls *calls, hr_io *io);
 int hr_posix_check_aligned(const hr_io *io);
 bool hr_posix_is_direct(const hr_file *file);
 /* The file system took O_DIRECT when the file was opened and refuses it now: goes on without, for
- * all workers. False if that failed. Does not block. */
-bool hr_posix_give_up_direct(hr_file *file);
+ * all workers, and says so. False if that failed. Does not block. */
+bool hr_posix_give_up_direct(const hr_env *env, hr_file *file);
 /* Sets the results of a request that failed with this errno, or succeeded with 0. */
 void hr_posix_finish(hr_io *io, int error);
 

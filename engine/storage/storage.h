@@ -119,7 +119,7 @@ struct hr_io {
     hr_dir *dir_out;
     hr_file *file_out;
 
-    /* the implementation's own while under way */
+    /* while under way: [0] and [1] the implementation's, [2] and [3] the wrapper's */
     void *scratch[4];
 };
 

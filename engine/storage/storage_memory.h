@@ -36,8 +36,9 @@ typedef struct hr_storage_faults {
     uint16_t read_error;  /* READ: HR_IO */
     uint16_t write_error; /* WRITE: HR_IO */
     uint16_t no_space;    /* WRITE, ALLOCATE: HR_NO_SPACE */
-    uint16_t sync_error;  /* SYNC, SYNC_DIR: HR_IO, and what was unsynced may be lost */
-    uint16_t other_error; /* any other kind: HR_IO */
+    uint16_t sync_error;  /* SYNC, SYNC_DIR: HR_IO, what was unsynced may be lost, and later SYNCs
+                             of the file succeed without doing anything, as they do in life */
+    uint16_t other_error; /* any other kind: HR_IO; a change may have happened all the same */
     uint16_t lost_write;  /* WRITE: says it succeeded and did nothing */
     uint16_t torn_write;  /* WRITE: a prefix, then HR_IO */
     uint16_t flipped_bit; /* READ: succeeds with one bit wrong */

@@ -47,7 +47,6 @@ struct uring_transfer {
 struct uring_storage {
     hr_storage base;
     bool fixed_buffers;
-    bool gave_up_direct; /* said once */
     hr_posix_jobs names;
     hr_io *first, *last; /* waiting for a transfer, linked through scratch[0] */
     uring_transfer *free;
@@ -115,18 +114,6 @@ static void submit_piece(uring_piece *piece)
     submit_op(piece->transfer->storage, &piece->op, io->file);
 }
 
-static void give_up_direct(uring_storage *storage, hr_file *file, int *error)
-{
-    if (!hr_posix_give_up_direct(file))
-        return;
-    *error = 0;
-    if (!storage->gave_up_direct)
-        hr_log(hr_loop_env(storage->base.loop), HR_LOG_WARN,
-               "the file system refuses O_DIRECT although it took it at first: going on through "
-               "the page cache");
-    storage->gave_up_direct = true;
-}
-
 /* Takes in an answer. True: the piece is to be submitted again. */
 static bool take_answer(uring_piece *piece, int result)
 {
@@ -142,8 +129,9 @@ static bool take_answer(uring_piece *piece, int result)
         if (!ended)
             return piece->moved < piece->len;
     } else if (result < 0 || !reads) {
-        if (error == EINVAL && piece->direct)
-            give_up_direct(transfer->storage, transfer->io->file, &error);
+        const hr_env *env = hr_loop_env(transfer->storage->base.loop);
+        if (error == EINVAL && piece->direct && hr_posix_give_up_direct(env, transfer->io->file))
+            error = 0;
         else if (error == EAGAIN || error == EINTR || error == 0)
             error = ++piece->attempts < HR_POSIX_ATTEMPTS_MAX ? 0 : EIO;
         if (error == 0)

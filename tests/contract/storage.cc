@@ -1,0 +1,580 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every implementation of the storage seam promises: io_uring, threads, memory, and each of
+// them behind the faulty wrapper that has nothing to do.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "storage_bench.h"
+
+using namespace storage_bench;
+
+namespace
+{
+
+enum class Kind { uring, threads, memory };
+
+struct Setup {
+    const char *name;
+    Kind kind;
+    bool faulty;
+};
+
+void PrintTo(const Setup &setup, std::ostream *out)
+{
+    *out << setup.name;
+}
+
+const Setup setups[] = {
+    {"uring", Kind::uring, false},           {"threads", Kind::threads, false},
+    {"memory", Kind::memory, false},         {"faulty_uring", Kind::uring, true},
+    {"faulty_threads", Kind::threads, true}, {"faulty_memory", Kind::memory, true},
+};
+
+class Storage : public testing::TestWithParam<Setup>
+{
+  protected:
+    void SetUp() override
+    {
+        std::string root_path = "/root";
+        if (GetParam().kind == Kind::memory) {
+            hr_sim_init(&sim, 1);
+            ASSERT_EQ(hr_disk_create(&sim.env, 256 << 20, &disk), HR_OK);
+        } else {
+            ASSERT_EQ(hr_helpers_create(hr_env_system(), 2, &helpers), HR_OK);
+            ASSERT_EQ(hr_temp_make(path), HR_OK);
+            root_path = path;
+        }
+        client.reset(make_client());
+        if (client == nullptr)
+            GTEST_SKIP() << "io_uring is missing or forbidden here";
+        ASSERT_EQ(client->open_dir(nullptr, root_path, HR_IO_CREATE, &root), HR_OK);
+    }
+    void TearDown() override
+    {
+        if (root != nullptr) {
+            EXPECT_EQ(client->close_dir(root), HR_OK);
+        }
+        client.reset();
+        hr_helpers_destroy(helpers);
+        hr_disk_destroy(disk);
+        if (path[0] != '\0') {
+            EXPECT_EQ(hr_temp_remove(path), HR_OK);
+        }
+    }
+
+    Client *make_client()
+    {
+        hr_loop *loop = nullptr;
+        hr_storage *storage = nullptr;
+        if (GetParam().kind == Kind::memory) {
+            EXPECT_EQ(hr_loop_sim_create(&sim, &loop), HR_OK);
+            EXPECT_EQ(hr_storage_memory_create(loop, disk, &storage), HR_OK);
+        } else if (GetParam().kind == Kind::threads) {
+            EXPECT_EQ(hr_loop_poll_create(hr_env_system(), &loop), HR_OK);
+            EXPECT_EQ(hr_storage_threads_create(loop, helpers, &storage), HR_OK);
+        } else {
+            if (hr_loop_uring_create(hr_env_system(), &loop) != HR_OK)
+                return nullptr;
+            EXPECT_EQ(hr_storage_uring_create(loop, helpers, &storage), HR_OK);
+        }
+        const hr_storage_faults none = {};
+        if (GetParam().faulty) {
+            EXPECT_EQ(hr_storage_fault_create(storage, &none, &requests, &storage), HR_OK);
+        }
+        return new Client(loop, storage);
+    }
+
+    hr_file *opened(const std::string &name, unsigned flags, hr_file_info *info_out = nullptr)
+    {
+        hr_file *file = nullptr;
+        EXPECT_EQ(client->open(root, name, flags, &file, info_out), HR_OK) << name;
+        return file;
+    }
+
+    hr_sim sim;
+    hr_disk *disk = nullptr;
+    hr_helpers *helpers = nullptr;
+    char path[HR_TEMP_PATH_MAX] = "";
+    std::unique_ptr<Client> client;
+    hr_dir *root = nullptr;
+    uint64_t requests = 0;
+};
+
+const unsigned new_file = HR_IO_READABLE | HR_IO_WRITABLE | HR_IO_CREATE;
+
+// ---- content ----
+
+TEST_P(Storage, BringsBackWhatWasWritten)
+{
+    for (size_t len :
+         {0u, 1u, 511u, 4095u, 4096u, 4097u, (1u << 20) - 1, (1u << 20) + 1, (9u << 20) + 123}) {
+        const Bytes content = noise(len, len);
+        Bytes back;
+        ASSERT_EQ(client->put(root, "file", content), HR_OK) << len;
+        ASSERT_EQ(client->get(root, "file", &back), HR_OK) << len;
+        EXPECT_TRUE(back == content) << len;
+    }
+}
+
+TEST_P(Storage, WritesAndReadsDirect)
+{
+    const size_t size = (5 << 20) + 777, room = (6 << 20);
+    const Bytes content = noise(size, 2);
+    Slot slot(room);
+    memcpy(slot.data, content.data(), size);
+    hr_file *file = opened("direct", new_file | HR_IO_DIRECT);
+    const size_t rounded = (size + 4095) / 4096 * 4096;
+    ASSERT_EQ(client->on_file(HR_IO_ALLOCATE, file, size), HR_OK);
+    ASSERT_EQ(client->move(HR_IO_WRITE, file, 0, slot.data, rounded), HR_OK);
+    ASSERT_EQ(client->on_file(HR_IO_TRUNCATE, file, size), HR_OK);
+    ASSERT_EQ(client->on_file(HR_IO_SYNC, file), HR_OK);
+
+    Slot back(room);
+    size_t bytes = 0;
+    ASSERT_EQ(client->move(HR_IO_READ, file, 0, back.data, room, &bytes), HR_OK);
+    EXPECT_EQ(bytes, size) << "short at the end of the file and nowhere else";
+    EXPECT_TRUE(back.first(size) == content);
+    ASSERT_EQ(client->move(HR_IO_READ, file, 4 << 20, back.data, rounded - (4 << 20), &bytes),
+              HR_OK);
+    EXPECT_EQ(bytes, size - (4 << 20)) << "the tail, asked for rounded up";
+    ASSERT_EQ(client->move(HR_IO_READ, file, 8 << 20, back.data, 4096, &bytes), HR_OK);
+    EXPECT_EQ(bytes, 0u) << "behind the end";
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+TEST_P(Storage, ReadsSizesAroundAlignmentsDirect)
+{
+    for (size_t size :
+         {0u, 1u, 511u, 512u, 4095u, 4096u, 4097u, 8192u, (1u << 20) + 512, (1u << 20) + 4096}) {
+        const Bytes content = noise(size, size);
+        ASSERT_EQ(client->put(root, "file", content), HR_OK);
+        hr_file *file = opened("file", HR_IO_READABLE | HR_IO_DIRECT);
+        Slot slot(2 << 20);
+        size_t bytes = 0;
+        ASSERT_EQ(client->move(HR_IO_READ, file, 0, slot.data, slot.size, &bytes), HR_OK) << size;
+        EXPECT_EQ(bytes, size);
+        EXPECT_TRUE(slot.first(bytes) == content) << size;
+        EXPECT_EQ(client->close(file), HR_OK);
+    }
+}
+
+TEST_P(Storage, RefusesUnalignedDirectRequests)
+{
+    ASSERT_EQ(client->put(root, "file", noise(20000, 3)), HR_OK);
+    hr_file_info info;
+    hr_file *file = opened("file", HR_IO_READABLE | HR_IO_WRITABLE | HR_IO_DIRECT, &info);
+    Slot slot(16384);
+    if (info.direct_align != 0) {
+        EXPECT_EQ(client->move(HR_IO_READ, file, 1, slot.data, 4096), HR_INVALID);
+        EXPECT_EQ(client->move(HR_IO_READ, file, 0, slot.data, 4095), HR_INVALID);
+        EXPECT_EQ(client->move(HR_IO_READ, file, 0, slot.data + 8, 4096), HR_INVALID);
+        EXPECT_EQ(client->move(HR_IO_WRITE, file, 0, slot.data, 100), HR_INVALID);
+    }
+    EXPECT_EQ(client->close(file), HR_OK);
+    if (info.direct_align == 0)
+        GTEST_SKIP() << "the file system of " << path << " has no O_DIRECT";
+}
+
+TEST_P(Storage, ReadsHolesAsZeros)
+{
+    hr_file *file = opened("sparse", new_file);
+    Bytes end = {1, 2, 3};
+    ASSERT_EQ(client->on_file(HR_IO_TRUNCATE, file, 3 << 20), HR_OK);
+    ASSERT_EQ(client->move(HR_IO_WRITE, file, 3 << 20, end.data(), end.size()), HR_OK);
+    Bytes back((3 << 20) + 3), expected((3 << 20) + 3);
+    std::copy(end.begin(), end.end(), expected.end() - 3);
+    size_t bytes = 0;
+    ASSERT_EQ(client->move(HR_IO_READ, file, 0, back.data(), back.size(), &bytes), HR_OK);
+    EXPECT_EQ(bytes, back.size());
+    EXPECT_TRUE(back == expected);
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+TEST_P(Storage, ReadsShortWhereAnotherMadeTheFileShorter)
+{
+    ASSERT_EQ(client->put(root, "file", noise(3 << 20, 4)), HR_OK);
+    hr_file *reader = opened("file", HR_IO_READABLE | HR_IO_DIRECT);
+    hr_file *writer = opened("file", HR_IO_WRITABLE);
+    ASSERT_EQ(client->on_file(HR_IO_TRUNCATE, writer, 1234567), HR_OK);
+    Slot slot(3 << 20);
+    size_t bytes = 0;
+    ASSERT_EQ(client->move(HR_IO_READ, reader, 0, slot.data, slot.size, &bytes), HR_OK);
+    EXPECT_EQ(bytes, 1234567u);
+    EXPECT_EQ(client->close(reader), HR_OK);
+    EXPECT_EQ(client->close(writer), HR_OK);
+}
+
+TEST_P(Storage, AllocatesAndTruncates)
+{
+    hr_file *file = opened("file", new_file);
+    hr_file_info info;
+    for (uint64_t len : {5000u, 100000u, 0u, 77u}) {
+        ASSERT_EQ(client->on_file(len % 2 ? HR_IO_TRUNCATE : HR_IO_ALLOCATE, file, len), HR_OK);
+        ASSERT_EQ(client->stat(file, &info), HR_OK);
+        EXPECT_EQ(info.size, len);
+    }
+    Bytes back(100, 9);
+    size_t bytes = 0;
+    ASSERT_EQ(client->move(HR_IO_READ, file, 0, back.data(), back.size(), &bytes), HR_OK);
+    back.resize(bytes);
+    EXPECT_EQ(back, Bytes(77, 0));
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+TEST_P(Storage, Appends)
+{
+    hr_file *file = opened("journal", HR_IO_WRITABLE | HR_IO_CREATE | HR_IO_APPEND);
+    Bytes expected, back;
+    for (unsigned i = 0; i < 5; i++) {
+        Bytes record = noise(100 + (i == 3 ? 3u << 20 : 0), i);
+        ASSERT_EQ(client->move(HR_IO_WRITE, file, 0, record.data(), record.size()), HR_OK);
+        expected.insert(expected.end(), record.begin(), record.end());
+    }
+    EXPECT_EQ(client->close(file), HR_OK);
+    ASSERT_EQ(client->get(root, "journal", &back), HR_OK);
+    EXPECT_TRUE(back == expected);
+}
+
+TEST_P(Storage, RefusesToWriteWhatIsOpenForReadingAndTheOtherWayRound)
+{
+    ASSERT_EQ(client->put(root, "file", noise(100, 5)), HR_OK);
+    Bytes bytes(100);
+    hr_file *file = opened("file", HR_IO_READABLE);
+    EXPECT_EQ(client->move(HR_IO_WRITE, file, 0, bytes.data(), 100), HR_INVALID);
+    EXPECT_EQ(client->on_file(HR_IO_TRUNCATE, file, 5), HR_INVALID);
+    EXPECT_EQ(client->close(file), HR_OK);
+    file = opened("file", HR_IO_WRITABLE);
+    EXPECT_EQ(client->move(HR_IO_READ, file, 0, bytes.data(), 100), HR_INVALID);
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+TEST_P(Storage, TakesMoreRequestsAtOnceThanItHasRoomFor)
+{
+    const size_t count = 400, len = 24 << 10;
+    const Bytes content = noise(count * len, 6);
+    ASSERT_EQ(client->put(root, "file", content), HR_OK);
+    hr_file *file = opened("file", HR_IO_READABLE);
+    Bytes back(count * len);
+    std::vector<hr_io> ios(count, request(HR_IO_READ));
+    std::vector<hr_io> stats(count, request(HR_IO_STAT));
+    int done = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (hr_io *io : {&ios[i], &stats[i]}) {
+            io->file = file;
+            io->done = count_done;
+            io->context = &done;
+        }
+        ios[i].data = back.data() + i * len;
+        ios[i].len = len;
+        ios[i].offset = i * len;
+        hr_storage_submit(client->storage, &ios[i]);
+        hr_storage_submit(client->storage, &stats[i]);
+    }
+    while (done < 2 * static_cast<int>(count))
+        (void)hr_loop_step(client->loop, hr_loop_now_ns(client->loop) + HR_NS_PER_S);
+    for (size_t i = 0; i < count; i++) {
+        EXPECT_EQ(ios[i].status, HR_OK);
+        EXPECT_EQ(ios[i].bytes, len);
+        EXPECT_EQ(stats[i].info.size, content.size());
+    }
+    EXPECT_TRUE(back == content);
+    EXPECT_EQ(client->close(file), HR_OK);
+    EXPECT_TRUE(!GetParam().faulty || requests >= 2 * count) << requests;
+}
+
+TEST_P(Storage, ReadsIntoRegisteredMemoryAndThroughAttachedFiles)
+{
+    const size_t slot_len = (4 << 20) + (64 << 10);
+    const Bytes content = noise(slot_len * 2 + 100, 7);
+    Slot pool(slot_len * 3);
+    const iovec iov = {pool.data, pool.size};
+    const hr_status registered = client->storage->ops->register_buffers(client->storage, &iov, 1);
+    const int buffer = registered == HR_OK ? 0 : -1;
+    hr_storage_caps caps;
+    client->storage->ops->query(client->storage, &caps);
+    EXPECT_EQ(caps.fixed_buffers, registered == HR_OK);
+
+    ASSERT_EQ(client->put(root, "file", content), HR_OK);
+    hr_file *file = opened("file", HR_IO_READABLE | HR_IO_WRITABLE | HR_IO_DIRECT);
+    client->storage->ops->attach(client->storage, file);
+    client->storage->ops->attach(client->storage, file);
+    size_t bytes = 0;
+    for (size_t i = 0; i < 3; i++) {
+        ASSERT_EQ(client->move(HR_IO_READ, file, i * slot_len, pool.data + i * slot_len, slot_len,
+                               &bytes, buffer),
+                  HR_OK);
+        EXPECT_EQ(bytes, i < 2 ? slot_len : 100);
+    }
+    EXPECT_TRUE(pool.first(content.size()) == content);
+    ASSERT_EQ(client->move(HR_IO_WRITE, file, slot_len, pool.data, slot_len, nullptr, buffer),
+              HR_OK);
+    client->storage->ops->detach(client->storage, file);
+    client->storage->ops->detach(client->storage, file);
+    ASSERT_EQ(
+        client->move(HR_IO_READ, file, slot_len, pool.data + slot_len, slot_len, &bytes, buffer),
+        HR_OK);
+    EXPECT_EQ(memcmp(pool.data, pool.data + slot_len, slot_len), 0);
+    EXPECT_EQ(client->close(file), HR_OK);
+    if (GetParam().kind == Kind::uring && registered != HR_OK)
+        GTEST_SKIP() << "13 MiB could not be registered: " << hr_status_text(registered);
+}
+
+TEST_P(Storage, SharesFilesBetweenWorkers)
+{
+    std::unique_ptr<Client> other(make_client());
+    const Bytes content = noise(2 << 20, 8);
+    ASSERT_EQ(client->put(root, "file", content), HR_OK);
+    hr_file *file = opened("file", HR_IO_READABLE | HR_IO_DIRECT);
+    other->storage->ops->attach(other->storage, file);
+    for (Client *worker : {client.get(), other.get()}) {
+        Slot slot(2 << 20);
+        ASSERT_EQ(worker->move(HR_IO_READ, file, 0, slot.data, slot.size), HR_OK);
+        EXPECT_TRUE(slot.first(slot.size) == content);
+    }
+    other->storage->ops->detach(other->storage, file);
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+// ---- names ----
+
+TEST_P(Storage, SaysWhyAFileCannotBeOpened)
+{
+    ASSERT_EQ(client->put(root, "file", {1}), HR_OK);
+    hr_dir *dir = nullptr;
+    ASSERT_EQ(client->open_dir(root, "dir", HR_IO_CREATE, &dir), HR_OK);
+    ASSERT_EQ(client->close_dir(dir), HR_OK);
+    hr_file *file = nullptr;
+    EXPECT_EQ(client->open(root, "missing", HR_IO_READABLE, &file), HR_NOT_FOUND);
+    EXPECT_EQ(client->open(root, "no/such/path", new_file, &file), HR_NOT_FOUND);
+    EXPECT_EQ(client->open(root, "dir", HR_IO_READABLE, &file), HR_IS_DIRECTORY);
+    EXPECT_EQ(client->open(root, "dir", HR_IO_WRITABLE, &file), HR_IS_DIRECTORY);
+    EXPECT_EQ(client->open(root, "file/x", HR_IO_READABLE, &file), HR_NOT_DIRECTORY);
+    EXPECT_EQ(client->open(root, "file", new_file | HR_IO_EXCLUSIVE, &file), HR_EXISTS);
+    EXPECT_EQ(client->open(root, std::string(256, 'n'), HR_IO_READABLE, &file), HR_INVALID);
+    EXPECT_EQ(client->open_dir(root, "file", 0, &dir), HR_NOT_DIRECTORY);
+    EXPECT_EQ(client->open_dir(root, "missing", 0, &dir), HR_NOT_FOUND);
+    EXPECT_EQ(client->open_dir(root, "file", HR_IO_CREATE, &dir), HR_NOT_DIRECTORY);
+    EXPECT_EQ(client->open_dir(root, "file/below", HR_IO_CREATE, &dir), HR_NOT_DIRECTORY);
+    EXPECT_EQ(file, nullptr) << "outputs are set only on success";
+}
+
+TEST_P(Storage, StaysBeneathItsDirectory)
+{
+    hr_dir *dir = nullptr, *above = nullptr;
+    hr_file *file = nullptr;
+    ASSERT_EQ(client->open_dir(root, "export/deep", HR_IO_CREATE, &dir), HR_OK);
+    EXPECT_EQ(client->close_dir(dir), HR_OK);
+    ASSERT_EQ(client->open_dir(root, "export", 0, &dir), HR_OK);
+    ASSERT_EQ(client->put(root, "secret", {1, 2, 3}), HR_OK);
+    ASSERT_EQ(client->put(dir, "open", {4}), HR_OK);
+    for (const char *escape : {"../secret", "deep/../../secret", "/secret", "/etc/passwd", ".."}) {
+        EXPECT_EQ(client->open(dir, escape, HR_IO_READABLE, &file), HR_POLICY) << escape;
+        EXPECT_EQ(client->on_path(HR_IO_LOOKUP, dir, escape), HR_POLICY) << escape;
+        EXPECT_EQ(client->open_dir(dir, escape, 0, &above), HR_POLICY) << escape;
+    }
+    EXPECT_EQ(client->rename(dir, "open", "../gone"), HR_POLICY);
+    EXPECT_EQ(client->rename(dir, "../secret", "taken"), HR_POLICY);
+    EXPECT_EQ(client->on_path(HR_IO_REMOVE, dir, "../secret"), HR_POLICY);
+    EXPECT_EQ(client->open_dir(dir, "../new", HR_IO_CREATE, &above), HR_POLICY);
+    Bytes back;
+    EXPECT_EQ(client->get(dir, "deep/../open", &back), HR_OK) << "that stays beneath";
+    EXPECT_EQ(client->get(dir, ".//open", &back), HR_OK);
+    EXPECT_EQ(client->close_dir(dir), HR_OK);
+}
+
+TEST_P(Storage, TakesNamesAsTheBytesTheyAre)
+{
+    const std::string names[] = {"space and\nnewline",
+                                 "\xFF\xFE not UTF-8",
+                                 std::string(255, 'x'),
+                                 "\x01\x1b[31m",
+                                 ".hidden",
+                                 "...",
+                                 "schrödinger"};
+    for (const std::string &name : names)
+        ASSERT_EQ(client->put(root, name, Bytes(name.begin(), name.end())), HR_OK) << name;
+    std::vector<Entry> entries;
+    ASSERT_EQ(client->list(root, "", 65536, &entries), HR_OK);
+    std::set<std::string> listed;
+    for (const Entry &entry : entries) {
+        EXPECT_EQ(entry.info.size, entry.name.size());
+        listed.insert(entry.name);
+    }
+    EXPECT_EQ(listed, std::set<std::string>(std::begin(names), std::end(names)));
+    for (const std::string &name : names) {
+        Bytes back;
+        ASSERT_EQ(client->get(root, name, &back), HR_OK);
+        EXPECT_EQ(back, Bytes(name.begin(), name.end()));
+    }
+}
+
+TEST_P(Storage, ListsEveryEntryOnceWhateverThePage)
+{
+    hr_dir *dir = nullptr;
+    ASSERT_EQ(client->open_dir(root, "many", HR_IO_CREATE, &dir), HR_OK);
+    std::set<std::string> names;
+    for (int i = 0; i < 700; i++) {
+        const std::string name = "entry " + std::to_string(i * 7919);
+        ASSERT_EQ(client->put(dir, name, {}), HR_OK);
+        names.insert(name);
+    }
+    EXPECT_EQ(client->close_dir(dir), HR_OK);
+    for (size_t page : {size_t{400}, size_t{4096}, size_t{1} << 20}) {
+        std::vector<Entry> entries;
+        ASSERT_EQ(client->list(root, "many", page, &entries), HR_OK);
+        EXPECT_EQ(entries.size(), names.size()) << "pages of " << page;
+        std::set<std::string> listed;
+        for (const Entry &entry : entries)
+            listed.insert(entry.name);
+        EXPECT_EQ(listed, names) << "pages of " << page;
+    }
+}
+
+TEST_P(Storage, ListsWhatStaysWhileOtherEntriesGo)
+{
+    std::set<std::string> kept, listed;
+    for (int i = 0; i < 200; i++) {
+        const std::string name = (i % 2 ? "keep " : "drop ") + std::to_string(i);
+        ASSERT_EQ(client->put(root, name, {}), HR_OK);
+        if (i % 2)
+            kept.insert(name);
+    }
+    int dropped = 0;
+    std::vector<Entry> entries;
+    ASSERT_EQ(client->list(root, "", 2048, &entries,
+                           [&] {
+                               for (int i = 0; i < 10 && dropped < 200; i++, dropped += 2)
+                                   EXPECT_EQ(client->on_path(HR_IO_REMOVE, root,
+                                                             "drop " + std::to_string(dropped)),
+                                             HR_OK);
+                           }),
+              HR_OK);
+    for (const Entry &entry : entries)
+        EXPECT_TRUE(listed.insert(entry.name).second) << entry.name << " twice";
+    for (const std::string &name : kept)
+        EXPECT_EQ(listed.count(name), 1u) << name;
+}
+
+TEST_P(Storage, SaysWhyADirectoryCannotBeListed)
+{
+    ASSERT_EQ(client->put(root, "file", {1}), HR_OK);
+    std::vector<Entry> entries;
+    EXPECT_EQ(client->list(root, "file", 4096, &entries), HR_NOT_DIRECTORY);
+    EXPECT_EQ(client->list(root, "missing", 4096, &entries), HR_NOT_FOUND);
+    EXPECT_EQ(client->list(root, "", 16, &entries), HR_INVALID) << "no room for one entry";
+    EXPECT_TRUE(entries.empty());
+}
+
+TEST_P(Storage, TellsTheSameOfAFileInEveryWay)
+{
+    ASSERT_EQ(client->put(root, "file", noise(12345, 9)), HR_OK);
+    hr_file_info opened_info, stat_info, lookup_info;
+    hr_file *file = opened("file", HR_IO_READABLE, &opened_info);
+    ASSERT_EQ(client->stat(file, &stat_info), HR_OK);
+    ASSERT_EQ(client->lookup(root, "file", &lookup_info), HR_OK);
+    std::vector<Entry> entries;
+    ASSERT_EQ(client->list(root, "", 4096, &entries), HR_OK);
+    ASSERT_EQ(entries.size(), 1u);
+    const uint8_t none[16] = {};
+    EXPECT_NE(memcmp(opened_info.filesystem, none, 16), 0);
+    for (const hr_file_info &info : {stat_info, lookup_info, entries[0].info}) {
+        EXPECT_EQ(info.type, HR_FILE_REGULAR);
+        EXPECT_EQ(info.size, 12345u);
+        EXPECT_EQ(info.mode, opened_info.mode);
+        EXPECT_EQ(info.inode, opened_info.inode);
+        EXPECT_EQ(info.mtime_ns, opened_info.mtime_ns);
+        EXPECT_EQ(info.ctime_ns, opened_info.ctime_ns);
+        EXPECT_EQ(info.links, 1u);
+        EXPECT_EQ(memcmp(info.filesystem, opened_info.filesystem, 16), 0);
+    }
+    EXPECT_EQ(client->close(file), HR_OK);
+    ASSERT_EQ(client->lookup(root, "", &lookup_info), HR_OK);
+    EXPECT_EQ(lookup_info.type, HR_FILE_DIRECTORY);
+}
+
+TEST_P(Storage, RenamesAndReplaces)
+{
+    Bytes back;
+    hr_dir *dir = nullptr;
+    ASSERT_EQ(client->open_dir(root, "a/b", HR_IO_CREATE, &dir), HR_OK);
+    EXPECT_EQ(client->close_dir(dir), HR_OK);
+    ASSERT_EQ(client->put(root, "a/new", {1}), HR_OK);
+    ASSERT_EQ(client->put(root, "old", {2}), HR_OK);
+    hr_file_info before, after;
+    ASSERT_EQ(client->lookup(root, "a/new", &before), HR_OK);
+    EXPECT_EQ(client->rename(root, "a/new", "old", HR_IO_EXCLUSIVE), HR_EXISTS);
+    EXPECT_EQ(client->rename(root, "a/new", "old"), HR_OK);
+    ASSERT_EQ(client->get(root, "old", &back), HR_OK);
+    EXPECT_EQ(back, Bytes{1});
+    ASSERT_EQ(client->lookup(root, "old", &after), HR_OK);
+    EXPECT_EQ(after.inode, before.inode);
+    EXPECT_EQ(client->on_path(HR_IO_LOOKUP, root, "a/new"), HR_NOT_FOUND);
+    EXPECT_EQ(client->rename(root, "old", "a/b/free", HR_IO_EXCLUSIVE), HR_OK);
+    EXPECT_EQ(client->rename(root, "missing", "x"), HR_NOT_FOUND);
+    EXPECT_EQ(client->rename(root, "a/b/free", "missing/x"), HR_NOT_FOUND);
+    ASSERT_EQ(client->open_dir(root, "empty", HR_IO_CREATE, &dir), HR_OK);
+    EXPECT_EQ(client->close_dir(dir), HR_OK);
+    EXPECT_EQ(client->rename(root, "a/b/free", "empty"), HR_IS_DIRECTORY);
+    EXPECT_EQ(client->rename(root, "empty", "a/b/free"), HR_NOT_DIRECTORY);
+    EXPECT_EQ(client->rename(root, "a", "a/b/c"), HR_INVALID) << "into itself";
+    ASSERT_EQ(client->get(root, "a/b/free", &back), HR_OK);
+}
+
+TEST_P(Storage, RemovesFilesAndEmptyDirectories)
+{
+    hr_dir *dir = nullptr;
+    ASSERT_EQ(client->open_dir(root, "dir", HR_IO_CREATE, &dir), HR_OK);
+    EXPECT_EQ(client->close_dir(dir), HR_OK);
+    ASSERT_EQ(client->put(root, "dir/file", {1}), HR_OK);
+    EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir"), HR_EXISTS);
+    EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir/file"), HR_OK);
+    EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir/file"), HR_NOT_FOUND);
+    EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir"), HR_OK);
+    EXPECT_EQ(client->on_path(HR_IO_LOOKUP, root, "dir"), HR_NOT_FOUND);
+    EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, ""), HR_INVALID);
+}
+
+TEST_P(Storage, KeepsARemovedFileForThoseWhoHaveItOpen)
+{
+    const Bytes content = noise(5000, 10);
+    ASSERT_EQ(client->put(root, "file", content), HR_OK);
+    hr_file *file = opened("file", HR_IO_READABLE);
+    ASSERT_EQ(client->on_path(HR_IO_REMOVE, root, "file"), HR_OK);
+    Bytes back(5000);
+    ASSERT_EQ(client->move(HR_IO_READ, file, 0, back.data(), back.size()), HR_OK);
+    EXPECT_TRUE(back == content);
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+TEST_P(Storage, SyncsFilesAndDirectories)
+{
+    hr_file *file = opened("file", new_file);
+    EXPECT_EQ(client->on_file(HR_IO_SYNC, file), HR_OK);
+    EXPECT_EQ(client->on_path(HR_IO_SYNC_DIR, root, ""), HR_OK);
+    EXPECT_EQ(client->on_path(HR_IO_SYNC_DIR, root, "file"), HR_NOT_DIRECTORY);
+    EXPECT_EQ(client->on_path(HR_IO_SYNC_DIR, root, "missing"), HR_NOT_FOUND);
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+TEST_P(Storage, LocksAgainstAnotherHandle)
+{
+    hr_file *first = opened("file", new_file), *second = opened("file", new_file);
+    EXPECT_EQ(client->on_file(HR_IO_LOCK, first), HR_OK);
+    EXPECT_EQ(client->on_file(HR_IO_LOCK, first), HR_OK) << "its own";
+    EXPECT_EQ(client->on_file(HR_IO_LOCK, second), HR_BUSY);
+    EXPECT_EQ(client->close(first), HR_OK);
+    EXPECT_EQ(client->on_file(HR_IO_LOCK, second), HR_OK) << "a lock ends with its handle";
+    EXPECT_EQ(client->close(second), HR_OK);
+}
+
+INSTANTIATE_TEST_SUITE_P(Contract, Storage, testing::ValuesIn(setups),
+                         [](const testing::TestParamInfo<Setup> &setup) {
+                             return setup.param.name;
+                         });
+
+} // namespace

@@ -17,10 +17,24 @@ static void chunks_complete(hr_transfer *transfer);
 
 /* ---- the end ---- */
 
+/* What the next run can use is kept: some of it is verified, and it is still what the source is. */
+static bool is_worth_keeping(const hr_transfer *transfer)
+{
+    return transfer->counters.bytes_verified > 0 && transfer->error.status != HR_CHANGED &&
+           transfer->error.status != HR_OK;
+}
+
+/* The draft is closed after the last part has retired: workers know its file until then. */
 static void finish_if_over(hr_transfer *transfer)
 {
-    if (transfer->state != HR_TRANSFER_ENDING || transfer->part_count > 0 ||
-        (transfer->has_draft && !transfer->draft_closed))
+    if (transfer->state != HR_TRANSFER_ENDING || transfer->part_count > 0)
+        return;
+    if (transfer->has_draft && !transfer->draft_closing) {
+        transfer->draft_closing = true;
+        hr_draft_close(&transfer->draft, transfer->dry_run || is_worth_keeping(transfer));
+        return;
+    }
+    if (transfer->has_draft && !transfer->draft_closed)
         return;
     transfer->state = HR_TRANSFER_OVER;
     hr_loop_timer_clear(hr_engine_home(transfer->client->engine)->loop, &transfer->timer);
@@ -50,23 +64,13 @@ static unsigned count_busy(const hr_transfer *transfer)
     return busy;
 }
 
-/* What the next run can use is kept: some of it is verified, and it is still what the source is. */
-static bool is_worth_keeping(const hr_transfer *transfer)
-{
-    return transfer->counters.bytes_verified > 0 && transfer->error.status != HR_CHANGED &&
-           transfer->error.status != HR_OK;
-}
-
 static void start_ending(hr_transfer *transfer)
 {
     transfer->state = HR_TRANSFER_ENDING;
     if (transfer->server_open)
-        hr_client_send(transfer->client,
-                       &(hr_message){.kind = HR_MESSAGE_CLOSE,
-                                     .close = {.transfer = transfer->number}});
+        hr_client_send(transfer->client, &(hr_message){.kind = HR_MESSAGE_CLOSE,
+                                                       .close = {.transfer = transfer->number}});
     transfer->server_open = false;
-    if (transfer->has_draft)
-        hr_draft_close(&transfer->draft, transfer->dry_run || is_worth_keeping(transfer));
     for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
         if (transfer->parts[i] != NULL)
             hr_part_retire(transfer->parts[i]);
@@ -84,9 +88,8 @@ static void start_draining(hr_transfer *transfer)
 {
     transfer->state = HR_TRANSFER_DRAINING;
     if (transfer->server_open)
-        hr_client_send(transfer->client,
-                       &(hr_message){.kind = HR_MESSAGE_CANCEL,
-                                     .cancel = {.transfer = transfer->number}});
+        hr_client_send(transfer->client, &(hr_message){.kind = HR_MESSAGE_CANCEL,
+                                                       .cancel = {.transfer = transfer->number}});
     hr_loop *loop = hr_engine_home(transfer->client->engine)->loop;
     if (hr_loop_timer_set(loop, &transfer->timer, hr_loop_now_ns(loop) + DRAIN_NS) != HR_OK)
         hr_client_drop_links(transfer->client);
@@ -141,12 +144,12 @@ void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path
     transfer->state = HR_TRANSFER_OPENING;
     snprintf(transfer->path, sizeof transfer->path, "%s", path);
     hr_list_append(&client->transfers, &transfer->node);
-    hr_client_send(client, &(hr_message){
-                               .kind = HR_MESSAGE_OPEN,
-                               .open = {.transfer = transfer->number,
-                                        .path = hr_bytes_make(transfer->path,
-                                                              strlen(transfer->path))},
-                           });
+    hr_client_send(client,
+                   &(hr_message){
+                       .kind = HR_MESSAGE_OPEN,
+                       .open = {.transfer = transfer->number,
+                                .path = hr_bytes_make(transfer->path, strlen(transfer->path))},
+                   });
 }
 
 void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *opened)
@@ -372,8 +375,8 @@ static bool make_parts(hr_transfer *transfer)
         hr_part *part = hr_alloc(transfer->env, sizeof *part);
         if (part == NULL)
             return false;
-        hr_part_init(part, &transfer->client->receivers[i], transfer->number,
-                     transfer->chunk_len, &transfer->target, &part_events, transfer);
+        hr_part_init(part, &transfer->client->receivers[i], transfer->number, transfer->chunk_len,
+                     &transfer->target, &part_events, transfer);
         transfer->parts[i] = part;
         transfer->part_count++;
     }

@@ -71,14 +71,14 @@ struct hr_transfer {
     hr_draft draft;
     bool has_draft, read_back, dry_run;
     bool draft_stepping; /* one of ready, synced, published, failed will come */
-    bool draft_closed, publishing;
+    bool draft_closing, draft_closed, publishing;
     hr_chunk *chunks;
     uint32_t chunk_count;
     hr_plan plan;
     hr_part *parts[HR_CLIENT_LINKS_MAX];
     unsigned part_count; /* not retired */
-    hr_timer timer; /* of the rate while moving, of the peer's patience while draining */
-    hr_rate *rate;  /* shared by the transfers of one request; may be NULL */
+    hr_timer timer;      /* of the rate while moving, of the peer's patience while draining */
+    hr_rate *rate;       /* shared by the transfers of one request; may be NULL */
     hr_transfer_counters counters;
 };
 
@@ -86,8 +86,7 @@ struct hr_transfer {
 void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path,
                       const hr_transfer_events *events, void *context);
 /* After opened: into a file named beneath dir, ... */
-void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *options,
-                            bool read_back);
+void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *options, bool read_back);
 /* ... into memory of at least size bytes, or into nothing but the verification. */
 void hr_transfer_begin_memory(hr_transfer *transfer, void *memory);
 /* After opened: nothing more is wanted of it (a directory): over follows, without an error. */

@@ -150,8 +150,8 @@ static void receiver_down(void *context, hr_receiver *receiver, hr_status status
                        hr_status_text(status));
         return;
     }
-    hr_log(client->env, HR_LOG_INFO, "a data link to %s died: %s; opening another",
-           client->address, hr_status_text(status));
+    hr_log(client->env, HR_LOG_INFO, "a data link to %s died: %s; opening another", client->address,
+           hr_status_text(status));
     open_idle_links(client);
 }
 
@@ -347,10 +347,9 @@ static const hr_control_events control_events = {
 static void connect_control(hr_client *client)
 {
     hr_worker *home = hr_engine_home(client->engine);
-    hr_status status =
-        hr_control_connect(&client->control, client->env, &client->engine->scratch,
-                           client->network ? home->network : home->inproc, client->address,
-                           &control_events, client);
+    hr_status status = hr_control_connect(&client->control, client->env, &client->engine->scratch,
+                                          client->network ? home->network : home->inproc,
+                                          client->address, &control_events, client);
     client->control_open = status == HR_OK;
     if (status != HR_OK)
         hr_client_fail(client, status, "connecting to %s: %s", client->address,
@@ -363,7 +362,8 @@ static void connect_timed_out(hr_timer *timer)
     const char *what = client->connected ? "no welcome and no data link from" : "no answer from";
     hr_client_fail(client, client->connected && !client->welcomed ? HR_PROTOCOL : HR_UNREACHABLE,
                    "%s %s in %llu ms; is it a headrace server, and can its port be reached?", what,
-                   client->address, (unsigned long long)(client->connect_timeout_ns / HR_NS_PER_MS));
+                   client->address,
+                   (unsigned long long)(client->connect_timeout_ns / HR_NS_PER_MS));
 }
 
 /* ---- opening ---- */
@@ -443,8 +443,8 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
         connect_control(client);
     } else if (status == HR_OK) {
         hr_export export = {.name = "local", .path = options->local_path};
-        status = hr_server_open_inproc(engine, &export, embedded_ready, client,
-                                       &client->embedded, error);
+        status = hr_server_open_inproc(engine, &export, embedded_ready, client, &client->embedded,
+                                       error);
     }
     if (status != HR_OK) {
         hr_loop_timer_clear(home_loop(client), &client->timer);

@@ -40,7 +40,7 @@ struct hr_client {
     uint64_t session;
 
     hr_receiver receivers[HR_CLIENT_LINKS_MAX];
-    unsigned link_count;  /* wanted */
+    unsigned link_count; /* wanted */
     unsigned links_up;
     uint32_t next_link;   /* its number */
     uint32_t asked_first; /* of the tickets that are under way */
@@ -66,8 +66,7 @@ void hr_client_send(hr_client *client, const hr_message *message);
 /* Collects grants: they leave together at the end of the round. */
 void hr_client_grant(hr_client *client, const hr_grant *grant);
 /* The session is of no more use; everything in it fails. */
-void hr_client_fail(hr_client *client, hr_status status, const char *format, ...)
-    HR_PRINTF(3, 4);
+void hr_client_fail(hr_client *client, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
 /* Closes every link: the last resort to get places back from a peer that does not answer. */
 void hr_client_drop_links(hr_client *client);
 

@@ -119,10 +119,9 @@ static void beat(hr_timer *timer)
                          control->channel->peer, (int)(HR_CONTROL_SILENCE_NS / HR_NS_PER_S));
         return;
     }
-    hr_control_send(control, &(hr_message){.kind = HR_MESSAGE_PING,
-                                           .ping = {.number = ++control->pings}});
-    if (!control->closing &&
-        hr_loop_timer_set(control->loop, timer, now_ns + HR_NS_PER_S) != HR_OK)
+    hr_control_send(control,
+                    &(hr_message){.kind = HR_MESSAGE_PING, .ping = {.number = ++control->pings}});
+    if (!control->closing && hr_loop_timer_set(control->loop, timer, now_ns + HR_NS_PER_S) != HR_OK)
         hr_control_close(control, HR_NO_MEMORY, "setting the heartbeat: out of memory");
 }
 
@@ -216,9 +215,9 @@ static hr_status init(hr_control *control, const hr_env *env, hr_control_scratch
     return hr_filter_identity_create(env, &sink, &control->filter);
 }
 
-hr_status hr_control_connect(hr_control *control, const hr_env *env,
-                             hr_control_scratch *scratch, hr_transport *transport,
-                             const char *address, const hr_control_events *events, void *context)
+hr_status hr_control_connect(hr_control *control, const hr_env *env, hr_control_scratch *scratch,
+                             hr_transport *transport, const char *address,
+                             const hr_control_events *events, void *context)
 {
     hr_status status = init(control, env, scratch, transport, HR_SIDE_CLIENT, events, context);
     if (status == HR_OK) {
@@ -231,9 +230,9 @@ hr_status hr_control_connect(hr_control *control, const hr_env *env,
     return status;
 }
 
-hr_status hr_control_adopt(hr_control *control, const hr_env *env,
-                           hr_control_scratch *scratch, hr_transport *transport,
-                           hr_incoming *incoming, const hr_control_events *events, void *context)
+hr_status hr_control_adopt(hr_control *control, const hr_env *env, hr_control_scratch *scratch,
+                           hr_transport *transport, hr_incoming *incoming,
+                           const hr_control_events *events, void *context)
 {
     hr_status status = init(control, env, scratch, transport, HR_SIDE_SERVER, events, context);
     if (status != HR_OK) {

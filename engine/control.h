@@ -58,13 +58,13 @@ struct hr_control {
 /* Client: connects to address. Failures of the connection itself come through down. */
 HR_CHECKED hr_status hr_control_connect(hr_control *control, const hr_env *env,
                                         hr_control_scratch *scratch, hr_transport *transport,
-                                        const char *address,
-                                        const hr_control_events *events, void *context);
+                                        const char *address, const hr_control_events *events,
+                                        void *context);
 /* Server: takes an incoming connection, in every case. */
 HR_CHECKED hr_status hr_control_adopt(hr_control *control, const hr_env *env,
                                       hr_control_scratch *scratch, hr_transport *transport,
-                                      hr_incoming *incoming,
-                                      const hr_control_events *events, void *context);
+                                      hr_incoming *incoming, const hr_control_events *events,
+                                      void *context);
 /* A message that does not fit into the channel's queue ends the control: the peer does not read. */
 void hr_control_send(hr_control *control, const hr_message *message);
 /* Says error to the peer (unless status is HR_OK) and closes; down follows with this status. */

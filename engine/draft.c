@@ -345,8 +345,7 @@ static void looked_up_name(hr_io *io)
 {
     hr_draft *draft = stepped(io);
     if (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)
-        fail(draft, HR_IS_DIRECTORY, "%s is a directory; a file is to get this name",
-             draft->shown);
+        fail(draft, HR_IS_DIRECTORY, "%s is a directory; a file is to get this name", draft->shown);
     else if (io->status == HR_OK && !draft->options.overwrite)
         fail(draft, HR_EXISTS, "%s exists already; --overwrite replaces it", draft->shown);
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)
@@ -503,8 +502,7 @@ static void record_more(hr_draft *draft)
     }
     draft->pending_first = (draft->pending_first + count) % HR_DRAFT_PENDING_MAX;
     draft->pending_count -= count;
-    submit_record(draft, HR_IO_WRITE, draft->journal_file, count * HR_JOURNAL_RECORD_LEN,
-                  recorded);
+    submit_record(draft, HR_IO_WRITE, draft->journal_file, count * HR_JOURNAL_RECORD_LEN, recorded);
 }
 
 void hr_draft_note(hr_draft *draft, uint32_t chunk, uint32_t len, uint32_t crc)

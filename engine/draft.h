@@ -3,8 +3,8 @@
  * target; .headrace-<16 hex>.journal says which chunks are there and verified, and its lock keeps a
  * second stager out. On worker 0; the chunks themselves are written by parts.
  *
- *   opening -ready-> open -finish-> syncing -synced-> synced -publish-> publishing -published-> closed
- *      any of them -failed-> the owner closes it: keeping it for the next run, or not -> closed
+ *   opening -ready-> open -finish-> syncing -synced-> synced -publish-> publishing -published->
+ * closed any of them -failed-> the owner closes it: keeping it for the next run, or not -> closed
  *
  * After a failed sync nothing of it is believed: it is thrown away even if it was to be kept. */
 #ifndef HR_DRAFT_H
@@ -16,14 +16,14 @@
 #include "source.h"
 #include "storage.h"
 
-/* Records that wait while data is flushed; a draft that has more is full, and no new chunk should be
- * started. Room is left for those that are under way. */
+/* Records that wait while data is flushed; a draft that has more is full, and no new chunk should
+ * be started. Room is left for those that are under way. */
 #define HR_DRAFT_PENDING_FULL 1024
 #define HR_DRAFT_PENDING_MAX  4096
 
 typedef struct hr_draft_events {
-    void (*ready)(void *context);  /* the chunks given to open say what is there */
-    void (*synced)(void *context); /* all of it is on stable storage, still without its name */
+    void (*ready)(void *context);     /* the chunks given to open say what is there */
+    void (*synced)(void *context);    /* all of it is on stable storage, still without its name */
     void (*published)(void *context); /* it has its name, and the directory says so after a crash */
     void (*failed)(void *context, hr_status status, const char *text);
     void (*closed)(void *context); /* nothing is under way any more, everything is closed */
@@ -31,14 +31,14 @@ typedef struct hr_draft_events {
 
 typedef struct hr_draft_options {
     hr_dir *dir;
-    const char *name; /* beneath dir, may have slashes */
+    const char *name;  /* beneath dir, may have slashes */
     const char *shown; /* how messages name the target */
     uint8_t identity[HR_IDENTITY_LEN];
     uint8_t boot[16]; /* of this host */
     uint64_t size;
     uint32_t chunk_len;
     bool overwrite;
-    bool look; /* only reads what an earlier run left: makes and changes nothing */
+    bool look;          /* only reads what an earlier run left: makes and changes nothing */
     uint64_t flush_len; /* bytes between flushes of data and journal; 0: 4 GiB */
 } hr_draft_options;
 
@@ -55,7 +55,7 @@ typedef struct hr_draft {
     hr_chunk *chunks;
     uint32_t chunk_count;
     hr_file *file;
-    bool owned;     /* the lock is held: the temporary files are ours */
+    bool owned; /* the lock is held: the temporary files are ours */
     bool opened, fresh, published, poisoned, keep;
     char name[HR_PATH_MAX], data_path[HR_PATH_MAX], journal_path[HR_PATH_MAX];
     char parent[HR_PATH_MAX];

@@ -32,7 +32,7 @@ static bool is_refused(const hr_framing *frames, size_t body_len)
 }
 
 hr_status hr_framing_next(hr_framing *frames, const uint8_t **bytes, size_t *len,
-                         const uint8_t **body_out, size_t *body_len_out)
+                          const uint8_t **body_out, size_t *body_len_out)
 {
     /* Nearly always a whole frame is there at once, and then nothing is copied. */
     if (frames->have == 0 && *len >= HR_FRAME_HEADER_LEN) {

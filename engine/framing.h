@@ -24,6 +24,6 @@ void hr_framing_init(hr_framing *frames, void *buffer, size_t body_max);
  * taken and the frame is not whole. HR_PROTOCOL: a body of no bytes or of more than body_max; the
  * stream is of no use any more. */
 HR_CHECKED hr_status hr_framing_next(hr_framing *frames, const uint8_t **bytes, size_t *len,
-                                    const uint8_t **body_out, size_t *body_len_out);
+                                     const uint8_t **body_out, size_t *body_len_out);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hr_get: one request of the caller's: a shard, or a tree of them. A single shard is one transfer;
- * for a tree directories are listed one after the other and a few transfers run at a time, while the
- * listing still goes on. */
+ * for a tree directories are listed one after the other and a few transfers run at a time, while
+ * the listing still goes on. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -337,7 +337,9 @@ static void open_target(hr_get *get)
         char *slash = strrchr(get->target, '/');
         get->name = slash == NULL ? get->target : slash + 1;
         snprintf(get->parent, sizeof get->parent, "%.*s",
-                 slash == NULL ? 1 : slash == get->target ? 1 : (int)(slash - get->target),
+                 slash == NULL          ? 1
+                 : slash == get->target ? 1
+                                        : (int)(slash - get->target),
                  slash == NULL ? "." : get->target);
         get->io.path = get->parent;
     }
@@ -587,8 +589,8 @@ static void deliver_cancel(hr_letter *letter)
 
 static hr_status check_options(const hr_get_options *options, hr_error *error)
 {
-    int targets = (options->target_path != NULL) + (options->target_span.addr != NULL) +
-                  options->target_host;
+    int targets =
+        (options->target_path != NULL) + (options->target_span.addr != NULL) + options->target_host;
     if (targets != 1)
         return hr_error_set(error, HR_INVALID, "a get needs exactly one target");
     if (options->target_span.addr != NULL && options->target_span.kind != HR_MEMORY_HOST)
@@ -630,8 +632,8 @@ static void describe(hr_get *get)
 {
     const hr_client *client = get->client;
     const char *target = get->options.target_path != NULL ? "file, O_DIRECT"
-                         : get->options.target_host      ? "host slots"
-                                                         : "host memory";
+                         : get->options.target_host       ? "host slots"
+                                                          : "host memory";
     snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s",
              client->network ? home(get)->network->ops->name : "local", client->link_count,
              client->link_count == 1 ? "" : "s", hr_engine_describe(client->engine), target);

@@ -68,8 +68,7 @@ static void ask(hr_listing *listing)
     hr_client_send(client, &(hr_message){
                                .kind = HR_MESSAGE_LIST,
                                .list = {.request = ++client->next_request,
-                                        .path = hr_bytes_make(listing->path,
-                                                              strlen(listing->path)),
+                                        .path = hr_bytes_make(listing->path, strlen(listing->path)),
                                         .cookie = listing->cookie,
                                         .entries_max = HR_MESSAGE_ENTRIES_MAX},
                            });

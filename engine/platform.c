@@ -83,7 +83,6 @@ static void forward_log(void *context, hr_log_level level, const char *line)
     system->log(system->log_context, public_level, line);
 }
 
-
 /* The kernel's own name for this boot: 36 characters of a uuid. Where it cannot be read the id is
  * random, so that a journal is simply not believed without a flush. */
 static void read_boot_id(const hr_env *env, uint8_t boot_id_out[16])

@@ -54,8 +54,8 @@ struct hr_sender {
     hr_incoming *incoming;
     hr_transport *transport;
     hr_shipment shipments[HR_LINK_PLACES_MAX];
-    hr_list free; /* home's */
-    bool closing; /* home's */
+    hr_list free;                     /* home's */
+    bool closing;                     /* home's */
     uint64_t bytes_sent, chunks_sent; /* home's */
 
     /* the worker's */

@@ -113,8 +113,9 @@ static const hr_listener_events listener_events = {.incoming = incoming, .troubl
 
 static void start_listening(hr_server *server)
 {
-    hr_status status = server->transport->ops->listen(server->transport, server->wanted, &listener_events,
-                                            server, &server->listener, server->address);
+    hr_status status =
+        server->transport->ops->listen(server->transport, server->wanted, &listener_events, server,
+                                       &server->listener, server->address);
     server->status = status;
     if (status == HR_BUSY)
         hr_error_set(&server->error, status,
@@ -171,8 +172,7 @@ static hr_status copy_exports(const hr_export *exports, size_t count, hr_store_e
         strcpy(copies[i].path, path);
         for (size_t k = 0; k < i; k++)
             if (strcmp(copies[k].name, copies[i].name) == 0)
-                return hr_error_set(error, HR_INVALID, "two exports are named %s",
-                                    copies[i].name);
+                return hr_error_set(error, HR_INVALID, "two exports are named %s", copies[i].name);
     }
     return HR_OK;
 }
@@ -230,8 +230,8 @@ hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
                             "authenticated yet: serve on 127.0.0.1, or say --insecure if "
                             "everybody who reaches this port may read the exports",
                             address);
-    hr_status status = server_create(engine, true, address, options->exports,
-                                     options->export_count, server_out, error);
+    hr_status status = server_create(engine, true, address, options->exports, options->export_count,
+                                     server_out, error);
     if (status == HR_OK)
         (*server_out)->sessions_max =
             options->sessions_max != 0 ? options->sessions_max : SESSIONS_DEFAULT;

@@ -2,7 +2,8 @@
 /* hr_session: what a client's channel opens on a server, and all that the client holds there. It
  * lives on worker 0.
  *
- *     greeted --hello--> open --(error, close, death)--> ending --(all links down, all files closed)--> gone
+ *     greeted --hello--> open --(error, close, death)--> ending --(all links down, all files
+ * closed)--> gone
  *
  * greeted  only hello is taken
  * open     list, open, keys, grant, cancel, close; links are adopted

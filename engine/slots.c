@@ -8,7 +8,7 @@
 /* io_uring takes registered buffers of at most 1 GiB (io_uring/rsrc.c), so a pool is one entry for
  * each whole number of slots that fits. */
 #define SLOTS_PER_BUFFER ((1u << 30) / HR_SLOT_LEN)
-#define BUFFERS_MAX 64
+#define BUFFERS_MAX      64
 
 static void register_pool(hr_slots *slots, hr_storage *storage)
 {
@@ -38,8 +38,8 @@ hr_status hr_slots_init(hr_slots *slots, const hr_env *env, hr_memory *memory, h
     slots->slots = hr_alloc(env, count * sizeof *slots->slots);
     if (slots->slots == NULL)
         return HR_NO_MEMORY;
-    hr_status status = memory->ops->alloc(memory, (size_t)count * HR_SLOT_LEN, &slots->pool,
-                                          &slots->pages);
+    hr_status status =
+        memory->ops->alloc(memory, (size_t)count * HR_SLOT_LEN, &slots->pool, &slots->pages);
     if (status != HR_OK) {
         hr_release(env, slots->slots);
         slots->slots = NULL;

@@ -268,7 +268,9 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
         .dir = export->dir,
         .path = path,
         .data = listing->buffer,
-        .len = len < least ? least : len > HR_STORE_PAGE_LEN ? HR_STORE_PAGE_LEN : len,
+        .len = len < least               ? least
+               : len > HR_STORE_PAGE_LEN ? HR_STORE_PAGE_LEN
+                                         : len,
         .cookie = list->cookie,
         .done = listed,
         .context = listing,

@@ -36,8 +36,7 @@ HR_CHECKED hr_status hr_store_resolve(const hr_store *store, const char *bytes,
 /* Copies the names and opens the directories; ready follows. */
 HR_CHECKED hr_status hr_store_open(hr_store *store, const hr_env *env, hr_storage *storage,
                                    const hr_store_export *exports, size_t count,
-                                   void (*ready)(void *context, hr_status status,
-                                                 const char *text),
+                                   void (*ready)(void *context, hr_status status, const char *text),
                                    void *context);
 /* closed follows; then everything of the store is free. */
 void hr_store_close(hr_store *store, void (*closed)(void *context), void *context);

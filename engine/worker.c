@@ -25,8 +25,8 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
                      hr_status_text(status));
         goto fail;
     }
-    status = hr_slots_init(&worker->slots, worker->env, platform->memory, worker->storage,
-                           pool_len);
+    status =
+        hr_slots_init(&worker->slots, worker->env, platform->memory, worker->storage, pool_len);
     if (status != HR_OK) {
         hr_error_set(error, status,
                      "taking a pool of %zu bytes for worker %u: %s; a smaller pool or fewer "

@@ -3,6 +3,7 @@
 #ifndef HR_CLI_CHOOSE_H
 #define HR_CLI_CHOOSE_H
 
+#include "headrace.h"
 #include "location.h"
 
 /* A target that ends with a slash is a directory that the source comes into under its own name. So

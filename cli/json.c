@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON is UTF-8, names of files are bytes. A name that is not UTF-8 is shown with U+FFFD where it
  * is broken, which is for people, and given in hexadecimal beside it, which is for programs. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,6 +3,7 @@
 #ifndef HR_CLI_LAUNCH_H
 #define HR_CLI_LAUNCH_H
 
+#include "headrace.h"
 #include "location.h"
 #include "settings.h"
 

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "headrace.h"
+
 #define QUOTED_MAX 200
 
 /* What the engine calls the export of a client that is its own server. */

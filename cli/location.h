@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "headrace.h"
+#include "status.h"
 
 #define HR_CLI_PATH_MAX    4096
 #define HR_CLI_NAME_MAX    256

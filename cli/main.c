@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "headrace.h"
 #include "output.h"
 #include "verbs.h"
 

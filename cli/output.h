@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "headrace.h"
+#include "status.h"
 
 /* ---- stdout ---- */
 

@@ -39,6 +39,8 @@ void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings,
         .start_ns = now_ns(),
         .ticks = !settings->quiet && (settings->json || hr_cli_has_terminal()),
     };
+    /* The first line comes when there is something to tell. */
+    hr_cli_progress_sample(&report->progress, report->start_ns, 0);
 }
 
 uint64_t hr_cli_report_wait_ns(const hr_cli_report *report)

@@ -3,7 +3,6 @@
 #ifndef HR_CLI_SETTINGS_H
 #define HR_CLI_SETTINGS_H
 
-#include "headrace.h"
 #include "option.h"
 
 typedef struct hr_cli_settings {

@@ -3,6 +3,9 @@
 
 #include <string>
 
+// The public headers are C, and C leaves members out.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 extern "C" {
 #include "progress.h"
 }

@@ -6,7 +6,11 @@
 #include <string>
 #include <vector>
 
+// The public headers are C, and C leaves members out.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 extern "C" {
+#include "headrace.h"
 #include "settings.h"
 }
 

@@ -213,12 +213,11 @@ static void take_output(hr_process *process)
     }
     ssize_t got = read(process->out_fd, process->out + process->out_len,
                        process->out_size - process->out_len - 1);
-    if (got > 0) {
+    if (got > 0)
         process->out_len += (size_t)got;
-        process->out[process->out_len] = '\0';
-    } else if (got == 0 || errno != EINTR) {
+    else if (got == 0 || errno != EINTR)
         close_fd(&process->out_fd);
-    }
+    process->out[process->out_len] = '\0';
 }
 
 /* Waits for output or, with for_end, for the end too. False: the watchdog. */

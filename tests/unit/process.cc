@@ -48,6 +48,14 @@ TEST_F(Process, KeepsBothOutputsAndTheExitCode)
     EXPECT_STREQ("two\n", hr_process_stderr(&process_));
 }
 
+TEST_F(Process, KeepsTheSilenceOfAProgramThatSaysNothing)
+{
+    ASSERT_EQ(HR_OK, shell("exit 0"));
+    ASSERT_EQ(HR_OK, hr_process_wait(&process_, HR_PROCESS_WATCHDOG_MS));
+    EXPECT_STREQ("", hr_process_stdout(&process_));
+    EXPECT_STREQ("", hr_process_stderr(&process_));
+}
+
 TEST_F(Process, TakesMoreOutputThanAPipeHolds)
 {
     ASSERT_EQ(HR_OK, shell("head -c 3000000 /dev/zero | tr '\\0' x; echo end"));

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench_settings.h"
+
+#define WIRE         (1u << HR_BENCH_WIRE)
+#define STORAGE      (1u << HR_BENCH_STORAGE)
+#define TRANSFER     (1u << HR_BENCH_TRANSFER)
+#define PEERS        (1u << HR_BENCH_PEERS)
+#define FILES        (STORAGE | TRANSFER | PEERS)
+#define MEMBER(name) offsetof(hr_bench_settings, name)
+
+static const hr_option options[] = {
+    {
+        .name = "rounds",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = WIRE | FILES,
+        .fallback = "5",
+        .min = "1",
+        .max = "99",
+        .help = "Each contender is measured once a round; odd, so that a median is a measurement.",
+        .offset = MEMBER(rounds),
+    },
+    {
+        .name = "seconds",
+        .letter = 's',
+        .argument = "DURATION",
+        .type = HR_OPTION_DURATION,
+        .verbs = WIRE | PEERS,
+        .fallback = "3s",
+        .min = "1s",
+        .max = "1h",
+        .help = "How long one measurement from memory to memory takes.",
+        .offset = MEMBER(duration_ns),
+    },
+    {
+        .name = "digests",
+        .type = HR_OPTION_FLAG,
+        .verbs = WIRE,
+        .help = "Computes the CRC32C of each chunk where it is sent and checks it where it lands.",
+        .offset = MEMBER(digests),
+    },
+    {
+        .name = "links",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = WIRE,
+        .fallback = "1",
+        .min = "1",
+        .max = "8",
+        .help = "Connections, which share the sixteen slots.",
+        .offset = MEMBER(links),
+    },
+    {
+        .name = "congestion",
+        .argument = "NAME",
+        .type = HR_OPTION_STRING,
+        .verbs = WIRE,
+        .help = "TCP congestion control; without it what the transport chooses.",
+        .offset = MEMBER(congestion),
+    },
+    {
+        .name = "size",
+        .argument = "SIZE",
+        .type = HR_OPTION_BYTES,
+        .verbs = FILES,
+        .fallback = "2GiB",
+        .min = "64MiB",
+        .help = "The file that is read and moved; three times as much must be free.",
+        .offset = MEMBER(size),
+    },
+    {
+        .name = "big",
+        .argument = "SIZE",
+        .type = HR_OPTION_BYTES,
+        .verbs = TRANSFER | PEERS,
+        .fallback = "20GiB",
+        .min = "64MiB",
+        .help = "The sparse shard that is fetched to see what memory the server takes for it.",
+        .offset = MEMBER(big_size),
+    },
+    {
+        .name = "directory",
+        .argument = "DIR",
+        .type = HR_OPTION_STRING,
+        .verbs = FILES,
+        .fallback = "/var/tmp",
+        .help = "Where the files are made, in a folder that is removed at the end.",
+        .offset = MEMBER(directory),
+    },
+    {
+        .name = "program",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = TRANSFER | PEERS,
+        .help = "The headrace program; without it the one that lies beside this one.",
+        .offset = MEMBER(program),
+    },
+    {
+        .name = "gate",
+        .type = HR_OPTION_FLAG,
+        .verbs = FILES,
+        .help = "Ends with exit code 3 if a target is missed.",
+        .offset = MEMBER(gate),
+    },
+    {
+        .name = "json",
+        .type = HR_OPTION_FLAG,
+        .verbs = WIRE | FILES,
+        .help = "Prints one JSON object instead of tables.",
+        .offset = MEMBER(json),
+    },
+    {
+        .name = "quiet",
+        .letter = 'q',
+        .type = HR_OPTION_FLAG,
+        .verbs = WIRE | FILES,
+        .help = "Shows no progress.",
+        .offset = MEMBER(quiet),
+    },
+};
+
+static const hr_verb verbs[HR_BENCH_VERBS] = {
+    [HR_BENCH_WIRE] =
+        {
+            .name = "wire",
+            .summary = "From memory to memory over TCP, the transport alone.",
+            .details =
+                "Two processes on this machine, chunks of 4 MiB from a ring of sixteen slots.",
+        },
+    [HR_BENCH_STORAGE] =
+        {
+            .name = "storage",
+            .summary = "Reads a file through the storage seam, beside fio.",
+        },
+    [HR_BENCH_TRANSFER] =
+        {
+            .name = "transfer",
+            .summary = "From disk to memory and to disk with headrace serve and get.",
+            .details = "Beside fio and rsync where they are installed.",
+        },
+    [HR_BENCH_PEERS] =
+        {
+            .name = "peers",
+            .summary = "All of it beside iperf3, fio and rsync, and whether the targets are met.",
+            .details =
+                "Every contender is measured once a round, in turn, and each is compared with\n"
+                "its peer in the same round: what a noisy machine does to one it mostly does\n"
+                "to the other. A peer that is not installed is named and left out.",
+        },
+    [HR_BENCH_HELP] =
+        {
+            .name = "help",
+            .arguments = "[COMMAND]",
+            .arguments_max = 1,
+            .summary = "Tells the options of a command.",
+        },
+};
+
+const hr_syntax hr_bench_syntax = {
+    .program = "headrace-bench",
+    .environment = "HEADRACE_BENCH_",
+    .summary = "headrace-bench measures Headrace beside the tools that people know.",
+    .verbs = verbs,
+    .verb_count = HR_BENCH_VERBS,
+    .options = options,
+    .option_count = sizeof options / sizeof options[0],
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_bench_settings: the values of all options, and the table that they come from. */
+#ifndef HR_BENCH_SETTINGS_H
+#define HR_BENCH_SETTINGS_H
+
+#include "option.h"
+
+typedef struct hr_bench_settings {
+    unsigned rounds;
+    uint64_t duration_ns; /* of one measurement over the wire */
+    bool json, quiet;
+
+    /* wire */
+    bool digests;
+    unsigned links;
+    const char *congestion;
+
+    /* storage, transfer, peers */
+    uint64_t size;         /* of the file that is moved */
+    const char *directory; /* where a folder of our own is made */
+    const char *program;   /* headrace; NULL: the one beside us */
+    uint64_t big_size;     /* of the sparse shard for the server's memory */
+    bool gate;
+} hr_bench_settings;
+
+/* The verbs, in the order of hr_bench_syntax.verbs. */
+enum {
+    HR_BENCH_WIRE,
+    HR_BENCH_STORAGE,
+    HR_BENCH_TRANSFER,
+    HR_BENCH_PEERS,
+    HR_BENCH_HELP,
+    HR_BENCH_VERBS,
+};
+
+extern const hr_syntax hr_bench_syntax;
+
+#endif

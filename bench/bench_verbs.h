@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the program does. Each prints its report, of what was measured until an interruption too. */
+#ifndef HR_BENCH_VERBS_H
+#define HR_BENCH_VERBS_H
+
+#include "bench_settings.h"
+
+HR_CHECKED hr_status hr_bench_verb_wire(const hr_bench_settings *settings, hr_error *error);
+
+#endif

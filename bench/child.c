@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "await.h"
+#include "env.h"
+
+#define POLITE_NS  (5 * HR_NS_PER_S)
+#define PIECE_LEN  4096
+#define TEXT_MAX   ((size_t)16 << 20) /* fio's report has some 10 KiB */
+#define LAST_WORDS 300
+
+static uint64_t now_ns(void)
+{
+    return hr_now_ns(hr_env_system());
+}
+
+/* ---- starting ---- */
+
+typedef struct child_start {
+    const char *const *argv; /* NULL: run */
+    int (*run)(void *context);
+    void *context;
+} child_start;
+
+/* In the child: never returns. */
+static void become(const child_start *start, pid_t parent, int output, int errors)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(127);
+    dup2(output, STDOUT_FILENO);
+    dup2(errors, STDERR_FILENO);
+    hr_bench_await_restore();
+    if (start->argv == NULL) {
+        int result = start->run(start->context);
+        fflush(NULL);
+        _exit(result);
+    }
+    /* execvp takes the strings as it finds them; the cast is its signature's age. */
+    execvp(start->argv[0], (char *const *)(uintptr_t)start->argv);
+    fprintf(stderr, "%s\n", strerror(errno));
+    fflush(stderr);
+    _exit(127);
+}
+
+static hr_status start_child(hr_bench_child *child, const char *name, const child_start *start,
+                             hr_error *error)
+{
+    int pipe_fds[2], errors;
+    pid_t parent = getpid();
+    *child = (hr_bench_child){.name = name};
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0)
+        return hr_error_set(error, hr_status_from_errno(errno), "starting %s: %s", name,
+                            strerror(errno));
+    errors = memfd_create("stderr", MFD_CLOEXEC);
+    fflush(NULL);
+    pid_t pid = errors >= 0 ? fork() : -1;
+    if (pid == 0)
+        become(start, parent, pipe_fds[1], errors);
+    int cause = errno;
+    close(pipe_fds[1]);
+    if (pid < 0) {
+        close(pipe_fds[0]);
+        if (errors >= 0)
+            close(errors);
+        return hr_error_set(error, hr_status_from_errno(cause), "starting %s: %s", name,
+                            strerror(cause));
+    }
+    child->pid = pid;
+    child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    child->output = pipe_fds[0];
+    child->errors = errors;
+    child->started_ns = now_ns();
+    return HR_OK;
+}
+
+hr_status hr_bench_child_exec(hr_bench_child *child, const char *const *argv, hr_error *error)
+{
+    const char *slash = strrchr(argv[0], '/');
+    child_start start = {.argv = argv};
+    return start_child(child, slash != NULL ? slash + 1 : argv[0], &start, error);
+}
+
+hr_status hr_bench_child_fork(hr_bench_child *child, const char *name, int (*run)(void *context),
+                              void *context, hr_error *error)
+{
+    child_start start = {.run = run, .context = context};
+    return start_child(child, name, &start, error);
+}
+
+/* ---- its output ---- */
+
+static hr_status make_room(hr_bench_child *child)
+{
+    if (child->len + PIECE_LEN < child->capacity)
+        return HR_OK;
+    size_t capacity = (child->capacity + PIECE_LEN) * 2;
+    char *text = capacity <= TEXT_MAX ? realloc(child->text, capacity) : NULL;
+    if (text == NULL)
+        return HR_NO_MEMORY;
+    child->text = text;
+    child->capacity = capacity;
+    return HR_OK;
+}
+
+/* Reads once, waiting for it. *ended_out: there is no more. */
+static hr_status read_some(hr_bench_child *child, uint64_t deadline_ns, bool *ended_out)
+{
+    hr_status status = make_room(child);
+    if (status == HR_OK)
+        status = hr_bench_await(child->output, deadline_ns);
+    if (status != HR_OK)
+        return status;
+    ssize_t len = read(child->output, child->text + child->len, PIECE_LEN);
+    if (len < 0)
+        return hr_status_from_errno(errno);
+    child->len += (size_t)len;
+    child->text[child->len] = '\0';
+    *ended_out = len == 0;
+    return HR_OK;
+}
+
+/* The last line that it wrote to stderr. */
+static void last_words(const hr_bench_child *child, char words_out[LAST_WORDS])
+{
+    char tail[LAST_WORDS];
+    off_t size = lseek(child->errors, 0, SEEK_END);
+    off_t from = size > LAST_WORDS - 1 ? size - (LAST_WORDS - 1) : 0;
+    ssize_t len = pread(child->errors, tail, LAST_WORDS - 1, from);
+    while (len > 0 && (tail[len - 1] == '\n' || tail[len - 1] == '\r'))
+        len--;
+    tail[len > 0 ? len : 0] = '\0';
+    const char *newline = strrchr(tail, '\n');
+    const char *line = newline != NULL ? newline + 1 : tail;
+    hr_quote(words_out, LAST_WORDS, line, strlen(line));
+}
+
+static hr_status explain(hr_bench_child *child, hr_status status, hr_error *error)
+{
+    char words[LAST_WORDS];
+    if (status == HR_DEADLINE)
+        return hr_error_set(error, status, "%s took too long", child->name);
+    if (status == HR_INTERRUPTED)
+        return hr_error_set(error, status, "interrupted");
+    last_words(child, words);
+    if (child->pid == 0 && WIFSIGNALED(child->status))
+        return hr_error_set(error, status, "%s: ended by signal %d: %s", child->name,
+                            WTERMSIG(child->status), words);
+    if (child->pid == 0)
+        return hr_error_set(error, status, "%s: exit %d: %s", child->name,
+                            WEXITSTATUS(child->status), words);
+    return hr_error_set(error, status, "%s: %s: %s", child->name, hr_status_text(status), words);
+}
+
+/* ---- its end ---- */
+
+static void reap(hr_bench_child *child)
+{
+    struct rusage usage = {0};
+    while (wait4(child->pid, &child->status, 0, &usage) < 0 && errno == EINTR) {
+    }
+    child->seconds = (double)(now_ns() - child->started_ns) / 1e9;
+    child->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    child->pid = 0;
+}
+
+hr_status hr_bench_child_line(hr_bench_child *child, uint64_t timeout_ns, const char **line_out,
+                              hr_error *error)
+{
+    uint64_t deadline_ns = now_ns() + timeout_ns;
+    for (bool ended = false;;) {
+        char *line = child->text != NULL ? child->text + child->taken : NULL;
+        char *end = line != NULL ? strchr(line, '\n') : NULL;
+        if (end != NULL) {
+            *end = '\0';
+            child->taken = (size_t)(end + 1 - child->text);
+            *line_out = line;
+            return HR_OK;
+        }
+        hr_status status = ended ? HR_PEER_LOST : read_some(child, deadline_ns, &ended);
+        if (status != HR_OK)
+            return explain(child, status, error);
+    }
+}
+
+hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout_ns, hr_error *error)
+{
+    uint64_t deadline_ns = now_ns() + timeout_ns;
+    hr_status status = HR_OK;
+    for (bool ended = false; status == HR_OK && !ended;)
+        status = read_some(child, deadline_ns, &ended);
+    if (status == HR_OK)
+        status = hr_bench_await(child->pidfd, deadline_ns);
+    if (status == HR_OK) {
+        reap(child);
+        status = WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0 ? HR_OK : HR_INTERNAL;
+    }
+    return status == HR_OK ? HR_OK : explain(child, status, error);
+}
+
+void hr_bench_child_stop(hr_bench_child *child)
+{
+    if (child->name == NULL)
+        return;
+    if (child->pid != 0) {
+        kill(child->pid, SIGTERM);
+        if (hr_bench_await_end(child->pidfd, now_ns() + POLITE_NS) != HR_OK)
+            kill(child->pid, SIGKILL);
+        reap(child);
+    }
+    close(child->pidfd);
+    close(child->output);
+    close(child->errors);
+    free(child->text);
+    *child = (hr_bench_child){0};
+}
+
+/* utime and stime are the 14th and 15th field; the second, the name, may hold blanks. */
+double hr_bench_child_cpu_seconds(const hr_bench_child *child)
+{
+    char path[64], text[1024];
+    unsigned long long user = 0, system = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", child->pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    const char *name_end = strrchr(text, ')');
+    if (name_end == NULL ||
+        sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
+               &system) != 2)
+        return 0;
+    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "await.h"
+#include "bench_verbs.h"
+
+static hr_status help(char **arguments, unsigned argument_count, hr_error *error)
+{
+    const hr_verb *verb = NULL;
+    if (argument_count > 0) {
+        verb = hr_verb_find(&hr_bench_syntax, arguments[0], error);
+        if (verb == NULL)
+            return HR_INVALID;
+    }
+    hr_options_help(&hr_bench_syntax, verb, stdout);
+    return HR_OK;
+}
+
+static hr_status measure(int verb, const hr_bench_settings *settings, hr_error *error)
+{
+    hr_status status = hr_bench_await_open();
+    if (status != HR_OK)
+        return hr_error_set(error, status, "taking signals: %s", hr_status_text(status));
+    if (verb == HR_BENCH_WIRE)
+        return hr_bench_verb_wire(settings, error);
+    return hr_error_set(error, HR_UNSUPPORTED, "this build measures only the wire");
+}
+
+static hr_status run(const hr_invocation *invocation, const hr_bench_settings *settings,
+                     hr_error *error)
+{
+    const hr_verb *verb = invocation->verb;
+    if (invocation->version) {
+        printf("headrace-bench %s\n", HEADRACE_VERSION);
+        return HR_OK;
+    }
+    if (invocation->help) {
+        hr_options_help(&hr_bench_syntax, verb, stdout);
+        return HR_OK;
+    }
+    if (verb == NULL) {
+        hr_options_help(&hr_bench_syntax, NULL, stderr);
+        return HR_INVALID;
+    }
+    int index = (int)(verb - hr_bench_syntax.verbs);
+    if (index == HR_BENCH_HELP)
+        return help(invocation->arguments, invocation->argument_count, error);
+    return measure(index, settings, error);
+}
+
+int main(int argc, char **argv)
+{
+    hr_bench_settings settings = {0};
+    hr_invocation invocation = {0};
+    hr_error error = {0};
+    hr_status status =
+        hr_options_parse(&hr_bench_syntax, argc, argv, &settings, &invocation, &error);
+    if (status == HR_OK)
+        status = run(&invocation, &settings, &error);
+    if (fflush(stdout) != 0 && status == HR_OK)
+        status = hr_error_set(&error, HR_IO, "the report could not be written");
+    if (status != HR_OK && error.text[0] != '\0')
+        fprintf(stderr, "headrace-bench: %s\n", error.text);
+    hr_invocation_release(&invocation);
+    return hr_status_exit_code(status);
+}

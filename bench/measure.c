@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "measure.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "env.h"
+
+double hr_bench_rate(const hr_bench_measure *measure)
+{
+    return measure->seconds > 0 ? (double)measure->bytes / 1e9 / measure->seconds : 0;
+}
+
+double hr_bench_side_cost(const hr_bench_measure *measure, int side)
+{
+    return measure->bytes > 0 ? measure->cpu_seconds[side] / ((double)measure->bytes / 1e9) : 0;
+}
+
+double hr_bench_cost(const hr_bench_measure *measure)
+{
+    return hr_bench_side_cost(measure, HR_BENCH_SENDER) +
+           hr_bench_side_cost(measure, HR_BENCH_RECEIVER);
+}
+
+hr_bench_meter hr_bench_meter_read(void)
+{
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (hr_bench_meter){
+        .at_ns = hr_now_ns(hr_env_system()),
+        .cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+    };
+}
+
+hr_bench_measure hr_bench_meter_since(const hr_bench_meter *start, uint64_t bytes)
+{
+    hr_bench_meter now = hr_bench_meter_read();
+    return (hr_bench_measure){
+        .bytes = bytes,
+        .seconds = (double)(now.at_ns - start->at_ns) / 1e9,
+        .cpu_seconds = {now.cpu_seconds - start->cpu_seconds},
+    };
+}
+
+void hr_bench_measure_tell(const hr_bench_measure *measure)
+{
+    json_t *object =
+        json_pack("{s:I, s:f, s:f, s:s}", "bytes", (json_int_t)measure->bytes, "seconds",
+                  measure->seconds, "cpu_seconds", measure->cpu_seconds[0], "note", measure->note);
+    json_dumpf(object, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(object);
+}
+
+hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure_out, hr_error *error)
+{
+    json_int_t bytes;
+    double seconds, cpu_seconds;
+    const char *note;
+    json_t *object = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
+    if (json_unpack(object, "{s:I, s:F, s:F, s:s}", "bytes", &bytes, "seconds", &seconds,
+                    "cpu_seconds", &cpu_seconds, "note", &note) != 0 ||
+        bytes < 0) {
+        json_decref(object);
+        return hr_error_set(error, HR_INTERNAL, "a measuring process did not tell its result");
+    }
+    *measure_out = (hr_bench_measure){
+        .bytes = (uint64_t)bytes, .seconds = seconds, .cpu_seconds = {cpu_seconds}};
+    snprintf(measure_out->note, sizeof measure_out->note, "%s", note);
+    json_decref(object);
+    return HR_OK;
+}

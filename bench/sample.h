@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_bench_sample: one number a round, and what they say together. Pure. A round without a number
+ * holds NAN and counts nowhere. */
+#ifndef HR_BENCH_SAMPLE_H
+#define HR_BENCH_SAMPLE_H
+
+#include <stdbool.h>
+
+#define HR_BENCH_ROUNDS_MAX 99
+
+typedef struct hr_bench_sample {
+    double values[HR_BENCH_ROUNDS_MAX];
+    unsigned count;
+} hr_bench_sample;
+
+typedef struct hr_bench_spread {
+    unsigned count; /* of the numbers; 0: nothing else is set */
+    double median, min, max;
+} hr_bench_spread;
+
+void hr_bench_sample_add(hr_bench_sample *sample, double value);
+hr_bench_spread hr_bench_sample_spread(const hr_bench_sample *sample);
+/* Round by round, ours divided by the peer. */
+hr_bench_sample hr_bench_sample_ratio(const hr_bench_sample *ours, const hr_bench_sample *peer);
+/* Round by round, the lower of both. */
+hr_bench_sample hr_bench_sample_lower(const hr_bench_sample *a, const hr_bench_sample *b);
+
+#endif

@@ -173,15 +173,14 @@ static const hr_channel_events channel_events = {
 
 hr_status hr_control_scratch_init(hr_control_scratch *scratch, const hr_env *env)
 {
-    size_t frame_max = HR_MESSAGE_PAGE_MAX + HR_FRAME_HEADER_LEN;
-    scratch->memory = hr_alloc(env, 2 * HR_MESSAGE_PAGE_ARENA_LEN + frame_max);
+    scratch->memory = hr_alloc(env, HR_CONTROL_SCRATCH_LEN);
     if (scratch->memory == NULL)
         return HR_NO_MEMORY;
     scratch->in = hr_arena_make(scratch->memory, HR_MESSAGE_PAGE_ARENA_LEN);
     scratch->out =
         hr_arena_make(scratch->memory + HR_MESSAGE_PAGE_ARENA_LEN, HR_MESSAGE_PAGE_ARENA_LEN);
     scratch->frame = scratch->memory + 2 * HR_MESSAGE_PAGE_ARENA_LEN;
-    scratch->frame_max = frame_max;
+    scratch->frame_max = HR_MESSAGE_PAGE_MAX + HR_FRAME_HEADER_LEN;
     return HR_OK;
 }
 

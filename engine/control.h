@@ -18,6 +18,9 @@ typedef struct hr_control hr_control;
 
 /* Memory for the message that is being unpacked and the one that is being packed: all controls of a
  * loop share it, since neither lasts longer than a call. */
+#define HR_CONTROL_SCRATCH_LEN                                                                     \
+    (2 * HR_MESSAGE_PAGE_ARENA_LEN + HR_MESSAGE_PAGE_MAX + HR_FRAME_HEADER_LEN)
+
 typedef struct hr_control_scratch {
     hr_arena in, out;
     uint8_t *frame;

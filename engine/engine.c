@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "session.h"
+
 #ifndef HEADRACE_VERSION
 #error "HEADRACE_VERSION comes from CMakeLists.txt"
 #endif
@@ -177,18 +179,23 @@ void hr_engine_destroy(hr_engine *engine)
 
 size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max)
 {
-    if (rows_max < 2)
-        return 0;
     const hr_slots *slots = &hr_engine_home(engine)->slots;
-    rows[0].what = "slots";
-    rows[0].bytes = (uint64_t)engine->worker_count * slots->pool.len;
-    snprintf(rows[0].why, sizeof rows[0].why,
-             "%u workers x %u slots x %u bytes (one chunk and its frame)", engine->worker_count,
-             slots->count, HR_SLOT_LEN);
-    rows[1].what = "channels";
-    rows[1].bytes = HR_CHANNEL_QUEUE_MAX;
-    snprintf(rows[1].why, sizeof rows[1].why, "send queue of one session; at most so many each");
-    return 2;
+    const hr_footprint_row table[] = {
+        {"slots", (uint64_t)engine->worker_count * slots->pool.len, ""},
+        {"messages", HR_CONTROL_SCRATCH_LEN, "what is being packed and unpacked, for all sessions"},
+        {"a session", sizeof(hr_session) + HR_MESSAGE_BODY_MAX + HR_CHANNEL_QUEUE_MAX,
+         "of a server: when its send queue is full, for each"},
+        {"a link", sizeof(hr_sender), "of a server: 256 grants each, at most 64 links a session"},
+        {"an open shard", sizeof(hr_source), "of a server: at most 256 a session"},
+    };
+    size_t count = sizeof table / sizeof table[0];
+    count = count < rows_max ? count : rows_max;
+    memcpy(rows, table, count * sizeof *rows);
+    if (count > 0)
+        snprintf(rows[0].why, sizeof rows[0].why,
+                 "%u workers x %u slots of %u bytes (a chunk and its frame), taken at the start",
+                 engine->worker_count, slots->count, HR_SLOT_LEN);
+    return count;
 }
 
 const char *hr_engine_describe(const hr_engine *engine)

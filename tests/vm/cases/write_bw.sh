@@ -3,15 +3,24 @@
 # What the guest's rxe carries, as perftest measures it: the figure that ours are compared with.
 set -euo pipefail
 
+# Prints MB/s. perftest finds the clock's rate by sampling; where the guest was held up meanwhile it
+# gives up on that, warns of its correlation and reports 0.
 measure() {
-    ib_write_bw -d rxe0 -F -R -s 1048576 -n 64 --report_gbits "$@"
+    local server said
+    ib_write_bw -d rxe0 -F -R -s 1048576 -n 64 >/dev/null 2>&1 &
+    server=$!
+    until rdma resource show cm_id | grep -q LISTEN; do :; done
+    said=$(ib_write_bw -d rxe0 -F -R -s 1048576 -n 64 "$VM_SERVER" 2>&1) || { echo "$said" >&2; exit 1; }
+    wait "$server"
+    awk '$1 == 1048576 { print $4 }' <<<"$said"
 }
 
-measure >/dev/null &
-server=$!
-until ss -ltn | grep -q ':18515 ' || rdma resource show cm_id | grep -q LISTEN; do :; done
-measure "$VM_SERVER" | awk '
-    $1 == 1048576 { printf "ib_write_bw, 1 MiB: %.1f MB/s\n", $4 * 125; found = 1 }
-    { said = said $0 "\n" }
-    END { if (!found) printf "%s", said; exit !found }'
-wait "$server"
+for _ in 1 2 3 4 5; do
+    figure=$(measure)
+    if [ "${figure:-0.00}" != 0.00 ]; then
+        echo "ib_write_bw, 1 MiB: $figure MB/s"
+        exit
+    fi
+done
+echo "five runs of ib_write_bw gave no figure"
+exit 1

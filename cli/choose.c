@@ -2,6 +2,7 @@
 #include "choose.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -75,11 +76,44 @@ static hr_status is_file(hr_engine *engine, hr_client *client, const hr_cli_sour
     return status == HR_INTERRUPTED ? hr_error_set(error, status, "%s", ignored.text) : HR_OK;
 }
 
-hr_status hr_cli_choose_target(hr_engine *engine, hr_client *client, const hr_cli_source *source,
-                               hr_cli_target *target, hr_error *error)
+/* The real path of the part of path that is there; NULL where nothing can be said. */
+static char *real_start(const char *path)
 {
-    if (target->kind != HR_CLI_TARGET_PATH)
+    char start[HR_CLI_PATH_MAX];
+    snprintf(start, sizeof start, "%s%s", path[0] == '/' ? "" : "./", path);
+    char *real = realpath(start, NULL);
+    for (char *slash; real == NULL && (slash = strrchr(start, '/')) != NULL;) {
+        slash[slash == start] = '\0';
+        real = realpath(start, NULL);
+        if (slash == start)
+            break;
+    }
+    return real;
+}
+
+/* A tree that is copied into itself would never end: what is written is found and copied again. */
+static hr_status refuse_within_itself(const hr_cli_source *source, const hr_cli_target *target,
+                                      hr_error *error)
+{
+    const char *name = strchr(source->path, '/');
+    char from[2 * HR_CLI_PATH_MAX];
+    if (!source->local)
         return HR_OK;
+    snprintf(from, sizeof from, "%s%s", strcmp(source->root, "/") == 0 ? "" : source->root,
+             name != NULL ? name : "");
+    char *to = real_start(target->path);
+    size_t len = strlen(from);
+    bool within = to != NULL && strncmp(to, from, len) == 0 && (to[len] == '\0' || to[len] == '/');
+    free(to);
+    return within ? hr_error_set(error, HR_INVALID,
+                                 "the target is the source itself or lies within it")
+                  : HR_OK;
+}
+
+static hr_status descend_if_directory(hr_engine *engine, hr_client *client,
+                                      const hr_cli_source *source, hr_cli_target *target,
+                                      hr_error *error)
+{
     if (target->below)
         return hr_cli_target_descend(target, source, error);
     if (!is_directory(target->path))
@@ -87,4 +121,13 @@ hr_status hr_cli_choose_target(hr_engine *engine, hr_client *client, const hr_cl
     bool file = false;
     hr_status status = is_file(engine, client, source, &file, error);
     return status == HR_OK && file ? hr_cli_target_descend(target, source, error) : status;
+}
+
+hr_status hr_cli_choose_target(hr_engine *engine, hr_client *client, const hr_cli_source *source,
+                               hr_cli_target *target, hr_error *error)
+{
+    if (target->kind != HR_CLI_TARGET_PATH)
+        return HR_OK;
+    hr_status status = descend_if_directory(engine, client, source, target, error);
+    return status == HR_OK ? refuse_within_itself(source, target, error) : status;
 }

@@ -11,6 +11,7 @@ typedef struct sim_loop {
     hr_sim *sim;
     hr_list node;    /* in sim->loops */
     hr_list refused; /* operations */
+    bool waiting;
 } sim_loop;
 
 /* 0 if any loop has something to do now. */
@@ -31,6 +32,21 @@ static void advance(hr_sim *sim, uint64_t until_ns)
         sim->now_ns = target_ns;
 }
 
+/* While one thread of a real process waits, the others go on. */
+static unsigned step_others(sim_loop *waiting)
+{
+    unsigned did = 0;
+    waiting->waiting = true;
+    for (hr_list *node = waiting->sim->loops.next; node != &waiting->sim->loops;
+         node = node->next) {
+        sim_loop *other = HR_CONTAINER(node, sim_loop, node);
+        if (!other->waiting)
+            did += hr_loop_step(&other->base, 0);
+    }
+    waiting->waiting = false;
+    return did;
+}
+
 static unsigned sim_wait(hr_loop *base, uint64_t deadline_ns)
 {
     sim_loop *loop = (sim_loop *)base;
@@ -41,7 +57,7 @@ static unsigned sim_wait(hr_loop *base, uint64_t deadline_ns)
         hr_op *op = HR_CONTAINER(node, hr_op, node);
         hr_loop_complete(base, op, op->result);
     }
-    if (did == 0)
+    if (did == 0 && deadline_ns > 0 && step_others(loop) == 0)
         advance(loop->sim, deadline_ns);
     return did;
 }

@@ -8,8 +8,9 @@
 #include "loop.h"
 #include "sim_env.h"
 
-/* A step that may wait moves the clock when nothing else is to do: to its deadline or to the first
- * timer of any loop, whichever comes first. It never passes over another loop's work. */
+/* A step that may wait steps the other loops meanwhile, and moves the clock when they have nothing
+ * to do either: to its deadline or to the first timer of any loop, whichever comes first. It never
+ * passes over another loop's work. */
 HR_CHECKED hr_status hr_loop_sim_create(hr_sim *sim, hr_loop **loop_out);
 
 /* Steps every loop once without waiting, in an order drawn from the seed; if none had anything to

@@ -72,10 +72,14 @@ static hr_status storage_create(hr_platform *base, hr_loop *loop, hr_storage **s
         return status;
     hr_storage_faults faults = platform->side->storage;
     faults.seed ^= hr_sim_random(&platform->world->sim);
-    status = hr_storage_fault_create(inner, &faults, &platform->side->storage_requests,
-                                     storage_out);
+    hr_storage *outer = inner;
+    status = hr_storage_fault_create(inner, &faults, &platform->side->storage_requests, &outer);
+    if (status == HR_OK && platform->side->wrap_storage != NULL)
+        status = platform->side->wrap_storage(outer, &outer);
     if (status != HR_OK)
-        inner->ops->destroy(inner);
+        outer->ops->destroy(outer);
+    else
+        *storage_out = outer;
     return status;
 }
 
@@ -83,15 +87,19 @@ static hr_status transport_create(world_platform *platform, hr_loop *loop, bool 
                                   hr_transport **transport_out)
 {
     hr_transport *inner;
-    hr_status status =
-        hr_transport_inproc_create(loop, platform->world->hub, shared, &inner);
+    hr_status status = hr_transport_inproc_create(loop, platform->world->hub, shared, &inner);
     if (status != HR_OK)
         return status;
     hr_transport_faults faults = platform->side->transport;
     faults.seed ^= hr_sim_random(&platform->world->sim);
-    status = hr_transport_fault_create(inner, &faults, transport_out);
+    hr_transport *outer = inner;
+    status = hr_transport_fault_create(inner, &faults, &outer);
+    if (status == HR_OK && platform->side->wrap_transport != NULL)
+        status = platform->side->wrap_transport(outer, &outer);
     if (status != HR_OK)
-        inner->ops->destroy(inner);
+        outer->ops->destroy(outer);
+    else
+        *transport_out = outer;
     return status;
 }
 
@@ -112,36 +120,50 @@ static void destroy(hr_platform *base)
     hr_release(base->env, base);
 }
 
+static hr_status memory_create(const hr_env *env, uint64_t fail_nth, hr_memory **memory_out)
+{
+    hr_memory *memory = hr_alloc(env, sizeof *memory);
+    if (memory == NULL)
+        return HR_NO_MEMORY;
+    *memory = (hr_memory){.ops = &memory_ops, .env = env};
+    hr_status status = HR_OK;
+    if (fail_nth != 0)
+        status = hr_memory_fault_create(memory, fail_nth, memory_out);
+    else
+        *memory_out = memory;
+    if (status != HR_OK)
+        hr_memory_destroy(memory);
+    return status;
+}
+
 hr_status hr_world_engine(hr_world *world, bool server, hr_engine **engine_out, hr_error *error)
 {
     const hr_env *env = &world->sim.env;
     world_platform *platform = hr_alloc(env, sizeof *platform);
-    hr_memory *memory = hr_alloc(env, sizeof *memory);
-    if (platform == NULL || memory == NULL) {
-        hr_release(env, platform);
-        hr_release(env, memory);
-        return HR_NO_MEMORY;
-    }
-    memory->ops = &memory_ops;
-    memory->env = env;
+    if (platform == NULL)
+        return hr_error_set(error, HR_NO_MEMORY, "making the world: out of memory");
     platform->world = world;
     platform->side = server ? &world->server_side : &world->client_side;
     platform->disk = server ? world->server_disk : world->client_disk;
     platform->base = (hr_platform){
         .env = env,
-        .memory = memory,
         .loop_create = loop_create,
         .storage_create = storage_create,
         .network_create = network_create,
         .inproc_create = inproc_create,
         .destroy = destroy,
     };
+    hr_status status = memory_create(env, platform->side->memory_fail_nth, &platform->base.memory);
+    if (status != HR_OK) {
+        hr_release(env, platform);
+        return hr_error_set(error, status, "making the world: out of memory");
+    }
     memcpy(platform->base.boot_id, platform->side->boot_id, 16);
     hr_engine_options options = {
         .workers = platform->side->workers != 0 ? platform->side->workers : 1,
         .worker_pool_len = 4 * (size_t)HR_SLOT_LEN,
     };
-    hr_status status = hr_engine_create_on(&platform->base, &options, engine_out, error);
+    status = hr_engine_create_on(&platform->base, &options, engine_out, error);
     if (status != HR_OK)
         destroy(&platform->base);
     return status;

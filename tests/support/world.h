@@ -14,8 +14,11 @@ typedef struct hr_world_side {
     unsigned workers;
     hr_storage_faults storage;
     hr_transport_faults transport;
-    uint64_t memory_fail_nth;
+    uint64_t memory_fail_nth; /* 0: none */
     uint8_t boot_id[16];
+    /* A test's own wrappers around all the others, to plant a bug. They own inner. May be NULL. */
+    hr_status (*wrap_storage)(hr_storage *inner, hr_storage **storage_out);
+    hr_status (*wrap_transport)(hr_transport *inner, hr_transport **transport_out);
     uint64_t storage_requests; /* counted */
 } hr_world_side;
 

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scenario.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "env.h"
+
+#define SAMPLES_LEN (24u << 20)
+#define CHUNK       ((size_t)HR_CHUNK_LEN)
+
+/* splitmix64: every seed, 0 too, gives a good sequence. */
+static uint64_t next_u64(uint64_t *state)
+{
+    uint64_t value = *state += UINT64_C(0x9E3779B97F4A7C15);
+    value = (value ^ (value >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return value ^ (value >> 31);
+}
+
+static uint64_t below(uint64_t *dice, uint64_t bound)
+{
+    return next_u64(dice) % bound;
+}
+
+/* Once in so many times. */
+static bool one_in(uint64_t *dice, uint64_t times)
+{
+    return below(dice, times) == 0;
+}
+
+/* ---- content ---- */
+
+const uint8_t *hr_sample_bytes(const hr_sample *sample)
+{
+    static uint64_t samples[SAMPLES_LEN / sizeof(uint64_t)];
+    if (samples[0] == 0) {
+        uint64_t state = 1;
+        for (size_t i = 0; i < SAMPLES_LEN / sizeof *samples; i++)
+            samples[i] = next_u64(&state);
+    }
+    assert(sample->at + sample->len <= SAMPLES_LEN);
+    return (const uint8_t *)samples + sample->at;
+}
+
+static hr_sample draw_sample(uint64_t *dice, size_t len)
+{
+    return (hr_sample){.at = below(dice, SAMPLES_LEN - len), .len = len};
+}
+
+/* Around the numbers at which something changes: blocks, chunks, nothing at all. */
+static size_t draw_small_len(uint64_t *dice)
+{
+    static const size_t edges[] = {0, 1, 511, 4095, 4096, 4097, 65536};
+    return one_in(dice, 2) ? edges[below(dice, sizeof edges / sizeof *edges)] : below(dice, 100000);
+}
+
+static size_t draw_large_len(uint64_t *dice)
+{
+    static const size_t edges[] = {CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 4095};
+    return one_in(dice, 2) ? edges[below(dice, sizeof edges / sizeof *edges)]
+                           : CHUNK + below(dice, 3 * CHUNK);
+}
+
+static void draw_file(uint64_t *dice, hr_scenario_file *file, unsigned number, bool large)
+{
+    static const char *const folders[] = {"", "", "a/", "a/b/", "c/"};
+    const char *folder = folders[below(dice, sizeof folders / sizeof *folders)];
+    snprintf(file->path, sizeof file->path, "t/%sf%u", folder, number);
+    for (unsigned i = 0; i < HR_SCENARIO_VERSIONS_MAX; i++)
+        file->versions[i] = draw_sample(dice, large ? draw_large_len(dice) : draw_small_len(dice));
+    if (one_in(dice, 2)) /* often a change does not show in the size */
+        file->versions[1] = draw_sample(dice, file->versions[0].len);
+}
+
+static void draw_source(uint64_t *dice, hr_scenario *scenario)
+{
+    scenario->tree = one_in(dice, 4);
+    scenario->export_root = one_in(dice, 3);
+    unsigned most = scenario->tree ? HR_SCENARIO_FILES_MAX : one_in(dice, 3) ? 3 : 1;
+    scenario->file_count = 1 + (unsigned)below(dice, most);
+    unsigned large = 0;
+    for (unsigned i = 0; i < scenario->file_count; i++) {
+        bool is_large = large == 0 && one_in(dice, scenario->tree ? 5 : 2);
+        draw_file(dice, &scenario->files[i], i, is_large);
+        large += is_large;
+    }
+}
+
+/* ---- the request ---- */
+
+static void draw_request(uint64_t *dice, hr_scenario *scenario)
+{
+    scenario->local = one_in(dice, 5);
+    scenario->shared = one_in(dice, 2);
+    scenario->clients = one_in(dice, 12) ? 2 : 1;
+    scenario->links = 1 + (unsigned)below(dice, 4);
+    scenario->server.workers = 1 + (unsigned)below(dice, 3);
+    scenario->client.workers = 1 + (unsigned)below(dice, 3);
+    scenario->target = one_in(dice, 4)   ? HR_SCENARIO_TO_SPAN
+                       : one_in(dice, 8) ? HR_SCENARIO_TO_HOST
+                                         : HR_SCENARIO_TO_FILE;
+    if (scenario->tree && scenario->target == HR_SCENARIO_TO_SPAN)
+        scenario->target = HR_SCENARIO_TO_FILE;
+    scenario->existing = one_in(dice, 5);
+    scenario->overwrite = one_in(dice, scenario->existing ? 2 : 6);
+    scenario->read_back = one_in(dice, 3);
+    if (one_in(dice, 10))
+        scenario->limit_bytes_per_s = (1u << 20) << below(dice, 8);
+    if (one_in(dice, 12))
+        scenario->deadline_ns = 1 + below(dice, HR_NS_PER_S << below(dice, 4));
+}
+
+/* ---- what goes wrong ---- */
+
+/* From seldom to often, in 1/65536. */
+static uint16_t draw_chance(uint64_t *dice)
+{
+    return (uint16_t)(100u << below(dice, 8));
+}
+
+static void draw_delays(uint64_t *dice, uint16_t *chance, uint64_t *delay_ns_max)
+{
+    *chance = draw_chance(dice);
+    *delay_ns_max = HR_NS_PER_US << below(dice, 24); /* up to 16 s */
+}
+
+/* Where content is written: a lost write is seen only by those who read back. */
+static void draw_target_storage(uint64_t *dice, hr_scenario *scenario)
+{
+    hr_storage_faults *faults = &scenario->client.storage;
+    switch (below(dice, 9)) {
+    case 0:
+        faults->write_error = draw_chance(dice);
+        break;
+    case 1:
+        faults->no_space = draw_chance(dice);
+        break;
+    case 2:
+        faults->sync_error = draw_chance(dice);
+        break;
+    case 3:
+        faults->other_error = draw_chance(dice);
+        break;
+    case 4:
+        faults->lost_write = draw_chance(dice);
+        scenario->read_back = true;
+        break;
+    case 5:
+        faults->torn_write = draw_chance(dice);
+        break;
+    case 6:
+        /* The embedded server reads through the same storage, and digests what it read. */
+        faults->flipped_bit = scenario->local ? 0 : draw_chance(dice);
+        break;
+    case 7:
+        faults->fail_nth = 1 + below(dice, 60);
+        break;
+    default:
+        draw_delays(dice, &faults->delay, &faults->delay_ns_max);
+    }
+}
+
+static void draw_source_storage(uint64_t *dice, hr_storage_faults *faults)
+{
+    switch (below(dice, 4)) {
+    case 0:
+        faults->read_error = draw_chance(dice);
+        break;
+    case 1:
+        faults->other_error = draw_chance(dice);
+        break;
+    case 2:
+        faults->fail_nth = 1 + below(dice, 40);
+        break;
+    default:
+        draw_delays(dice, &faults->delay, &faults->delay_ns_max);
+    }
+}
+
+static void draw_transport(uint64_t *dice, hr_transport_faults *faults)
+{
+    switch (below(dice, 5)) {
+    case 0:
+        faults->refused = draw_chance(dice);
+        break;
+    case 1:
+        faults->lost = draw_chance(dice);
+        break;
+    case 2:
+        faults->corrupted = draw_chance(dice);
+        break;
+    case 3:
+        faults->late = 0x8000;
+        faults->lost = draw_chance(dice);
+        draw_delays(dice, &faults->delayed, &faults->delay_ns_max);
+        break;
+    default:
+        draw_delays(dice, &faults->delayed, &faults->delay_ns_max);
+    }
+}
+
+static void draw_fault(uint64_t *dice, hr_scenario *scenario)
+{
+    switch (below(dice, 8)) {
+    case 0:
+    case 1:
+    case 2:
+        draw_target_storage(dice, scenario);
+        break;
+    case 3:
+        draw_source_storage(dice, &scenario->server.storage);
+        break;
+    case 4:
+        draw_transport(dice, &scenario->server.transport);
+        break;
+    case 5:
+        draw_transport(dice, &scenario->client.transport);
+        break;
+    case 6:
+        scenario->fail_nth = 1 + below(dice, 8u << below(dice, 6));
+        break;
+    default:
+        scenario->client.memory_fail_nth = 1 + below(dice, scenario->client.workers);
+    }
+}
+
+static void draw_event(uint64_t *dice, hr_scenario *scenario)
+{
+    scenario->events[scenario->event_count++] = (hr_scenario_event){
+        .kind = (hr_scenario_event_kind)below(dice, HR_SCENARIO_SOURCE_CHANGE + 1),
+        .step = below(dice, 4u << below(dice, 8)),
+        .which = (unsigned)below(dice, scenario->file_count),
+        .attempt = (unsigned)below(dice, scenario->faulty_attempts),
+    };
+}
+
+static void draw_troubles(uint64_t *dice, hr_scenario *scenario)
+{
+    scenario->faulty_attempts = (unsigned)below(dice, 4);
+    scenario->crash_at_end = one_in(dice, 3);
+    if (scenario->faulty_attempts == 0)
+        return;
+    for (uint64_t i = below(dice, 4); i > 0; i--)
+        draw_fault(dice, scenario);
+    for (uint64_t i = below(dice, 3) * below(dice, 3); i > 0; i--)
+        draw_event(dice, scenario);
+}
+
+void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
+{
+    uint64_t dice = seed;
+    *scenario = (hr_scenario){.seed = seed};
+    draw_source(&dice, scenario);
+    draw_request(&dice, scenario);
+    draw_troubles(&dice, scenario);
+}
+
+/* ---- for a person ---- */
+
+static void print_side(const char *name, const hr_scenario_side *side)
+{
+    const hr_storage_faults *storage = &side->storage;
+    const hr_transport_faults *transport = &side->transport;
+    fprintf(stderr,
+            "  %s: %u workers, storage: read %u write %u space %u sync %u other %u lost %u torn %u "
+            "flipped %u delay %u of %llu ns, nth %llu\n",
+            name, side->workers, storage->read_error, storage->write_error, storage->no_space,
+            storage->sync_error, storage->other_error, storage->lost_write, storage->torn_write,
+            storage->flipped_bit, storage->delay, (unsigned long long)storage->delay_ns_max,
+            (unsigned long long)storage->fail_nth);
+    fprintf(stderr,
+            "    transport: refused %u lost %u corrupted %u delayed %u of %llu ns late %u; memory: "
+            "nth %llu\n",
+            transport->refused, transport->lost, transport->corrupted, transport->delayed,
+            (unsigned long long)transport->delay_ns_max, transport->late,
+            (unsigned long long)side->memory_fail_nth);
+}
+
+void hr_scenario_print(const hr_scenario *scenario)
+{
+    static const char *const targets[] = {"file", "span", "host"};
+    static const char *const events[] = {"cancel",        "server killed",  "server crashes",
+                                         "client killed", "client crashes", "source changes"};
+    fprintf(stderr,
+            "seed %llu: %s%s, %u links, %u clients, %s%s%s%s, to %s, limit %llu/s, "
+            "deadline %llu ns\n",
+            (unsigned long long)scenario->seed, scenario->tree ? "a tree" : "files",
+            scenario->local ? ", local" : "", scenario->links, scenario->clients,
+            scenario->shared ? "shared " : "", scenario->existing ? "existing " : "",
+            scenario->overwrite ? "overwrite " : "", scenario->read_back ? "read-back" : "",
+            targets[scenario->target], (unsigned long long)scenario->limit_bytes_per_s,
+            (unsigned long long)scenario->deadline_ns);
+    for (unsigned i = 0; i < scenario->file_count; i++)
+        fprintf(stderr, "  %s: %zu bytes, later %zu\n", scenario->files[i].path,
+                scenario->files[i].versions[0].len, scenario->files[i].versions[1].len);
+    print_side("server", &scenario->server);
+    print_side("client", &scenario->client);
+    fprintf(stderr, "  %u faulty attempts, allocation %llu fails\n", scenario->faulty_attempts,
+            (unsigned long long)scenario->fail_nth);
+    for (unsigned i = 0; i < scenario->event_count; i++)
+        fprintf(stderr, "  attempt %u, step %llu: %s (%u)\n", scenario->events[i].attempt,
+                (unsigned long long)scenario->events[i].step, events[scenario->events[i].kind],
+                scenario->events[i].which);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "trial.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop_sim.h"
+#include "trial_parts.h"
+
+#define ADDRESS     "127.0.0.1:7431"
+#define ATTEMPT_NS  (600 * HR_NS_PER_S)
+#define STEPS_MAX   200000
+#define SPAN_GUARD  4096
+#define SPAN_POISON 0xA5
+
+void hr_trial_fail(hr_trial *trial, const char *format, ...)
+{
+    hr_trial_result *result = trial->result;
+    if (hr_trial_has_failed(trial))
+        return;
+    int at = snprintf(result->problem, sizeof result->problem,
+                      "attempt %u%s, step %llu: ", trial->attempt, trial->clean ? " (clean)" : "",
+                      (unsigned long long)trial->step);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(result->problem + at, sizeof result->problem - (size_t)at, format, arguments);
+    va_end(arguments);
+}
+
+static void must(hr_trial *trial, hr_status status, const char *what)
+{
+    if (status != HR_OK)
+        hr_trial_fail(trial, "%s: %s", what, hr_status_name(status));
+}
+
+void hr_trial_target_path(const hr_trial_get *get, unsigned file, char out[128])
+{
+    const hr_scenario *scenario = get->player->trial->scenario;
+    const char *path = scenario->files[file].path;
+    if (!scenario->tree)
+        snprintf(out, 128, "%s", get->target);
+    else
+        snprintf(out, 128, "%s/%s", get->target, scenario->export_root ? path : path + 2);
+}
+
+hr_sample hr_trial_existing(const hr_scenario *scenario, unsigned file)
+{
+    return scenario->files[file].versions[HR_SCENARIO_VERSIONS_MAX - 1];
+}
+
+uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get)
+{
+    uint64_t sum = 0;
+    for (unsigned i = get->first_file; i < get->first_file + get->file_count; i++)
+        sum += trial->scenario->files[i].versions[trial->version[i]].len;
+    return sum;
+}
+
+/* ---- the stage ---- */
+
+/* Puts what the tests themselves put: no fault concerns it. */
+static void put(hr_trial *trial, hr_disk *disk, const char *path, hr_sample sample)
+{
+    uint64_t fail_nth = trial->world.sim.fail_nth;
+    trial->world.sim.fail_nth = 0;
+    must(trial, hr_disk_put(disk, path, hr_sample_bytes(&sample), sample.len), "putting a file");
+    trial->world.sim.fail_nth = fail_nth;
+}
+
+static void put_source(hr_trial *trial, unsigned file)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/data/%s", trial->scenario->files[file].path);
+    put(trial, trial->source_disk, path,
+        trial->scenario->files[file].versions[trial->version[file]]);
+}
+
+static void make_span(hr_trial_get *get)
+{
+    const hr_scenario *scenario = get->player->trial->scenario;
+    for (unsigned i = 0; i < HR_SCENARIO_VERSIONS_MAX; i++)
+        if (scenario->files[get->first_file].versions[i].len > get->span_len)
+            get->span_len = scenario->files[get->first_file].versions[i].len;
+    get->span_len += 1; /* a span has an address, whatever the length of the shard */
+    /* Every other one lies where no O_DIRECT read could go. */
+    size_t shift = (scenario->seed ^ get->first_file) & 1;
+    size_t len = (shift + get->span_len + SPAN_GUARD + 4095) & ~(size_t)4095;
+    get->span_memory = aligned_alloc(4096, len);
+    if (get->span_memory == NULL)
+        abort();
+    get->span = get->span_memory + shift;
+    memset(get->span, SPAN_POISON, get->span_len + SPAN_GUARD);
+}
+
+static void prepare_get(hr_trial_player *player, unsigned first_file, unsigned file_count)
+{
+    hr_trial *trial = player->trial;
+    const hr_scenario *scenario = trial->scenario;
+    hr_trial_get *get = &player->gets[player->get_count++];
+    *get = (hr_trial_get){
+        .player = player,
+        .first_file = first_file,
+        .file_count = file_count,
+    };
+    const char *below = scenario->tree ? scenario->export_root ? "" : "/t" : "/";
+    snprintf(get->source, sizeof get->source, "%s%s%s", scenario->local ? "local" : "data", below,
+             scenario->tree ? "" : scenario->files[first_file].path);
+    snprintf(get->target, sizeof get->target, scenario->tree ? "/out/tree" : "/out/file%u",
+             first_file);
+    if (scenario->target == HR_SCENARIO_TO_SPAN)
+        make_span(get);
+}
+
+static void prepare_player(hr_trial *trial, hr_trial_player *player)
+{
+    const hr_scenario *scenario = trial->scenario;
+    player->trial = trial;
+    if (scenario->tree)
+        prepare_get(player, 0, scenario->file_count);
+    for (unsigned i = 0; !scenario->tree && i < scenario->file_count; i++)
+        prepare_get(player, i, 1);
+}
+
+static void prepare(hr_trial *trial)
+{
+    const hr_scenario *scenario = trial->scenario;
+    trial->source_disk = scenario->local ? trial->world.client_disk : trial->world.server_disk;
+    for (unsigned i = 0; i < scenario->clients; i++)
+        prepare_player(trial, &trial->players[i]);
+    for (unsigned i = 0; i < scenario->file_count; i++)
+        put_source(trial, i);
+    put(trial, trial->world.client_disk, "/out/other", (hr_sample){.len = 100});
+    for (unsigned g = 0; scenario->existing && g < trial->players[0].get_count; g++) {
+        const hr_trial_get *get = &trial->players[0].gets[g];
+        for (unsigned i = get->first_file; i < get->first_file + get->file_count; i++) {
+            char path[128];
+            hr_trial_target_path(get, i, path);
+            put(trial, trial->world.client_disk, path, hr_trial_existing(scenario, i));
+        }
+    }
+}
+
+static void set_side(hr_world_side *side, const hr_scenario_side *wanted, bool clean)
+{
+    side->workers = wanted->workers;
+    side->storage = clean ? (hr_storage_faults){0} : wanted->storage;
+    side->transport = clean ? (hr_transport_faults){0} : wanted->transport;
+    side->memory_fail_nth = clean ? 0 : wanted->memory_fail_nth;
+}
+
+/* ---- the server ---- */
+
+static void start_server(hr_trial *trial)
+{
+    hr_error error = {.status = HR_OK};
+    trial->restart_step = UINT64_MAX;
+    if (hr_world_engine(&trial->world, true, &trial->server_engine, &error) != HR_OK)
+        return;
+    hr_export data = {.name = "data", .path = "/data"};
+    hr_server_options options = {.listen = ADDRESS, .exports = &data, .export_count = 1};
+    if (hr_server_open(trial->server_engine, &options, &trial->server, &error) != HR_OK)
+        trial->server = NULL;
+    while (trial->server != NULL && hr_server_status(trial->server) == HR_AGAIN &&
+           hr_sim_step(&trial->world.sim, HR_NEVER))
+        ;
+    if (trial->server != NULL && hr_server_status(trial->server) == HR_AGAIN)
+        hr_trial_fail(trial, "the server neither listens nor fails");
+}
+
+static void stop_server(hr_trial *trial)
+{
+    hr_server_destroy(trial->server);
+    hr_engine_destroy(trial->server_engine);
+    trial->server = NULL;
+    trial->server_engine = NULL;
+}
+
+/* ---- the players ---- */
+
+static void note_over(hr_trial_get *get, hr_status status, const char *text)
+{
+    hr_trial *trial = get->player->trial;
+    get->over = true;
+    get->status = status;
+    snprintf(get->text, sizeof get->text, "%s", text);
+    trial->result->ended[(unsigned)-status % HR_TRIAL_STATUSES]++;
+    hr_sim_note(&trial->world.sim, "over", (uint64_t)(int64_t)status);
+    hr_sim_note(&trial->world.sim, "moved", get->progress.bytes_moved);
+    if (trial->options->echo)
+        fprintf(stderr,
+                "%12.6f step %llu: %s: %s: %s (moved %llu, reused %llu, sure before %llu)\n",
+                (double)trial->world.sim.now_ns / 1e9, (unsigned long long)trial->step, get->source,
+                hr_status_name(status), text, (unsigned long long)get->progress.bytes_moved,
+                (unsigned long long)get->progress.bytes_reused, (unsigned long long)get->sure);
+}
+
+static void file_done(void *context, const hr_file_report *report)
+{
+    hr_trial_check_report(context, report);
+}
+
+static hr_status start_get(hr_trial_get *get, hr_error *error)
+{
+    const hr_trial *trial = get->player->trial;
+    const hr_scenario *scenario = trial->scenario;
+    hr_get_options options = {
+        .path = get->source,
+        .overwrite = scenario->overwrite,
+        .read_back = scenario->read_back,
+        .limit_bytes_per_s = scenario->limit_bytes_per_s,
+        .deadline_ns = trial->clean ? 0 : scenario->deadline_ns,
+        .file_done = file_done,
+        .context = get,
+    };
+    switch (scenario->target) {
+    case HR_SCENARIO_TO_FILE:
+        options.target_path = get->target;
+        break;
+    case HR_SCENARIO_TO_SPAN:
+        options.target_span = hr_span_host(get->span, get->span_len);
+        break;
+    case HR_SCENARIO_TO_HOST:
+        options.target_host = true;
+        break;
+    }
+    return hr_get_start(get->player->client, &options, &get->get, error);
+}
+
+static void start_player(hr_trial_player *player)
+{
+    hr_trial *trial = player->trial;
+    const hr_scenario *scenario = trial->scenario;
+    hr_error error = {.status = HR_OK};
+    hr_status status = hr_world_engine(&trial->world, false, &player->engine, &error);
+    hr_client_options options = {
+        .address = scenario->local ? NULL : ADDRESS,
+        .local_path = scenario->local ? "/data" : NULL,
+        .links = scenario->links,
+    };
+    if (status == HR_OK)
+        status = hr_client_open(player->engine, &options, &player->client, &error);
+    for (unsigned i = 0; i < player->get_count; i++) {
+        hr_trial_get *get = &player->gets[i];
+        if (get->settled)
+            continue;
+        get->over = false;
+        get->exists = 0;
+        get->progress = (hr_get_progress){0};
+        memset(get->lately, 0, sizeof get->lately);
+        hr_status started = status == HR_OK ? start_get(get, &error) : status;
+        if (started != HR_OK) {
+            note_over(get, started, error.text);
+            hr_trial_check_over(get);
+        }
+    }
+}
+
+static void stop_player(hr_trial_player *player)
+{
+    for (unsigned i = 0; i < player->get_count; i++) {
+        hr_get_destroy(player->gets[i].get);
+        player->gets[i].get = NULL;
+    }
+    hr_client_destroy(player->client);
+    hr_engine_destroy(player->engine);
+    player->client = NULL;
+    player->engine = NULL;
+    for (unsigned i = 0; i < player->get_count; i++)
+        if (player->gets[i].span != NULL && player->gets[i].over)
+            hr_trial_check_fence(&player->gets[i]);
+}
+
+/* What a dead process had in mind when it died is only what its journal says. */
+static void kill_clients(hr_trial *trial, bool crash)
+{
+    trial->client_died = true;
+    trial->world.sim.fail_nth = 0;
+    if (crash) {
+        hr_disk_crash(trial->world.client_disk, hr_sim_random(&trial->world.sim));
+        if (!trial->options->boot_id_stays)
+            trial->world.client_side.boot_id[0]++;
+    } else {
+        hr_disk_kill(trial->world.client_disk);
+    }
+    for (unsigned p = 0; p < trial->player_count; p++)
+        for (unsigned i = 0; i < trial->players[p].get_count; i++) {
+            hr_trial_get *get = &trial->players[p].gets[i];
+            uint64_t journaled = get->lately[trial->step % HR_TRIAL_LAG];
+            get->status = get->over ? get->status : HR_AGAIN;
+            get->sure = crash ? 0 : journaled > get->sure ? journaled : get->sure;
+        }
+}
+
+/* ---- what befalls them ---- */
+
+static void change_source(hr_trial *trial, unsigned file)
+{
+    /* The last version is what may stand under the target's name. */
+    if (trial->version[file] + 2 >= HR_SCENARIO_VERSIONS_MAX)
+        return;
+    trial->version[file]++;
+    put_source(trial, file);
+    for (unsigned p = 0; p < HR_TRIAL_PLAYERS_MAX; p++)
+        for (unsigned i = 0; i < trial->players[p].get_count; i++)
+            trial->players[p].gets[i].sure = 0;
+}
+
+static void kill_server(hr_trial *trial, bool crash)
+{
+    if (trial->server_engine == NULL)
+        return;
+    trial->world.sim.fail_nth = 0;
+    if (crash)
+        hr_disk_crash(trial->world.server_disk, hr_sim_random(&trial->world.sim));
+    else
+        hr_disk_kill(trial->world.server_disk);
+    stop_server(trial);
+    trial->restart_step = trial->step + 1 + hr_sim_below(&trial->world.sim, 60);
+}
+
+static void befall(hr_trial *trial, const hr_scenario_event *event)
+{
+    hr_sim_note(&trial->world.sim, "event", event->kind);
+    hr_trial_player *player = &trial->players[0];
+    switch (event->kind) {
+    case HR_SCENARIO_CANCEL:
+        if (event->which < player->get_count && player->gets[event->which].get != NULL)
+            hr_get_cancel(player->gets[event->which].get);
+        break;
+    case HR_SCENARIO_SERVER_KILL:
+    case HR_SCENARIO_SERVER_CRASH:
+        kill_server(trial, event->kind == HR_SCENARIO_SERVER_CRASH);
+        break;
+    case HR_SCENARIO_CLIENT_KILL:
+    case HR_SCENARIO_CLIENT_CRASH:
+        kill_clients(trial, event->kind == HR_SCENARIO_CLIENT_CRASH);
+        break;
+    case HR_SCENARIO_SOURCE_CHANGE:
+        change_source(trial, event->which);
+        break;
+    }
+}
+
+static void befall_all(hr_trial *trial)
+{
+    const hr_scenario *scenario = trial->scenario;
+    if (trial->step == trial->restart_step)
+        start_server(trial);
+    for (unsigned i = 0; !trial->clean && !trial->client_died && i < scenario->event_count; i++)
+        if (scenario->events[i].attempt == trial->attempt &&
+            scenario->events[i].step == trial->step)
+            befall(trial, &scenario->events[i]);
+}
+
+/* ---- an attempt ---- */
+
+/* Looks at every get; false: all are over. */
+static bool look(hr_trial *trial)
+{
+    bool going_on = false;
+    for (unsigned p = 0; p < trial->player_count; p++)
+        for (unsigned i = 0; i < trial->players[p].get_count; i++) {
+            hr_trial_get *get = &trial->players[p].gets[i];
+            if (get->over || get->get == NULL)
+                continue;
+            get->progress = hr_get_count(get->get);
+            get->lately[trial->step % HR_TRIAL_LAG] = get->progress.bytes_verified;
+            if (hr_get_status(get->get) == HR_AGAIN) {
+                going_on = true;
+                continue;
+            }
+            note_over(get, hr_get_status(get->get), hr_get_error(get->get)->text);
+            hr_trial_check_over(get);
+        }
+    return going_on;
+}
+
+static void run(hr_trial *trial)
+{
+    uint64_t until_ns = trial->world.sim.now_ns + ATTEMPT_NS;
+    for (trial->step = 0; !hr_trial_has_failed(trial) && look(trial); trial->step++) {
+        befall_all(trial);
+        if (trial->client_died)
+            return;
+        if (trial->step == STEPS_MAX)
+            hr_trial_fail(trial, "still going on after %d steps", STEPS_MAX);
+        else if (!hr_sim_step(&trial->world.sim, until_ns))
+            hr_trial_fail(trial, "it hangs: nothing is due in ten minutes");
+        else if (trial->world.sim.now_ns >= until_ns)
+            hr_trial_fail(trial, "still going on after ten minutes");
+    }
+}
+
+static void play_attempt(hr_trial *trial)
+{
+    hr_world *world = &trial->world;
+    const hr_scenario *scenario = trial->scenario;
+    hr_sim_note(&world->sim, "attempt", trial->attempt);
+    if (trial->options->echo)
+        fprintf(stderr, "---- attempt %u%s\n", trial->attempt, trial->clean ? ", clean" : "");
+    memcpy(trial->version_from, trial->version, sizeof trial->version);
+    set_side(&world->server_side, &scenario->server, trial->clean);
+    set_side(&world->client_side, &scenario->client, trial->clean);
+    bool fails = !trial->clean && scenario->fail_nth != 0;
+    world->sim.fail_nth = fails ? world->sim.allocations + scenario->fail_nth : 0;
+    trial->client_died = false;
+    trial->step = 0;
+    trial->player_count = trial->clean ? 1 : scenario->clients;
+    if (!scenario->local)
+        start_server(trial);
+    for (unsigned i = 0; i < trial->player_count; i++)
+        start_player(&trial->players[i]);
+    run(trial);
+    for (unsigned i = 0; i < trial->player_count; i++)
+        stop_player(&trial->players[i]);
+    stop_server(trial);
+    world->sim.fail_nth = 0;
+    trial->result->steps += trial->step;
+    if (!hr_trial_has_failed(trial))
+        hr_trial_check_targets(trial);
+    trial->attempt++;
+}
+
+static bool is_settled(const hr_trial *trial)
+{
+    for (unsigned i = 0; i < trial->players[0].get_count; i++)
+        if (!trial->players[0].gets[i].settled)
+            return false;
+    return true;
+}
+
+/* A write that got lost is found when it is read back, and then nothing of the file is believed:
+ * only the run after that one brings it. */
+static unsigned clean_attempts_max(const hr_scenario *scenario)
+{
+    return scenario->client.storage.lost_write != 0 ? 2 : 1;
+}
+
+static void play(hr_trial *trial)
+{
+    prepare(trial);
+    while (trial->attempt < trial->scenario->faulty_attempts && !hr_trial_has_failed(trial))
+        play_attempt(trial);
+    trial->clean = true;
+    unsigned left = clean_attempts_max(trial->scenario);
+    while (left-- > 0 && !is_settled(trial) && !hr_trial_has_failed(trial))
+        play_attempt(trial);
+    for (unsigned i = 0; i < trial->players[0].get_count; i++)
+        if (!trial->players[0].gets[i].settled)
+            hr_trial_fail(trial, "%s does not succeed: %s: %s", trial->players[0].gets[i].source,
+                          hr_status_name(trial->players[0].gets[i].status),
+                          trial->players[0].gets[i].text);
+    if (!hr_trial_has_failed(trial))
+        hr_trial_check_rest(trial);
+}
+
+void hr_trial_play(const hr_scenario *scenario, const hr_trial_options *options,
+                   hr_trial_result *result_out)
+{
+    static const hr_trial_options none;
+    *result_out = (hr_trial_result){0};
+    hr_trial *trial = calloc(1, sizeof *trial);
+    if (trial == NULL)
+        abort();
+    trial->scenario = scenario;
+    trial->options = options != NULL ? options : &none;
+    trial->result = result_out;
+    trial->restart_step = UINT64_MAX;
+    must(trial, hr_world_init(&trial->world, scenario->seed), "making the world");
+    trial->world.shared = scenario->shared;
+    trial->world.sim.echo = trial->options->echo;
+    trial->world.client_side.wrap_storage = trial->options->wrap_client_storage;
+    trial->world.server_side.wrap_transport = trial->options->wrap_server_transport;
+    play(trial);
+    for (unsigned p = 0; p < HR_TRIAL_PLAYERS_MAX; p++)
+        for (unsigned i = 0; i < trial->players[p].get_count; i++)
+            free(trial->players[p].gets[i].span_memory);
+    hr_world_fini(&trial->world);
+    if (trial->world.sim.allocated != 0)
+        hr_trial_fail(trial, "%llu allocations were never released",
+                      (unsigned long long)trial->world.sim.allocated);
+    result_out->hash = trial->world.sim.hash;
+    result_out->simulated_ns = trial->world.sim.now_ns;
+    result_out->attempts = trial->attempt;
+    free(trial);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of a trial share: trial.c plays, trial_check.c judges. */
+#ifndef HR_TRIAL_PARTS_H
+#define HR_TRIAL_PARTS_H
+
+#include "trial.h"
+#include "world.h"
+
+#define HR_TRIAL_PLAYERS_MAX 2
+#define HR_TRIAL_LAG         16 /* steps after which a verified chunk is surely in the journal */
+
+typedef struct hr_trial hr_trial;
+typedef struct hr_trial_player hr_trial_player;
+
+/* One request of a player's, through all attempts. */
+typedef struct hr_trial_get {
+    hr_trial_player *player;
+    unsigned first_file, file_count; /* of the scenario */
+    char source[64], target[64];
+    uint8_t *span_memory, *span;
+    size_t span_len;
+
+    hr_get *get; /* while it is under way */
+    bool over;   /* in this attempt */
+    bool settled;
+    hr_status status; /* HR_AGAIN: not started, or killed */
+    char text[500];
+    hr_get_progress progress;
+    unsigned exists; /* files reported as such */
+
+    /* Bytes that were in the journal for sure when the last attempt ended. */
+    uint64_t sure;
+    uint64_t lately[HR_TRIAL_LAG]; /* verified, in the last steps */
+} hr_trial_get;
+
+struct hr_trial_player {
+    hr_trial *trial;
+    hr_engine *engine;
+    hr_client *client;
+    hr_trial_get gets[HR_SCENARIO_FILES_MAX];
+    unsigned get_count;
+};
+
+struct hr_trial {
+    const hr_scenario *scenario;
+    const hr_trial_options *options;
+    hr_trial_result *result;
+    hr_world world;
+    hr_disk *source_disk;
+    hr_engine *server_engine;
+    hr_server *server;
+    hr_trial_player players[HR_TRIAL_PLAYERS_MAX];
+    unsigned player_count; /* in this attempt */
+    unsigned attempt;
+    bool clean; /* nothing goes wrong any more */
+    bool client_died;
+    uint64_t step, restart_step;                  /* of the attempt; restart: UINT64_MAX, none */
+    unsigned version[HR_SCENARIO_FILES_MAX];      /* that the source holds */
+    unsigned version_from[HR_SCENARIO_FILES_MAX]; /* when the attempt began */
+    bool done[HR_SCENARIO_FILES_MAX];             /* reported as there: it must stay */
+};
+
+static inline bool hr_trial_has_failed(const hr_trial *trial)
+{
+    return trial->result->problem[0] != '\0';
+}
+
+/* The first problem is the one that counts. */
+void hr_trial_fail(hr_trial *trial, const char *format, ...) HR_PRINTF(2, 3);
+void hr_trial_target_path(const hr_trial_get *get, unsigned file, char out[128]);
+/* What stands under the target's name before anybody brings anything, if the scenario wants it. */
+hr_sample hr_trial_existing(const hr_scenario *scenario, unsigned file);
+uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get);
+
+/* A file was reported: it is there, or a sentence says why not. */
+void hr_trial_check_report(hr_trial_get *get, const hr_file_report *report);
+/* The get has just ended by itself. */
+void hr_trial_check_over(hr_trial_get *get);
+/* Between attempts: what is under the final names? */
+void hr_trial_check_targets(hr_trial *trial);
+/* Nothing has been written into a span since its get was over. */
+void hr_trial_check_fence(hr_trial_get *get);
+/* At the very end. */
+void hr_trial_check_rest(hr_trial *trial);
+
+#endif

@@ -334,7 +334,10 @@ static void control_down(void *context, hr_status status, const char *text)
                        "connecting to %s: %s; is a server running there?", client->address,
                        hr_status_text(status));
     else
-        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status, "%s", text);
+        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status, "%s%s", text,
+                       status == HR_PEER_LOST
+                           ? "; when the server is there again, run the same command again"
+                           : "");
     destroy_if_over(client);
 }
 

@@ -158,8 +158,8 @@ static void channel_down(void *context, hr_status status)
     control->down = true;
     hr_loop_timer_clear(control->loop, &control->heartbeat);
     if (!control->closing)
-        hr_error_set(&control->error, status, "%s: %s", control->channel->peer,
-                     hr_status_text(status));
+        hr_error_set(&control->error, status, "the connection to %s ended: %s",
+                     control->channel->peer, hr_status_text(status));
     control->events->down(control->context, control->error.status, control->error.text);
 }
 

@@ -54,6 +54,7 @@ struct hr_get {
     const char *name; /* of a single file beneath dir */
 
     bool is_tree, ending;
+    bool nothing_there; /* the directory of a tree, in a dry run */
     hr_list folders;
     get_folder *listed; /* the one being listed */
     hr_listing *listing;
@@ -200,6 +201,10 @@ static void begin_item(get_item *item)
 {
     hr_get *get = item->get;
     hr_transfer *transfer = &item->transfer;
+    if (get->nothing_there) {
+        hr_transfer_forget(transfer);
+        return;
+    }
     if (get->options.target_host) {
         hr_transfer_begin_memory(transfer, NULL);
         return;
@@ -248,7 +253,7 @@ static void item_opened(void *context, hr_transfer *transfer)
         if (!get->is_tree)
             get->progress.files = 1;
     }
-    if (get->dir == NULL && get->target != NULL) {
+    if (get->dir == NULL && get->target != NULL && !get->nothing_there) {
         get->opened_item = item;
         open_target(get);
     } else if (transfer->is_directory) {
@@ -303,7 +308,8 @@ static void target_opened(hr_io *io)
 {
     hr_get *get = io->context;
     get->io_busy = false;
-    if (io->status != HR_OK && !(io->status == HR_NOT_FOUND && get->options.dry_run)) {
+    get->nothing_there = io->status == HR_NOT_FOUND && get->options.dry_run && get->is_tree;
+    if (io->status != HR_OK && !get->nothing_there) {
         target_failed(get, io);
         finish_if_over(get);
         return;
@@ -315,9 +321,6 @@ static void target_opened(hr_io *io)
         finish_if_over(get);
     else if (item->transfer.is_directory)
         hr_transfer_forget(&item->transfer);
-    else if (get->dir == NULL)
-        hr_transfer_end(&item->transfer, HR_NOT_FOUND, "the directory of %s does not exist",
-                        get->target);
     else
         begin_item(item);
 }

@@ -141,7 +141,8 @@ class Program
     }
     std::string out()
     {
-        return hr_process_stdout(&process_);
+        hr_process_stdout(&process_);
+        return std::string(process_.out != nullptr ? process_.out : "", process_.out_len);
     }
     std::string errors()
     {

@@ -152,10 +152,11 @@ static hr_status copy_path(const char *text, char path_out[HR_CLI_PATH_MAX], hr_
 {
     if (text[0] == '\0')
         return hr_error_set(error, HR_INVALID, "a path is empty");
-    if (strlen(text) >= HR_CLI_PATH_MAX)
+    size_t len = strlen(text);
+    if (len >= HR_CLI_PATH_MAX)
         return hr_error_set(error, HR_INVALID, "a path is longer than %d bytes",
                             HR_CLI_PATH_MAX - 1);
-    strcpy(path_out, text);
+    memcpy(path_out, text, len + 1);
     return HR_OK;
 }
 
@@ -188,8 +189,8 @@ hr_status hr_cli_source_parse(const char *text, hr_cli_source *source_out, hr_er
  * "/", "dir/.", "..". */
 static void typed_name(const char *path, char name_out[HR_CLI_PATH_MAX])
 {
-    strcpy(name_out, path);
-    size_t len = strlen(name_out);
+    size_t len = strlen(path);
+    memcpy(name_out, path, len + 1);
     while (len > 0 && name_out[len - 1] == '/')
         name_out[--len] = '\0';
     const char *name = last_name(name_out);

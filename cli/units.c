@@ -23,7 +23,9 @@ char *hr_cli_bytes(char out[HR_CLI_UNIT_MAX], uint64_t bytes)
 char *hr_cli_rate(char out[HR_CLI_UNIT_MAX], uint64_t bytes_per_s)
 {
     hr_cli_bytes(out, bytes_per_s);
-    return strcat(out, "/s");
+    size_t used = strlen(out);
+    snprintf(out + used, HR_CLI_UNIT_MAX - used, "/s");
+    return out;
 }
 
 char *hr_cli_duration(char out[HR_CLI_UNIT_MAX], double seconds)

@@ -16,14 +16,14 @@ static hr_status help(char **arguments, unsigned argument_count, hr_error *error
     return HR_OK;
 }
 
-static hr_status measure(int verb, const hr_bench_settings *settings, hr_error *error)
+static hr_status measure(unsigned verb, const hr_bench_settings *settings, hr_error *error)
 {
     hr_status status = hr_bench_await_open();
     if (status != HR_OK)
         return hr_error_set(error, status, "taking signals: %s", hr_status_text(status));
     if (verb == HR_BENCH_WIRE)
         return hr_bench_verb_wire(settings, error);
-    return hr_error_set(error, HR_UNSUPPORTED, "this build measures only the wire");
+    return hr_bench_verb_race(settings, verb, error);
 }
 
 static hr_status run(const hr_invocation *invocation, const hr_bench_settings *settings,
@@ -42,7 +42,7 @@ static hr_status run(const hr_invocation *invocation, const hr_bench_settings *s
         hr_options_help(&hr_bench_syntax, NULL, stderr);
         return HR_INVALID;
     }
-    int index = (int)(verb - hr_bench_syntax.verbs);
+    unsigned index = (unsigned)(verb - hr_bench_syntax.verbs);
     if (index == HR_BENCH_HELP)
         return help(invocation->arguments, invocation->argument_count, error);
     return measure(index, settings, error);

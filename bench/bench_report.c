@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench_report.h"
+
+#include <stdio.h>
+
+#include "env.h"
+
+/* ---- contenders ---- */
+
+static void print_lane(const hr_bench_race *race, int index)
+{
+    const hr_bench_contender *contender = &hr_bench_contenders[index];
+    const hr_bench_lane *lane = &race->lanes[index];
+    hr_bench_spread rate = hr_bench_sample_spread(&lane->rates);
+    if (lane->missing) {
+        printf("%-25s missing: %s is not installed (scripts/setup --bench)\n", contender->title,
+               contender->program);
+    } else if (rate.count > 0) {
+        printf("%-25s %6.2f  %6.2f .. %-6.2f %8.3f %8.3f %6u  %s\n", contender->title, rate.median,
+               rate.min, rate.max, hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]).median,
+               hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]).median, rate.count,
+               lane->note);
+    }
+    if (lane->failure.status != HR_OK)
+        printf("%-25s failed: %s\n", contender->title, lane->failure.text);
+}
+
+static void print_race(const hr_bench_race *race)
+{
+    printf("\n%-25s %6s  %-16s %17s %6s  %s\n", "GB/s, GB being 10^9 bytes", "median",
+           "   min .. max", "CPU-s/GB: out, in", "rounds", "what was in use");
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        if (hr_bench_race_has(race, i))
+            print_lane(race, i);
+    }
+}
+
+/* ---- goals ---- */
+
+static bool is_asked(const hr_bench_race *race, const hr_bench_goal *goal)
+{
+    return hr_bench_race_has(race, goal->ours) && hr_bench_race_has(race, goal->peers[0]) &&
+           hr_bench_race_has(race, goal->peers[1]);
+}
+
+static void name_peers(const hr_bench_goal *goal, char out[80])
+{
+    if (goal->peers[0] == goal->peers[1])
+        snprintf(out, 80, "%s", hr_bench_contenders[goal->peers[0]].title);
+    else
+        snprintf(out, 80, "lower of %s; %s", hr_bench_contenders[goal->peers[0]].title,
+                 hr_bench_contenders[goal->peers[1]].title);
+}
+
+static void print_goal(const hr_bench_race *race, const hr_bench_goal *goal)
+{
+    hr_bench_verdict verdict = hr_bench_race_judge(race, goal);
+    char peers[80], least[16] = "-";
+    const char *word = "";
+    name_peers(goal, peers);
+    if (goal->least > 0) {
+        snprintf(least, sizeof least, "%.2f", goal->least);
+        word = verdict.met ? "met" : "MISSED";
+    }
+    if (verdict.ratio.count == 0)
+        printf("%-25s %6s  %-16s %8s  %-8s %s\n", hr_bench_contenders[goal->ours].title, "-", "",
+               least, "unknown", peers);
+    else
+        printf("%-25s %6.2f  %6.2f .. %-6.2f %8s  %-8s %s\n", hr_bench_contenders[goal->ours].title,
+               verdict.ratio.median, verdict.ratio.min, verdict.ratio.max, least, word, peers);
+}
+
+static void print_goals(const hr_bench_race *race)
+{
+    printf("\n%-25s %6s  %-16s %8s  %-8s %s\n", "ratio to the peer's round", "median",
+           "   min .. max", "at least", "", "peer");
+    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
+        if (is_asked(race, &hr_bench_goals[i]))
+            print_goal(race, &hr_bench_goals[i]);
+    }
+}
+
+/* ---- limits ---- */
+
+static void print_limits(const hr_bench_limit limits[HR_BENCH_LIMITS])
+{
+    printf("\n%-25s %10s  %10s  %-8s\n", "the server", "measured", "at most", "");
+    for (int i = 0; i < HR_BENCH_LIMITS; i++) {
+        const hr_bench_limit *limit = &limits[i];
+        if (limit->measured)
+            printf("%-25s %6.1f %-3s  %6.1f %-3s  %-8s %s\n", limit->title, limit->value,
+                   limit->unit, limit->most, limit->unit,
+                   hr_bench_limit_is_met(limit) ? "met" : "MISSED", limit->note);
+        else if (limit->failure.status != HR_OK)
+            printf("%-25s failed: %s\n", limit->title, limit->failure.text);
+    }
+}
+
+void hr_bench_report_print(const hr_bench_report *report)
+{
+    const hr_bench_machine *machine = &report->machine;
+    const hr_bench_settings *settings = report->settings;
+    printf("%s: %s, %u cores, %.1f GiB, %s; load %.2f before the start\n", machine->utc,
+           machine->cpu, machine->cores, (double)machine->memory_len / 0x1p30, machine->kernel,
+           machine->load);
+    printf("%u of %u rounds, interleaved; %.1f s each over the wire (default congestion control "
+           "%s); %.2f GB of random bytes in %s, %s\n",
+           report->race.rounds, settings->rounds, (double)settings->duration_ns / 1e9,
+           machine->congestion, (double)settings->size / 1e9, settings->directory,
+           report->direct ? "past the page cache but for rsync"
+                          : "which does not take O_DIRECT: the page cache is in all of it");
+    print_race(&report->race);
+    print_goals(&report->race);
+    if (report->has_limits)
+        print_limits(report->limits);
+}
+
+bool hr_bench_report_misses(const hr_bench_report *report)
+{
+    bool misses = false;
+    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
+        hr_bench_verdict verdict = hr_bench_race_judge(&report->race, &hr_bench_goals[i]);
+        misses = misses || (verdict.ratio.count > 0 && !verdict.met);
+    }
+    for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
+        misses =
+            misses || (report->limits[i].measured && !hr_bench_limit_is_met(&report->limits[i]));
+    return misses;
+}

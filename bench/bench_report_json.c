@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "bench_report.h"
+
+#define SCHEMA 1 /* grows when a member changes its meaning */
+
+/* A round that failed is null, so that rounds of different contenders stay side by side. */
+static json_t *values(const hr_bench_sample *sample)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < sample->count; i++)
+        json_array_append_new(list, isnan(sample->values[i]) ? json_null()
+                                                             : json_real(sample->values[i]));
+    return list;
+}
+
+static json_t *spread(const hr_bench_spread *of)
+{
+    if (of->count == 0)
+        return json_null();
+    return json_pack("{s:f, s:f, s:f, s:i}", "median", of->median, "min", of->min, "max", of->max,
+                     "count", (int)of->count);
+}
+
+static json_t *contender(const hr_bench_race *race, int index)
+{
+    const hr_bench_lane *lane = &race->lanes[index];
+    hr_bench_spread rate = hr_bench_sample_spread(&lane->rates);
+    hr_bench_spread sender = hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]);
+    hr_bench_spread receiver = hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:s}", "name", hr_bench_contenders[index].name,
+        "title", hr_bench_contenders[index].title, "missing", lane->missing, "gb_per_second",
+        spread(&rate), "rounds", values(&lane->rates), "sender_cpu_seconds_per_gb", spread(&sender),
+        "receiver_cpu_seconds_per_gb", spread(&receiver), "in_use", lane->note);
+    if (lane->failure.status != HR_OK)
+        json_object_set_new(object, "failure", json_string(lane->failure.text));
+    return object;
+}
+
+static json_t *goal(const hr_bench_race *race, const hr_bench_goal *of)
+{
+    hr_bench_verdict verdict = hr_bench_race_judge(race, of);
+    json_t *peers = json_array();
+    for (int i = 0; i < (of->peers[0] == of->peers[1] ? 1 : 2); i++)
+        json_array_append_new(peers, json_string(hr_bench_contenders[of->peers[i]].name));
+    json_t *object = json_pack("{s:s, s:o, s:o}", "name", hr_bench_contenders[of->ours].name,
+                               "lower_of", peers, "ratio", spread(&verdict.ratio));
+    if (of->least > 0) {
+        json_object_set_new(object, "at_least", json_real(of->least));
+        json_object_set_new(object, "met",
+                            verdict.ratio.count > 0 ? json_boolean(verdict.met) : json_null());
+    }
+    return object;
+}
+
+static json_t *limit(const hr_bench_limit *of)
+{
+    if (!of->measured)
+        return json_pack("{s:s, s:n, s:s}", "name", of->name, "value", "failure", of->failure.text);
+    return json_pack("{s:s, s:f, s:f, s:s, s:b, s:s}", "name", of->name, "value", of->value,
+                     "at_most", of->most, "unit", of->unit, "met", hr_bench_limit_is_met(of),
+                     "note", of->note);
+}
+
+static json_t *machine(const hr_bench_machine *of)
+{
+    return json_pack("{s:s, s:s, s:i, s:I, s:f, s:s, s:s}", "kernel", of->kernel, "cpu", of->cpu,
+                     "cores", (int)of->cores, "memory_bytes", (json_int_t)of->memory_len,
+                     "load_before", of->load, "default_congestion", of->congestion, "utc", of->utc);
+}
+
+void hr_bench_report_print_json(const hr_bench_report *report)
+{
+    const hr_bench_race *race = &report->race;
+    json_t *contenders = json_array(), *goals = json_array(), *limits = json_array();
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        if (hr_bench_race_has(race, i))
+            json_array_append_new(contenders, contender(race, i));
+    }
+    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
+        if (hr_bench_race_has(race, hr_bench_goals[i].ours))
+            json_array_append_new(goals, goal(race, &hr_bench_goals[i]));
+    }
+    for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
+        json_array_append_new(limits, limit(&report->limits[i]));
+    json_t *object = json_pack(
+        "{s:s, s:i, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o}", "type", "bench", "schema",
+        SCHEMA, "verb", hr_bench_syntax.verbs[race->verb].name, "machine",
+        machine(&report->machine), "rounds", (int)race->rounds, "rounds_asked",
+        (int)report->settings->rounds, "wire_seconds", (double)report->settings->duration_ns / 1e9,
+        "file_bytes", (json_int_t)report->settings->size, "direct", report->direct, "contenders",
+        contenders, "goals", goals, "limits", limits);
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    putchar('\n');
+    json_decref(object);
+}

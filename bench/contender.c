@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "contender.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+#define STORAGE  (1u << HR_BENCH_STORAGE)
+#define TRANSFER (1u << HR_BENCH_TRANSFER)
+#define PEERS    (1u << HR_BENCH_PEERS)
+
+static hr_status run_wire(hr_bench_field *field, const hr_bench_contender *contender,
+                          hr_bench_measure *measure_out, hr_error *error)
+{
+    hr_bench_wire wire = {
+        .duration_ns = field->settings->duration_ns,
+        .links = 1,
+        .digests = contender->digests,
+        .congestion = contender->congestion,
+    };
+    return hr_bench_wire_run(&wire, measure_out, error);
+}
+
+static hr_status run_disk_to_host(hr_bench_field *field, const hr_bench_contender *contender,
+                                  hr_bench_measure *measure_out, hr_error *error)
+{
+    (void)contender;
+    return hr_bench_serving_get(&field->serving, "large", "host:", measure_out, error);
+}
+
+static hr_status run_disk_to_file(hr_bench_field *field, const hr_bench_contender *contender,
+                                  hr_bench_measure *measure_out, hr_error *error)
+{
+    (void)contender;
+    return hr_bench_serving_get(&field->serving, "large", field->material.target, measure_out,
+                                error);
+}
+
+const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
+    [HR_BENCH_IPERF3_CUBIC] = {.name = "iperf3_cubic",
+                               .title = "iperf3 -C cubic",
+                               .verbs = PEERS,
+                               .program = "iperf3",
+                               .congestion = "cubic",
+                               .run = hr_bench_run_iperf3},
+    [HR_BENCH_WIRE_CUBIC] = {.name = "wire_cubic",
+                             .title = "wire, cubic",
+                             .verbs = PEERS,
+                             .congestion = "cubic",
+                             .run = run_wire},
+    [HR_BENCH_WIRE_CUBIC_DIGESTS] = {.name = "wire_cubic_digests",
+                                     .title = "wire, cubic, digests",
+                                     .verbs = PEERS,
+                                     .congestion = "cubic",
+                                     .digests = true,
+                                     .run = run_wire},
+    [HR_BENCH_IPERF3_RENO] = {.name = "iperf3_reno",
+                              .title = "iperf3 -C reno",
+                              .verbs = PEERS,
+                              .program = "iperf3",
+                              .congestion = "reno",
+                              .run = hr_bench_run_iperf3},
+    [HR_BENCH_WIRE_RENO] = {.name = "wire_reno",
+                            .title = "wire, reno",
+                            .verbs = PEERS,
+                            .congestion = "reno",
+                            .run = run_wire},
+    [HR_BENCH_WIRE_RENO_DIGESTS] = {.name = "wire_reno_digests",
+                                    .title = "wire, reno, digests",
+                                    .verbs = PEERS,
+                                    .congestion = "reno",
+                                    .digests = true,
+                                    .run = run_wire},
+    [HR_BENCH_FIO_READ] = {.name = "fio_read",
+                           .title = "fio, reading",
+                           .verbs = STORAGE | TRANSFER | PEERS,
+                           .program = "fio",
+                           .run = hr_bench_run_fio_read},
+    [HR_BENCH_DISK] = {.name = "storage_read",
+                       .title = "storage, reading",
+                       .verbs = STORAGE | PEERS,
+                       .run = hr_bench_run_disk},
+    [HR_BENCH_DISK_TO_HOST] = {.name = "disk_to_host",
+                               .title = "disk to host:",
+                               .verbs = TRANSFER | PEERS,
+                               .run = run_disk_to_host},
+    [HR_BENCH_FIO_COPY] = {.name = "fio_copy",
+                           .title = "fio, reading and writing",
+                           .verbs = TRANSFER | PEERS,
+                           .program = "fio",
+                           .run = hr_bench_run_fio_copy},
+    [HR_BENCH_DISK_TO_FILE] = {.name = "disk_to_file",
+                               .title = "disk to file",
+                               .verbs = TRANSFER | PEERS,
+                               .run = run_disk_to_file},
+    [HR_BENCH_RSYNC] = {.name = "rsync",
+                        .title = "rsync -W --fsync",
+                        .verbs = TRANSFER | PEERS,
+                        .program = "rsync",
+                        .run = hr_bench_run_rsync},
+};
+
+/* The targets are those of the design. */
+const hr_bench_goal hr_bench_goals[] = {
+    {HR_BENCH_WIRE_CUBIC, {HR_BENCH_IPERF3_CUBIC, HR_BENCH_IPERF3_CUBIC}, 1.30},
+    {HR_BENCH_WIRE_RENO, {HR_BENCH_IPERF3_RENO, HR_BENCH_IPERF3_RENO}, 1.30},
+    {HR_BENCH_WIRE_CUBIC_DIGESTS, {HR_BENCH_IPERF3_CUBIC, HR_BENCH_IPERF3_CUBIC}, 0.95},
+    {HR_BENCH_WIRE_RENO_DIGESTS, {HR_BENCH_IPERF3_RENO, HR_BENCH_IPERF3_RENO}, 0.95},
+    {HR_BENCH_DISK, {HR_BENCH_FIO_READ, HR_BENCH_FIO_READ}, 0},
+    {HR_BENCH_DISK_TO_HOST, {HR_BENCH_FIO_READ, HR_BENCH_WIRE_CUBIC_DIGESTS}, 0.95},
+    {HR_BENCH_DISK_TO_FILE, {HR_BENCH_FIO_COPY, HR_BENCH_FIO_COPY}, 0.90},
+    {HR_BENCH_DISK_TO_FILE, {HR_BENCH_RSYNC, HR_BENCH_RSYNC}, 0},
+};
+const unsigned hr_bench_goal_count = sizeof hr_bench_goals / sizeof hr_bench_goals[0];
+
+bool hr_bench_is_installed(const char *program)
+{
+    char path[HR_BENCH_PATH_MAX];
+    const char *next = getenv("PATH");
+    while (next != NULL && next[0] != '\0') {
+        size_t len = strcspn(next, ":");
+        snprintf(path, sizeof path, "%.*s/%s", (int)(len < 256 ? len : 256), next, program);
+        if (access(path, X_OK) == 0)
+            return true;
+        next += next[len] == ':' ? len + 1 : len;
+    }
+    return false;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_bench_contender: one way to move bytes, of ours or of a peer. The contenders are rows of a
+ * table, and so are the goals, which compare two or three of them. */
+#ifndef HR_BENCH_CONTENDER_H
+#define HR_BENCH_CONTENDER_H
+
+#include "bench_settings.h"
+#include "material.h"
+#include "measure.h"
+#include "serving.h"
+
+/* What they run on. */
+typedef struct hr_bench_field {
+    const hr_bench_settings *settings;
+    hr_bench_material material;
+    hr_bench_serving serving;
+} hr_bench_field;
+
+enum {
+    HR_BENCH_IPERF3_CUBIC,
+    HR_BENCH_WIRE_CUBIC,
+    HR_BENCH_WIRE_CUBIC_DIGESTS,
+    HR_BENCH_IPERF3_RENO,
+    HR_BENCH_WIRE_RENO,
+    HR_BENCH_WIRE_RENO_DIGESTS,
+    HR_BENCH_FIO_READ,
+    HR_BENCH_DISK,
+    HR_BENCH_DISK_TO_HOST,
+    HR_BENCH_FIO_COPY,
+    HR_BENCH_DISK_TO_FILE,
+    HR_BENCH_RSYNC,
+    HR_BENCH_CONTENDERS,
+};
+
+typedef struct hr_bench_contender hr_bench_contender;
+struct hr_bench_contender {
+    const char *name; /* in JSON */
+    const char *title;
+    unsigned verbs;         /* bit i: the verb i measures it */
+    const char *program;    /* that must be installed; NULL: none */
+    const char *congestion; /* of those over the wire */
+    bool digests;
+    hr_status (*run)(hr_bench_field *field, const hr_bench_contender *contender,
+                     hr_bench_measure *measure_out, hr_error *error);
+};
+
+extern const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS];
+
+/* The rate of ours must be at least so many times that of the peer, or of the lower of two. */
+typedef struct hr_bench_goal {
+    int ours;
+    int peers[2]; /* the same twice: there is one */
+    double least; /* 0: only told */
+} hr_bench_goal;
+
+extern const hr_bench_goal hr_bench_goals[];
+extern const unsigned hr_bench_goal_count;
+
+/* Whether a program of that name is in PATH. */
+bool hr_bench_is_installed(const char *program);
+
+/* ---- contender_peers.c, contender_disk.c: what runs them ---- */
+
+hr_status hr_bench_run_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
+                              hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_fio_read(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_fio_copy(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_rsync(hr_bench_field *field, const hr_bench_contender *contender,
+                             hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_disk(hr_bench_field *field, const hr_bench_contender *contender,
+                            hr_bench_measure *measure_out, hr_error *error);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_bench_machine: where the numbers were measured, without which they say little. */
+#ifndef HR_BENCH_MACHINE_H
+#define HR_BENCH_MACHINE_H
+
+#include <stdint.h>
+
+typedef struct hr_bench_machine {
+    char kernel[80];
+    char cpu[80];
+    unsigned cores;
+    uint64_t memory_len;
+    double load;         /* how many wanted a core in the last minute: more than none is noise */
+    char congestion[32]; /* the system's default */
+    char utc[24];        /* "2026-11-22T10:00:00Z" */
+} hr_bench_machine;
+
+hr_bench_machine hr_bench_machine_read(void);
+
+#endif

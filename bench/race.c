@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "race.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "await.h"
+#include "live.h"
+
+bool hr_bench_race_has(const hr_bench_race *race, int contender)
+{
+    return (hr_bench_contenders[contender].verbs >> race->verb & 1) != 0;
+}
+
+static void note_result(hr_bench_lane *lane, hr_status status, const hr_bench_measure *measure,
+                        const hr_error *error)
+{
+    bool ok = status == HR_OK;
+    hr_bench_sample_add(&lane->rates, ok ? hr_bench_rate(measure) : NAN);
+    for (int side = 0; side < HR_BENCH_SIDES; side++)
+        hr_bench_sample_add(&lane->costs[side], ok ? hr_bench_side_cost(measure, side) : NAN);
+    if (ok)
+        snprintf(lane->note, sizeof lane->note, "%s", measure->note);
+    else if (lane->failure.status == HR_OK)
+        lane->failure = *error;
+}
+
+static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
+{
+    const hr_bench_contender *contender = &hr_bench_contenders[index];
+    hr_bench_measure measure = {.bytes = 0};
+    hr_error error = {0};
+    if (!hr_bench_race_has(race, index) || race->lanes[index].missing)
+        return HR_OK;
+    hr_bench_live(field->settings, "round %u of %u: %s", race->rounds + 1, field->settings->rounds,
+                  contender->title);
+    hr_bench_material_reset(&field->material);
+    hr_status status = contender->run(field, contender, &measure, &error);
+    if (status == HR_INTERRUPTED || hr_bench_interrupted())
+        return HR_INTERRUPTED;
+    note_result(&race->lanes[index], status, &measure, &error);
+    return HR_OK;
+}
+
+hr_status hr_bench_race_run(hr_bench_race *race, unsigned verb, hr_bench_field *field)
+{
+    hr_status status = HR_OK;
+    *race = (hr_bench_race){.verb = verb};
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        const char *program = hr_bench_contenders[i].program;
+        race->lanes[i].missing = program != NULL && !hr_bench_is_installed(program);
+    }
+    /* There and back: a drift within a round is against one in one round and for it in the next. */
+    while (race->rounds < field->settings->rounds && status == HR_OK) {
+        for (int i = 0; i < HR_BENCH_CONTENDERS && status == HR_OK; i++) {
+            int index = race->rounds % 2 == 0 ? i : HR_BENCH_CONTENDERS - 1 - i;
+            status = run_one(race, index, field);
+        }
+        if (status == HR_OK)
+            race->rounds++;
+    }
+    hr_bench_live(field->settings, NULL);
+    hr_bench_material_reset(&field->material);
+    return status;
+}
+
+bool hr_bench_race_failed(const hr_bench_race *race)
+{
+    bool failed = false;
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++)
+        failed = failed || race->lanes[i].failure.status != HR_OK;
+    return failed;
+}
+
+hr_bench_verdict hr_bench_race_judge(const hr_bench_race *race, const hr_bench_goal *goal)
+{
+    hr_bench_sample peer = hr_bench_sample_lower(&race->lanes[goal->peers[0]].rates,
+                                                 &race->lanes[goal->peers[1]].rates);
+    hr_bench_sample ratio = hr_bench_sample_ratio(&race->lanes[goal->ours].rates, &peer);
+    hr_bench_spread spread = hr_bench_sample_spread(&ratio);
+    return (hr_bench_verdict){
+        .ratio = spread,
+        .met = spread.count > 0 && spread.median >= goal->least,
+    };
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serving.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "env.h"
+#include "tool_output.h"
+
+#define START_NS (30 * HR_NS_PER_S)
+#define GET_NS   (600 * HR_NS_PER_S)
+
+static hr_status find_program(const char *program, char path_out[HR_BENCH_PROGRAM_MAX],
+                              hr_error *error)
+{
+    char own[HR_BENCH_PROGRAM_MAX];
+    if (program == NULL) {
+        ssize_t len = readlink("/proc/self/exe", own, sizeof own - 1);
+        own[len > 0 ? len : 0] = '\0';
+        char *slash = strrchr(own, '/');
+        snprintf(path_out, HR_BENCH_PROGRAM_MAX, "%.*s/headrace",
+                 slash != NULL ? (int)(slash - own) : 0, own);
+    } else {
+        snprintf(path_out, HR_BENCH_PROGRAM_MAX, "%s", program);
+    }
+    if (access(path_out, X_OK) == 0)
+        return HR_OK;
+    return hr_error_set(error, HR_NOT_FOUND,
+                        "%s cannot be run: build it, or name another with --program", path_out);
+}
+
+static hr_status hear_start(hr_bench_serving *serving, hr_error *error)
+{
+    const char *line;
+    hr_status status = hr_bench_child_line(&serving->server, START_NS, &line, error);
+    if (status == HR_OK)
+        status = hr_bench_listening_read(line, serving->address, error);
+    if (status == HR_OK)
+        status = hr_bench_child_line(&serving->server, START_NS, &line, error);
+    if (status == HR_OK)
+        status = hr_bench_footprint_read(line, &serving->pool_len, error);
+    return status;
+}
+
+hr_status hr_bench_serving_start(hr_bench_serving *serving, const char *program, const char *shards,
+                                 hr_error *error)
+{
+    *serving = (hr_bench_serving){.pool_len = 0};
+    hr_status status = find_program(program, serving->program, error);
+    if (status != HR_OK)
+        return status;
+    const char *argv[] = {serving->program, "serve",       shards,   "--listen",
+                          "127.0.0.1:0",    "--footprint", "--json", NULL};
+    status = hr_bench_child_exec(&serving->server, argv, error);
+    if (status == HR_OK)
+        status = hear_start(serving, error);
+    if (status != HR_OK)
+        hr_bench_serving_stop(serving);
+    return status;
+}
+
+hr_status hr_bench_serving_get(hr_bench_serving *serving, const char *name, const char *target,
+                               hr_bench_measure *measure_out, hr_error *error)
+{
+    char source[128];
+    snprintf(source, sizeof source, "hr://%s/shards/%s", serving->address, name);
+    const char *argv[] = {serving->program, "get", source, target, "--json", "--quiet", NULL};
+    hr_bench_child client = {0};
+    hr_bench_measure measure;
+    double before = hr_bench_child_cpu_seconds(&serving->server);
+    hr_status status = hr_bench_child_exec(&client, argv, error);
+    if (status == HR_OK)
+        status = hr_bench_child_wait(&client, GET_NS, error);
+    if (status == HR_OK)
+        status = hr_bench_get_read(client.text, &measure, error);
+    hr_bench_child_stop(&client);
+    if (status != HR_OK)
+        return status;
+    measure.cpu_seconds[HR_BENCH_SENDER] = hr_bench_child_cpu_seconds(&serving->server) - before;
+    *measure_out = measure;
+    return HR_OK;
+}
+
+uint64_t hr_bench_serving_peak(const hr_bench_serving *serving)
+{
+    char path[64], line[256];
+    unsigned long long peak_kib = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", serving->server.pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "VmHWM: %llu", &peak_kib) == 1)
+            break;
+    }
+    if (file != NULL)
+        fclose(file);
+    return (uint64_t)peak_kib << 10;
+}
+
+void hr_bench_serving_stop(hr_bench_serving *serving)
+{
+    hr_bench_child_stop(&serving->server);
+}

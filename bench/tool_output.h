@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What other programs report about themselves, as JSON on their stdout. It comes from outside: what
+ * does not look as expected is refused with HR_PROTOCOL and a sentence. Pure. */
+#ifndef HR_BENCH_TOOL_OUTPUT_H
+#define HR_BENCH_TOOL_OUTPUT_H
+
+#include "measure.h"
+
+/* iperf3 -J: what arrived, and the CPU time of both ends. */
+HR_CHECKED hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out,
+                                          hr_error *error);
+/* fio --output-format=json: the bytes that were read, over the time of the slowest job, whether it
+ * reads or writes. */
+HR_CHECKED hr_status hr_bench_fio_read(const char *text, hr_bench_measure *measure_out,
+                                       hr_error *error);
+/* headrace get --json: its summary line. CPU time is that of the receiver. */
+HR_CHECKED hr_status hr_bench_get_read(const char *text, hr_bench_measure *measure_out,
+                                       hr_error *error);
+/* headrace serve --json: the line that tells the address, and with --footprint the one that tells
+ * the bytes of its slots. */
+HR_CHECKED hr_status hr_bench_listening_read(const char *line, char address_out[64],
+                                             hr_error *error);
+HR_CHECKED hr_status hr_bench_footprint_read(const char *line, uint64_t *slots_len_out,
+                                             hr_error *error);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* storage, transfer and peers: the same race with other contenders. */
+#include <stdio.h>
+
+#include "bench_report.h"
+#include "bench_verbs.h"
+#include "live.h"
+
+static bool needs_server(unsigned verb)
+{
+    return verb == HR_BENCH_TRANSFER || verb == HR_BENCH_PEERS;
+}
+
+static hr_status prepare(hr_bench_field *field, unsigned verb, hr_error *error)
+{
+    const hr_bench_settings *settings = field->settings;
+    hr_bench_live(settings, "making files in %s", settings->directory);
+    hr_status status = hr_bench_material_make(&field->material, settings->directory, settings->size,
+                                              needs_server(verb) ? settings->big_size : 0, error);
+    if (status == HR_OK && needs_server(verb))
+        status = hr_bench_serving_start(&field->serving, settings->program, field->material.shards,
+                                        error);
+    hr_bench_live(settings, NULL);
+    return status;
+}
+
+static hr_status measure(hr_bench_field *field, unsigned verb, hr_bench_report *report)
+{
+    hr_status status = hr_bench_race_run(&report->race, verb, field);
+    if (status == HR_OK && needs_server(verb)) {
+        report->has_limits = true;
+        status = hr_bench_limits_run(report->limits, field);
+    }
+    return status;
+}
+
+/* An interruption outweighs a failure, and that a missed target. */
+static hr_status conclude(const hr_bench_report *report, hr_status status, hr_error *error)
+{
+    bool failed = hr_bench_race_failed(&report->race);
+    for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
+        failed = failed || (report->limits[i].failure.status != HR_OK &&
+                            report->limits[i].failure.status != HR_INTERRUPTED);
+    if (status == HR_INTERRUPTED)
+        return hr_error_set(error, status, "interrupted; this is what was measured until then");
+    if (failed)
+        return hr_error_set(error, HR_PARTIAL, "some measurements failed");
+    if (report->settings->gate && hr_bench_report_misses(report))
+        return hr_error_set(error, HR_PARTIAL, "a target is missed");
+    return HR_OK;
+}
+
+hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb, hr_error *error)
+{
+    static hr_bench_report report;
+    hr_bench_field field = {.settings = settings};
+    report = (hr_bench_report){.settings = settings, .machine = hr_bench_machine_read()};
+    hr_status status = prepare(&field, verb, error);
+    if (status == HR_OK) {
+        report.direct = field.material.direct;
+        status = measure(&field, verb, &report);
+        if (settings->json)
+            hr_bench_report_print_json(&report);
+        else
+            hr_bench_report_print(&report);
+        status = conclude(&report, status, error);
+    }
+    hr_bench_serving_stop(&field.serving);
+    hr_bench_material_remove(&field.material);
+    return status;
+}

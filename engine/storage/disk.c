@@ -315,6 +315,8 @@ hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path
             continue;
         if (status == HR_OK)
             status = hr_disk_make(disk, parent, name, HR_FILE_DIRECTORY, &node);
+        if (status == HR_OK)
+            status = hr_disk_sync_names(disk, parent);
         if (status != HR_OK)
             return status;
     }

@@ -69,6 +69,17 @@ int hr_posix_open_parent(const hr_io *io, const char *path, int *fd_out, const c
     return error;
 }
 
+/* A directory that a crash takes away takes with it what was synced into it. */
+static int sync_names(int directory)
+{
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int error = fsync(fd) != 0 ? errno : 0;
+    close(fd);
+    return error;
+}
+
 static int make_one(const hr_io *io, const char *path)
 {
     int parent;
@@ -78,6 +89,8 @@ static int make_one(const hr_io *io, const char *path)
         return error;
     if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
         error = errno;
+    if (error == 0)
+        error = sync_names(parent);
     close(parent);
     return error;
 }

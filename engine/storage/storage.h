@@ -56,8 +56,8 @@ typedef struct hr_dir_entry {
 
 typedef enum hr_io_kind {
     HR_IO_OPEN_DIR,  /* dir (NULL: the process's view) and path -> dir_out. HR_IO_CREATE makes the
-                        missing ones (0777 and umask). With dir set, beneath it, no symlinks
-                        followed out of it. */
+                        missing ones (0777 and umask), so that they are there after a crash too.
+                        With dir set, beneath it, no symlinks followed out of it. */
     HR_IO_CLOSE_DIR, /* dir */
     HR_IO_OPEN,      /* dir, path, flags -> file_out, info */
     HR_IO_CLOSE,     /* file: no other request for it may be under way anywhere */

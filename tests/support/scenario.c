@@ -70,6 +70,9 @@ static void draw_file(uint64_t *dice, hr_scenario_file *file, unsigned number, b
     snprintf(file->path, sizeof file->path, "t/%sf%u", folder, number);
     for (unsigned i = 0; i < HR_SCENARIO_VERSIONS_MAX; i++)
         file->versions[i] = draw_sample(dice, large ? draw_large_len(dice) : draw_small_len(dice));
+    hr_sample *existing = &file->versions[HR_SCENARIO_VERSIONS_MAX - 1];
+    if (existing->len < 64) /* else it may be what the source holds */
+        *existing = draw_sample(dice, 64);
     if (one_in(dice, 2)) /* often a change does not show in the size */
         file->versions[1] = draw_sample(dice, file->versions[0].len);
 }
@@ -222,7 +225,10 @@ static void draw_fault(uint64_t *dice, hr_scenario *scenario)
         scenario->fail_nth = 1 + below(dice, 8u << below(dice, 6));
         break;
     default:
-        scenario->client.memory_fail_nth = 1 + below(dice, scenario->client.workers);
+        if (one_in(dice, 8))
+            scenario->client.memory_fail_nth = 1 + below(dice, scenario->client.workers);
+        else
+            draw_transport(dice, &scenario->server.transport);
     }
 }
 
@@ -230,7 +236,7 @@ static void draw_event(uint64_t *dice, hr_scenario *scenario)
 {
     scenario->events[scenario->event_count++] = (hr_scenario_event){
         .kind = (hr_scenario_event_kind)below(dice, HR_SCENARIO_SOURCE_CHANGE + 1),
-        .step = below(dice, 4u << below(dice, 8)),
+        .step = below(dice, 4u << below(dice, 6)),
         .which = (unsigned)below(dice, scenario->file_count),
         .attempt = (unsigned)below(dice, scenario->faulty_attempts),
     };

@@ -114,33 +114,36 @@ static void submit_piece(uring_piece *piece)
     submit_op(piece->transfer->storage, &piece->op, io->file);
 }
 
-/* Takes in an answer. True: the piece is to be submitted again. */
+/* An answer without progress. True: asking again may help. */
+static bool take_trouble(uring_piece *piece, int error)
+{
+    uring_transfer *transfer = piece->transfer;
+    const hr_env *env = hr_loop_env(transfer->storage->base.loop);
+    if (error == EINVAL && piece->direct && hr_posix_give_up_direct(env, transfer->io->file))
+        return true;
+    if (error == 0 || error == EAGAIN || error == EINTR)
+        error = ++piece->attempts < HR_POSIX_ATTEMPTS_MAX ? 0 : EIO;
+    if (transfer->error == 0)
+        transfer->error = error;
+    return error == 0;
+}
+
+/* True: the piece is to be submitted again. */
 static bool take_answer(uring_piece *piece, int result)
 {
     uring_transfer *transfer = piece->transfer;
     bool reads = transfer->io->kind == HR_IO_READ;
-    int error = result < 0 ? -result : 0;
-    if (result > 0) {
-        piece->moved += (size_t)result;
-        piece->attempts = 0;
-        /* An O_DIRECT read that ends between alignments has met the end of the file: asking for
-         * more there would be refused. */
-        bool ended = reads && piece->direct && (unsigned)result % HR_DIRECT_ALIGN != 0;
-        if (!ended)
-            return piece->moved < piece->len;
-    } else if (result < 0 || !reads) {
-        const hr_env *env = hr_loop_env(transfer->storage->base.loop);
-        if (error == EINVAL && piece->direct && hr_posix_give_up_direct(env, transfer->io->file))
-            error = 0;
-        else if (error == EAGAIN || error == EINTR || error == 0)
-            error = ++piece->attempts < HR_POSIX_ATTEMPTS_MAX ? 0 : EIO;
-        if (error == 0)
-            return true;
-        transfer->error = transfer->error != 0 ? transfer->error : error;
-        return false;
-    }
-    transfer->end = (size_t)hr_min_u64(transfer->end, piece->at + piece->moved);
-    return false;
+    if (result < 0 || (result == 0 && !reads))
+        return take_trouble(piece, -result);
+    piece->moved += (size_t)result;
+    piece->attempts = 0;
+    /* An O_DIRECT read that ends between alignments has met the end of the file: asking for more
+     * there would be refused. */
+    bool between = piece->direct && (unsigned)result % HR_DIRECT_ALIGN != 0;
+    bool ended = reads && (result == 0 || between);
+    if (ended)
+        transfer->end = (size_t)hr_min_u64(transfer->end, piece->at + piece->moved);
+    return !ended && piece->moved < piece->len;
 }
 
 /* ---- one request ---- */

@@ -99,10 +99,10 @@ TEST_F(List, QuotesWhatCouldHarmATerminal)
 
 TEST_F(List, OfManyNamesIsCompleteAndHasNoneTwice)
 {
-    constexpr unsigned COUNT = 5000;
+    constexpr unsigned COUNT = 2500; // three pages
     std::set<std::string> expected;
     for (unsigned i = 0; i < COUNT; i++) {
-        std::string name = std::to_string(i) + std::string(200, 'x');
+        std::string name = std::to_string(i) + std::string(240, 'x');
         write_text(data(name), "");
         expected.insert(name);
     }

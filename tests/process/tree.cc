@@ -31,16 +31,18 @@ TEST_F(Tree, OfMoreFilesThanAPageIsComplete)
 {
     constexpr unsigned COUNT = 1100; // of such long names a page of 256 KiB holds about 900
     const std::string tail(240, 'x');
+    uint64_t sum = 0;
     make_directory(data("many"));
-    for (unsigned i = 0; i < COUNT; i++)
-        write_text(data("many/" + std::to_string(i) + tail), std::to_string(i));
+    for (unsigned i = 0; i < COUNT; i++) {
+        std::string name = std::to_string(i) + tail;
+        write_text(data("many/" + name), std::string(i, 'x'));
+        sum += i;
+    }
     serve();
-    Result result = get(url("many"), target("many"));
+    Result result = get(url("many"), "host:");
     EXPECT_EQ(0, result.exit_code) << result.errors;
     EXPECT_EQ(COUNT, result.summary.number("files"));
-    for (unsigned i = 0; i < COUNT; i++)
-        ASSERT_EQ(std::to_string(i), read_text(target("many/" + std::to_string(i) + tail)));
-    EXPECT_EQ((int)COUNT, hr_temp_count(target("many").c_str(), ""));
+    EXPECT_EQ(sum, result.moved());
 }
 
 TEST_F(Tree, KeepsNamesOfEveryKind)

@@ -212,10 +212,12 @@ release:
 }
 
 /* Whether only this machine can reach the address: what may be served without authentication. */
+/* A name that only begins like an address of loopback may lead anywhere. */
 static bool is_loopback(const char *address)
 {
-    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0 ||
-           strncmp(address, "localhost:", 10) == 0;
+    size_t digits = strspn(address, "0123456789.");
+    return (strncmp(address, "127.", 4) == 0 && address[digits] == ':') ||
+           strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "localhost:", 10) == 0;
 }
 
 hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
@@ -224,12 +226,18 @@ hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
     const char *address = options->listen != NULL ? options->listen : "127.0.0.1:7431";
     if (options->export_count == 0)
         return hr_error_set(error, HR_INVALID, "nothing to serve: name a directory");
+    if (strrchr(address, ':') == NULL)
+        return hr_error_set(error, HR_INVALID, "listening on %s: it is no ADDR:PORT", address);
     if (!options->insecure && !is_loopback(address))
         return hr_error_set(error, HR_POLICY,
                             "%s can be reached from other machines, and peers are not "
                             "authenticated yet: serve on 127.0.0.1, or say --insecure if "
                             "everybody who reaches this port may read the exports",
                             address);
+    if (options->insecure)
+        hr_log(engine->env, HR_LOG_WARN,
+               "peers are not authenticated: everybody who reaches %s may read the exports",
+               address);
     hr_status status = server_create(engine, true, address, options->exports, options->export_count,
                                      server_out, error);
     if (status == HR_OK)

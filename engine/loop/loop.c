@@ -175,6 +175,7 @@ static unsigned run_tasks(hr_loop *loop)
     unsigned count = 0;
     for (hr_task *task = NULL; task != last; count++) {
         task = loop->task_first;
+        assert(task != NULL); /* last is still in the queue */
         loop->task_first = task->next;
         if (loop->task_first == NULL)
             loop->task_last = NULL;

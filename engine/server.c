@@ -211,8 +211,8 @@ release:
     return status;
 }
 
-/* Whether only this machine can reach the address: what may be served without authentication. */
-/* A name that only begins like an address of loopback may lead anywhere. */
+/* Whether only this machine can reach the address: what may be served without authentication. A
+ * name that only begins like an address of loopback may lead anywhere. */
 static bool is_loopback(const char *address)
 {
     size_t digits = strspn(address, "0123456789.");

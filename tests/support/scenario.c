@@ -79,7 +79,7 @@ static void draw_file(uint64_t *dice, hr_scenario_file *file, unsigned number, b
 
 static void draw_source(uint64_t *dice, hr_scenario *scenario)
 {
-    scenario->tree = one_in(dice, 4);
+    scenario->tree = one_in(dice, 5);
     scenario->export_root = one_in(dice, 3);
     unsigned most = scenario->tree ? HR_SCENARIO_FILES_MAX : one_in(dice, 3) ? 3 : 1;
     scenario->file_count = 1 + (unsigned)below(dice, most);
@@ -123,10 +123,23 @@ static uint16_t draw_chance(uint64_t *dice)
     return (uint16_t)(100u << below(dice, 8));
 }
 
+/* Up to 8 s: less than the silence after which a peer is dead. */
 static void draw_delays(uint64_t *dice, uint16_t *chance, uint64_t *delay_ns_max)
 {
     *chance = draw_chance(dice);
-    *delay_ns_max = HR_NS_PER_US << below(dice, 24); /* up to 16 s */
+    *delay_ns_max = HR_NS_PER_US << below(dice, 24);
+}
+
+/* Disks and networks take their time, each request its own: without it all would happen in the same
+ * instant, and in the same order. */
+static void draw_latency(uint64_t *dice, hr_scenario_side *side)
+{
+    if (one_in(dice, 5))
+        return;
+    side->storage.delay = (uint16_t)below(dice, 0x10000);
+    side->storage.delay_ns_max = HR_NS_PER_US << below(dice, 12);
+    side->transport.delayed = (uint16_t)below(dice, 0x10000);
+    side->transport.delay_ns_max = HR_NS_PER_US << below(dice, 12);
 }
 
 /* Where content is written: a lost write is seen only by those who read back. */
@@ -236,7 +249,7 @@ static void draw_event(uint64_t *dice, hr_scenario *scenario)
 {
     scenario->events[scenario->event_count++] = (hr_scenario_event){
         .kind = (hr_scenario_event_kind)below(dice, HR_SCENARIO_SOURCE_CHANGE + 1),
-        .step = below(dice, 4u << below(dice, 6)),
+        .step = below(dice, 8u << below(dice, 5)),
         .which = (unsigned)below(dice, scenario->file_count),
         .attempt = (unsigned)below(dice, scenario->faulty_attempts),
     };
@@ -244,10 +257,10 @@ static void draw_event(uint64_t *dice, hr_scenario *scenario)
 
 static void draw_troubles(uint64_t *dice, hr_scenario *scenario)
 {
-    scenario->faulty_attempts = (unsigned)below(dice, 4);
+    scenario->faulty_attempts = 1 + (unsigned)below(dice, 3);
     scenario->crash_at_end = one_in(dice, 3);
-    if (scenario->faulty_attempts == 0)
-        return;
+    draw_latency(dice, &scenario->server);
+    draw_latency(dice, &scenario->client);
     for (uint64_t i = below(dice, 4); i > 0; i--)
         draw_fault(dice, scenario);
     for (uint64_t i = below(dice, 3) * below(dice, 3); i > 0; i--)

@@ -248,7 +248,7 @@ static void start_player(hr_trial_player *player)
         get->over = false;
         get->exists = 0;
         get->progress = (hr_get_progress){0};
-        memset(get->lately, 0, sizeof get->lately);
+        memset(get->sightings, 0, sizeof get->sightings);
         hr_status started = status == HR_OK ? start_get(get, &error) : status;
         if (started != HR_OK) {
             note_over(get, started, error.text);
@@ -272,6 +272,21 @@ static void stop_player(hr_trial_player *player)
             hr_trial_check_fence(&player->gets[i]);
 }
 
+/* A verified chunk is in the journal when the write of the records before it has been answered and
+ * its own begun: not at once, and not much later. */
+static uint64_t journaled_before_death(const hr_trial_get *get)
+{
+    const hr_trial *trial = get->player->trial;
+    uint64_t most = 0, delay_ns = trial->world.client_side.storage.delay_ns_max + 1;
+    for (unsigned i = 0; i < HR_TRIAL_SIGHTINGS; i++) {
+        const hr_trial_sighting *sighting = &get->sightings[i];
+        if (sighting->step + 16 <= trial->step &&
+            sighting->now_ns + delay_ns < trial->world.sim.now_ns && sighting->verified > most)
+            most = sighting->verified;
+    }
+    return most;
+}
+
 /* What a dead process had in mind when it died is only what its journal says. */
 static void kill_clients(hr_trial *trial, bool crash)
 {
@@ -287,7 +302,7 @@ static void kill_clients(hr_trial *trial, bool crash)
     for (unsigned p = 0; p < trial->player_count; p++)
         for (unsigned i = 0; i < trial->players[p].get_count; i++) {
             hr_trial_get *get = &trial->players[p].gets[i];
-            uint64_t journaled = get->lately[trial->step % HR_TRIAL_LAG];
+            uint64_t journaled = journaled_before_death(get);
             get->status = get->over ? get->status : HR_AGAIN;
             get->sure = crash ? 0 : journaled > get->sure ? journaled : get->sure;
         }
@@ -366,7 +381,11 @@ static bool look(hr_trial *trial)
             if (get->over || get->get == NULL)
                 continue;
             get->progress = hr_get_count(get->get);
-            get->lately[trial->step % HR_TRIAL_LAG] = get->progress.bytes_verified;
+            get->sightings[trial->step % HR_TRIAL_SIGHTINGS] = (hr_trial_sighting){
+                .step = trial->step,
+                .now_ns = trial->world.sim.now_ns,
+                .verified = get->progress.bytes_verified,
+            };
             if (hr_get_status(get->get) == HR_AGAIN) {
                 going_on = true;
                 continue;
@@ -380,9 +399,9 @@ static bool look(hr_trial *trial)
 static void run(hr_trial *trial)
 {
     uint64_t until_ns = trial->world.sim.now_ns + ATTEMPT_NS;
-    for (trial->step = 0; !hr_trial_has_failed(trial) && look(trial); trial->step++) {
+    for (trial->step = 0; !hr_trial_has_failed(trial); trial->step++) {
         befall_all(trial);
-        if (trial->client_died)
+        if (trial->client_died || !look(trial))
             return;
         if (trial->step == STEPS_MAX)
             hr_trial_fail(trial, "still going on after %d steps", STEPS_MAX);

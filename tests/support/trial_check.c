@@ -91,8 +91,7 @@ static bool is_countable(const hr_trial *trial)
            scenario->fail_nth == 0 && !has_storage_trouble(&scenario->client.storage);
 }
 
-/* A run that ends by itself leaves all that it has verified, a killed one what it had verified some
- * steps before, unless its writes were delayed. */
+/* A run that ends by itself leaves all that it has verified. */
 static void note_what_is_left(hr_trial_get *get)
 {
     hr_trial *trial = get->player->trial;
@@ -100,8 +99,6 @@ static void note_what_is_left(hr_trial_get *get)
         get->sure = 0;
     else if (get->over && get->progress.bytes_verified > get->sure)
         get->sure = get->progress.bytes_verified;
-    else if (trial->client_died && trial->scenario->client.storage.delay != 0)
-        get->sure = 0;
 }
 
 static void check_span(hr_trial_get *get)
@@ -224,14 +221,15 @@ static void visit(void *context, const char *path, const hr_file_info *info)
         hr_trial_fail(trial, "%s was left behind", path);
 }
 
-/* Temporary files go with the run that gives the file its name, if nothing kept it from that. */
+/* Temporary files go with the run that gives the file its name, if nothing kept it from that; of two
+ * clients the one that died last may have left its own. */
 static bool leaves_nothing(const hr_trial *trial)
 {
     const hr_storage_faults *faults = &trial->scenario->client.storage;
     for (unsigned i = 0; i < trial->players[0].get_count; i++)
         if (trial->players[0].gets[i].status != HR_OK)
             return false;
-    return faults->other_error == 0 && faults->fail_nth == 0;
+    return faults->other_error == 0 && faults->fail_nth == 0 && trial->scenario->clients == 1;
 }
 
 void hr_trial_check_rest(hr_trial *trial)

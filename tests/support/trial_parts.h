@@ -7,7 +7,12 @@
 #include "world.h"
 
 #define HR_TRIAL_PLAYERS_MAX 2
-#define HR_TRIAL_LAG         16 /* steps after which a verified chunk is surely in the journal */
+#define HR_TRIAL_SIGHTINGS   256
+
+/* What had been verified at some moment. */
+typedef struct hr_trial_sighting {
+    uint64_t step, now_ns, verified;
+} hr_trial_sighting;
 
 typedef struct hr_trial hr_trial;
 typedef struct hr_trial_player hr_trial_player;
@@ -30,7 +35,7 @@ typedef struct hr_trial_get {
 
     /* Bytes that were in the journal for sure when the last attempt ended. */
     uint64_t sure;
-    uint64_t lately[HR_TRIAL_LAG]; /* verified, in the last steps */
+    hr_trial_sighting sightings[HR_TRIAL_SIGHTINGS]; /* by step, around and around */
 } hr_trial_get;
 
 struct hr_trial_player {

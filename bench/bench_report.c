@@ -37,12 +37,6 @@ static void print_race(const hr_bench_race *race)
 
 /* ---- goals ---- */
 
-static bool is_asked(const hr_bench_race *race, const hr_bench_goal *goal)
-{
-    return hr_bench_race_has(race, goal->ours) && hr_bench_race_has(race, goal->peers[0]) &&
-           hr_bench_race_has(race, goal->peers[1]);
-}
-
 static void name_peers(const hr_bench_goal *goal, char out[80])
 {
     if (goal->peers[0] == goal->peers[1])
@@ -75,7 +69,7 @@ static void print_goals(const hr_bench_race *race)
     printf("\n%-25s %6s  %-16s %8s  %-8s %s\n", "ratio to the peer's round", "median",
            "   min .. max", "at least", "", "peer");
     for (unsigned i = 0; i < hr_bench_goal_count; i++) {
-        if (is_asked(race, &hr_bench_goals[i]))
+        if (hr_bench_race_asks(race, &hr_bench_goals[i]))
             print_goal(race, &hr_bench_goals[i]);
     }
 }
@@ -103,12 +97,13 @@ void hr_bench_report_print(const hr_bench_report *report)
     printf("%s: %s, %u cores, %.1f GiB, %s; load %.2f before the start\n", machine->utc,
            machine->cpu, machine->cores, (double)machine->memory_len / 0x1p30, machine->kernel,
            machine->load);
-    printf("%u of %u rounds, interleaved; %.1f s each over the wire (default congestion control "
-           "%s); %.2f GB of random bytes in %s, %s\n",
-           report->race.rounds, settings->rounds, (double)settings->duration_ns / 1e9,
-           machine->congestion, (double)settings->size / 1e9, settings->directory,
-           report->direct ? "past the page cache but for rsync"
+    printf("%u of %u rounds, interleaved; %.2f GB of random bytes in %s, %s\n", report->race.rounds,
+           settings->rounds, (double)settings->size / 1e9, settings->directory,
+           report->direct ? "past the page cache (but for rsync)"
                           : "which does not take O_DIRECT: the page cache is in all of it");
+    if (hr_bench_race_has(&report->race, HR_BENCH_WIRE_CUBIC_DIGESTS))
+        printf("%.1f s each from memory to memory; the system's congestion control is %s\n",
+               (double)settings->duration_ns / 1e9, machine->congestion);
     print_race(&report->race);
     print_goals(&report->race);
     if (report->has_limits)

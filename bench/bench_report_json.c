@@ -82,7 +82,7 @@ void hr_bench_report_print_json(const hr_bench_report *report)
             json_array_append_new(contenders, contender(race, i));
     }
     for (unsigned i = 0; i < hr_bench_goal_count; i++) {
-        if (hr_bench_race_has(race, hr_bench_goals[i].ours))
+        if (hr_bench_race_asks(race, &hr_bench_goals[i]))
             json_array_append_new(goals, goal(race, &hr_bench_goals[i]));
     }
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)

@@ -53,7 +53,7 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                              .run = run_wire},
     [HR_BENCH_WIRE_CUBIC_DIGESTS] = {.name = "wire_cubic_digests",
                                      .title = "wire, cubic, digests",
-                                     .verbs = PEERS,
+                                     .verbs = TRANSFER | PEERS,
                                      .congestion = "cubic",
                                      .digests = true,
                                      .run = run_wire},

@@ -12,6 +12,12 @@ bool hr_bench_race_has(const hr_bench_race *race, int contender)
     return (hr_bench_contenders[contender].verbs >> race->verb & 1) != 0;
 }
 
+bool hr_bench_race_asks(const hr_bench_race *race, const hr_bench_goal *goal)
+{
+    return hr_bench_race_has(race, goal->ours) && hr_bench_race_has(race, goal->peers[0]) &&
+           hr_bench_race_has(race, goal->peers[1]);
+}
+
 static void note_result(hr_bench_lane *lane, hr_status status, const hr_bench_measure *measure,
                         const hr_error *error)
 {

@@ -25,8 +25,9 @@ typedef struct hr_bench_race {
 HR_CHECKED hr_status hr_bench_race_run(hr_bench_race *race, unsigned verb, hr_bench_field *field);
 /* A measurement failed, of a program that is here. */
 bool hr_bench_race_failed(const hr_bench_race *race);
-/* Whether the verb measures it. */
+/* Whether the verb measures it, and all that the goal compares. */
 bool hr_bench_race_has(const hr_bench_race *race, int contender);
+bool hr_bench_race_asks(const hr_bench_race *race, const hr_bench_goal *goal);
 
 typedef struct hr_bench_verdict {
     hr_bench_spread ratio; /* count 0: nothing to compare */

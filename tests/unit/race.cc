@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <set>
+#include <string>
+
+extern "C" {
+#include "bench_report.h"
+}
+
+namespace
+{
+
+struct Race : testing::Test {
+    hr_bench_race race = {};
+    const hr_bench_goal goal = {
+        HR_BENCH_DISK_TO_HOST, {HR_BENCH_FIO_READ, HR_BENCH_WIRE_CUBIC_DIGESTS}, 0.95};
+
+    void add(int contender, std::initializer_list<double> rates)
+    {
+        for (double rate : rates)
+            hr_bench_sample_add(&race.lanes[contender].rates, rate);
+    }
+};
+
+TEST_F(Race, ATargetIsMetByTheMedianOfTheRatios)
+{
+    add(HR_BENCH_DISK_TO_HOST, {0.96, 0.90, 1.00});
+    add(HR_BENCH_FIO_READ, {1, 1, 1});
+    add(HR_BENCH_WIRE_CUBIC_DIGESTS, {4, 4, 4});
+    hr_bench_verdict verdict = hr_bench_race_judge(&race, &goal);
+    EXPECT_DOUBLE_EQ(verdict.ratio.median, 0.96);
+    EXPECT_TRUE(verdict.met);
+}
+
+TEST_F(Race, ATargetIsMissedBelowIt)
+{
+    add(HR_BENCH_DISK_TO_HOST, {0.94, 0.90, 1.00});
+    add(HR_BENCH_FIO_READ, {1, 1, 1});
+    add(HR_BENCH_WIRE_CUBIC_DIGESTS, {4, 4, 4});
+    EXPECT_FALSE(hr_bench_race_judge(&race, &goal).met);
+}
+
+TEST_F(Race, OfTwoPeersTheLowerCountsInEachRound)
+{
+    add(HR_BENCH_DISK_TO_HOST, {1, 1, 1});
+    add(HR_BENCH_FIO_READ, {1, 2, 4});
+    add(HR_BENCH_WIRE_CUBIC_DIGESTS, {4, 2, 1});
+    hr_bench_verdict verdict = hr_bench_race_judge(&race, &goal);
+    EXPECT_DOUBLE_EQ(verdict.ratio.max, 1);
+    EXPECT_DOUBLE_EQ(verdict.ratio.min, 0.5);
+}
+
+TEST_F(Race, WithoutThePeerNothingIsMet)
+{
+    add(HR_BENCH_DISK_TO_HOST, {9, 9, 9});
+    add(HR_BENCH_WIRE_CUBIC_DIGESTS, {1, 1, 1});
+    race.lanes[HR_BENCH_FIO_READ].missing = true;
+    hr_bench_verdict verdict = hr_bench_race_judge(&race, &goal);
+    EXPECT_EQ(verdict.ratio.count, 0u);
+    EXPECT_FALSE(verdict.met);
+}
+
+TEST_F(Race, OnlyWhatWasMeasuredCanBeMissed)
+{
+    hr_bench_report report = {};
+    EXPECT_FALSE(hr_bench_report_misses(&report));
+    for (unsigned i = 0; i < 3; i++) {
+        hr_bench_sample_add(&report.race.lanes[HR_BENCH_DISK_TO_FILE].rates, 0.5);
+        hr_bench_sample_add(&report.race.lanes[HR_BENCH_FIO_COPY].rates, 1.0);
+    }
+    EXPECT_TRUE(hr_bench_report_misses(&report));
+}
+
+TEST_F(Race, AllRowsHaveNamesOfTheirOwnAndSomethingToRun)
+{
+    std::set<std::string> names;
+    for (const hr_bench_contender &contender : hr_bench_contenders) {
+        ASSERT_NE(contender.name, nullptr);
+        EXPECT_TRUE(names.insert(contender.name).second) << contender.name;
+        EXPECT_NE(contender.run, nullptr) << contender.name;
+        EXPECT_NE(contender.verbs, 0u) << contender.name;
+    }
+}
+
+TEST_F(Race, PeersJudgesEveryTarget)
+{
+    race.verb = HR_BENCH_PEERS;
+    for (unsigned i = 0; i < hr_bench_goal_count; i++)
+        EXPECT_TRUE(hr_bench_race_asks(&race, &hr_bench_goals[i])) << "row " << i;
+}
+
+TEST_F(Race, AVerbJudgesNothingThatItDoesNotMeasure)
+{
+    race.verb = HR_BENCH_STORAGE;
+    EXPECT_FALSE(hr_bench_race_asks(&race, &goal));
+    race.verb = HR_BENCH_TRANSFER;
+    EXPECT_TRUE(hr_bench_race_asks(&race, &goal));
+}
+
+} // namespace

@@ -170,11 +170,12 @@ void hr_engine_destroy(hr_engine *engine)
     }
     for (unsigned i = engine->worker_count; i-- > 0;)
         hr_worker_fini(&engine->workers[i]);
-    if (engine->platform != NULL)
-        engine->platform->destroy(engine->platform);
+    hr_platform *platform = engine->platform;
     hr_control_scratch_fini(&engine->scratch, env);
     hr_release(env, engine->workers);
     hr_release(env, engine);
+    if (platform != NULL)
+        platform->destroy(platform); /* last: env is its own */
 }
 
 size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max)

@@ -223,7 +223,7 @@ static void link_down(void *context, hr_status status)
 static void link_landed(void *context, hr_place *place, const hr_receipt *receipt)
 {
     (void)context, (void)place, (void)receipt;
-    assert(!"a sender arms no place");
+    assert(false && "a sender arms no place");
 }
 
 static const hr_link_events link_events = {.landed = link_landed, .down = link_down};

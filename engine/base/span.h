@@ -23,7 +23,8 @@ typedef struct hr_span {
 
 static inline hr_span hr_span_host(void *addr, size_t len)
 {
-    return (hr_span){.addr = addr, .len = len, .kind = HR_MEMORY_HOST, .dmabuf_fd = -1};
+    hr_span span = {addr, len, HR_MEMORY_HOST, 0, -1}; /* in order: C++ reads this too */
+    return span;
 }
 
 #endif

@@ -79,7 +79,7 @@ static hr_status is_file(hr_engine *engine, hr_client *client, const hr_cli_sour
 /* The real path of the part of path that is there; NULL where nothing can be said. */
 static char *real_start(const char *path)
 {
-    char start[HR_CLI_PATH_MAX];
+    char start[HR_CLI_PATH_MAX + 2];
     snprintf(start, sizeof start, "%s%s", path[0] == '/' ? "" : "./", path);
     char *real = realpath(start, NULL);
     for (char *slash; real == NULL && (slash = strrchr(start, '/')) != NULL;) {

@@ -128,10 +128,11 @@ static void sum_up_json(const hr_get_progress *count, const char *path, hr_statu
                                     hr_status_name(status), "exit", exit_code, "text",
                                     text_of(text)));
     hr_cli_print_json(json_pack(
-        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "type", "summary",
-        "status", hr_status_name(status), "exit", exit_code, "text", text_of(text), "files",
-        (json_int_t)count->files, "files_failed", (json_int_t)count->files_failed, "bytes_total",
-        (json_int_t)count->bytes, "bytes_moved", (json_int_t)count->bytes_moved, "bytes_reused",
+        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "type",
+        "summary", "status", hr_status_name(status), "exit", exit_code, "text", text_of(text),
+        "files", (json_int_t)count->files, "files_failed", (json_int_t)count->files_failed,
+        "files_kept", (json_int_t)count->files_kept, "bytes_total", (json_int_t)count->bytes,
+        "bytes_moved", (json_int_t)count->bytes_moved, "bytes_reused",
         (json_int_t)count->bytes_reused, "seconds", seconds, "rate_bytes_per_second",
         (json_int_t)rate, "first_byte_seconds", (double)count->first_byte_ns / 1e9, "cpu_seconds",
         cpu_seconds(), "path", text_of(path)));
@@ -142,7 +143,7 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
 {
     char bytes[HR_CLI_UNIT_MAX], reused[HR_CLI_UNIT_MAX], moved[HR_CLI_UNIT_MAX];
     char time[HR_CLI_UNIT_MAX], rate[HR_CLI_UNIT_MAX];
-    unsigned long long files = count->files;
+    unsigned long long files = count->files - count->files_kept;
     hr_cli_bytes(bytes, count->bytes);
     hr_cli_bytes(reused, count->bytes_reused);
     if (report->settings->dry_run) {
@@ -158,6 +159,8 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
                  bytes, moved, time, rate);
     if (count->bytes_reused > 0)
         hr_cli_print(", %s already there", reused);
+    if (count->files_kept > 0)
+        hr_cli_print(", %llu kept (same size and time)", (unsigned long long)count->files_kept);
     hr_cli_print("; %s\n", path);
 }
 

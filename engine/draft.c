@@ -346,6 +346,9 @@ static void looked_up_name(hr_io *io)
     hr_draft *draft = stepped(io);
     if (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)
         fail(draft, HR_IS_DIRECTORY, "%s is a directory; a file is to get this name", draft->shown);
+    else if (io->status == HR_OK && draft->options.keep_same && io->info.type == HR_FILE_REGULAR &&
+             io->info.size == draft->options.size && io->info.mtime_ns == draft->options.mtime_ns)
+        draft->events->same(draft->context);
     else if (io->status == HR_OK && !draft->options.overwrite)
         fail(draft, HR_EXISTS, "%s exists already; --overwrite replaces it", draft->shown);
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)
@@ -539,6 +542,20 @@ static void synced(hr_io *io)
     draft->events->synced(draft->context);
 }
 
+static void stamped(hr_io *io)
+{
+    hr_draft *draft = stepped(io);
+    if (is_given_up(draft))
+        return;
+    if (io->status != HR_OK) {
+        fail_storage(draft, "setting the time of", io);
+        return;
+    }
+    io = fresh_io(draft);
+    io->file = draft->file;
+    step(draft, HR_IO_SYNC, synced);
+}
+
 static void cut_data(hr_io *io)
 {
     hr_draft *draft = stepped(io);
@@ -550,7 +567,8 @@ static void cut_data(hr_io *io)
     }
     io = fresh_io(draft);
     io->file = draft->file;
-    step(draft, HR_IO_SYNC, synced);
+    io->info.mtime_ns = draft->options.mtime_ns;
+    step(draft, HR_IO_STAMP, stamped);
 }
 
 void hr_draft_finish(hr_draft *draft)

@@ -26,6 +26,8 @@ typedef struct hr_draft_events {
     void (*synced)(void *context);    /* all of it is on stable storage, still without its name */
     void (*published)(void *context); /* it has its name, and the directory says so after a crash */
     void (*failed)(void *context, hr_status status, const char *text);
+    /* Instead of ready: the target is there, of the source's size and time (keep_same). */
+    void (*same)(void *context);
     void (*closed)(void *context); /* nothing is under way any more, everything is closed */
 } hr_draft_events;
 
@@ -36,8 +38,10 @@ typedef struct hr_draft_options {
     uint8_t identity[HR_IDENTITY_LEN];
     uint8_t boot[16]; /* of this host */
     uint64_t size;
+    int64_t mtime_ns; /* of the source: the file gets it */
     uint32_t chunk_len;
     bool overwrite;
+    bool keep_same;     /* a target of this size and time was brought before */
     bool look;          /* only reads what an earlier run left: makes and changes nothing */
     uint64_t flush_len; /* bytes between flushes of data and journal; 0: 4 GiB */
 } hr_draft_options;
@@ -92,8 +96,8 @@ static inline bool hr_draft_is_full(const hr_draft *draft)
 void hr_draft_finish(hr_draft *draft);
 /* After synced: gives it its name; published follows, and it is closed. */
 void hr_draft_publish(hr_draft *draft);
-/* Not before ready or failed. closed follows. keep: the next run continues from it. No part writes
- * any more. */
+/* Not before ready, same or failed. closed follows. keep: the next run continues from it. No part
+ * writes any more. */
 void hr_draft_close(hr_draft *draft, bool keep);
 
 #endif

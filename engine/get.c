@@ -188,6 +188,10 @@ static void item_over(void *context, hr_transfer *transfer)
         get->first_byte_ns = counters->first_byte_ns - get->started_ns;
     if (get->opened_item == item)
         get->opened_item = NULL;
+    if (transfer->kept) {
+        get->progress.files_kept++;
+        get->progress.bytes -= transfer->size;
+    }
     if (!transfer->is_directory || transfer->error.status != HR_OK) {
         report(get, item->path, &transfer->error, transfer->size, counters);
         if (!get->is_tree && transfer->error.status != HR_OK)
@@ -225,6 +229,7 @@ static void begin_item(get_item *item)
         .name = get->is_tree ? item->path : get->name,
         .shown = shown,
         .overwrite = get->options.overwrite,
+        .keep_same = get->is_tree && !get->options.overwrite,
         .look = get->options.dry_run,
     };
     memcpy(options.boot, get->client->engine->platform->boot_id, sizeof options.boot);
@@ -300,8 +305,8 @@ static void target_failed(hr_get *get, const hr_io *io)
         end(get, HR_NOT_FOUND, "the directory that %s is to go into does not exist; make it first",
             shown);
     else
-        end(get, io->status, "%s %s: %s%s%s", what, shown, hr_status_text(io->status),
-            io->error != 0 ? ", " : "", io->error != 0 ? strerror(io->error) : "");
+        end(get, io->status, "%s %s: %s", what, shown,
+            io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
 }
 
 static void target_opened(hr_io *io)

@@ -175,6 +175,7 @@ void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *ope
     transfer->state = HR_TRANSFER_OPENED;
     transfer->is_directory = opened->type == HR_NODE_DIRECTORY;
     transfer->size = opened->size;
+    transfer->mtime_ns = opened->mtime_ns;
     transfer->chunk_len = opened->chunk_len;
     memcpy(transfer->identity, opened->identity, HR_IDENTITY_LEN);
     transfer->events->opened(transfer->context, transfer);
@@ -464,6 +465,17 @@ static void draft_failed(void *context, hr_status status, const char *text)
     try_to_end(transfer);
 }
 
+static void draft_same(void *context)
+{
+    hr_transfer *transfer = context;
+    transfer->draft_stepping = false;
+    transfer->kept = transfer->state == HR_TRANSFER_PREPARING;
+    if (transfer->kept)
+        start_ending(transfer);
+    else
+        try_to_end(transfer);
+}
+
 static void draft_closed(void *context)
 {
     hr_transfer *transfer = context;
@@ -476,6 +488,7 @@ static const hr_draft_events draft_events = {
     .synced = draft_synced,
     .published = draft_published,
     .failed = draft_failed,
+    .same = draft_same,
     .closed = draft_closed,
 };
 
@@ -486,6 +499,7 @@ void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *optio
     hr_draft_options complete = *options;
     memcpy(complete.identity, transfer->identity, HR_IDENTITY_LEN);
     complete.size = transfer->size;
+    complete.mtime_ns = transfer->mtime_ns;
     complete.chunk_len = transfer->chunk_len;
     transfer->dry_run = options->look;
     transfer->read_back = read_back;

@@ -63,6 +63,7 @@ struct hr_transfer {
     /* of the source, from opened on */
     bool is_directory;
     uint64_t size;
+    int64_t mtime_ns;
     uint32_t chunk_len;
     uint8_t identity[HR_IDENTITY_LEN];
     bool server_open; /* the server holds it open: a close is due */
@@ -71,6 +72,7 @@ struct hr_transfer {
     hr_draft draft;
     bool has_draft, read_back, dry_run;
     bool draft_stepping; /* one of ready, synced, published, failed will come */
+    bool kept;           /* the target was there, of the same size and time */
     bool draft_closing, draft_closed, publishing;
     hr_chunk *chunks;
     uint32_t chunk_count;

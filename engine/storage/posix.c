@@ -239,6 +239,19 @@ static int allocate(hr_io *io)
     return truncate_file(io);
 }
 
+static int stamp(hr_io *io)
+{
+    int64_t second = (int64_t)HR_NS_PER_S;
+    int64_t rest = io->info.mtime_ns % second;
+    if (rest < 0) /* before 1970: the nanoseconds still count upwards */
+        rest += second;
+    struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = (time_t)((io->info.mtime_ns - rest) / second), .tv_nsec = (long)rest},
+    };
+    return futimens(io->file->fd, times) == 0 ? 0 : errno;
+}
+
 static int lock_file(hr_io *io)
 {
     return flock(io->file->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
@@ -339,6 +352,8 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
         return sync_dir(io);
     case HR_IO_LOCK:
         return lock_file(io);
+    case HR_IO_STAMP:
+        return stamp(io);
     }
     assert(false);
     return EINVAL;

@@ -76,6 +76,7 @@ typedef enum hr_io_kind {
     HR_IO_SYNC_DIR, /* dir, path ("" for dir itself): fsync of the directory */
     HR_IO_LOCK,     /* file: exclusive, HR_BUSY if somebody else holds it; ends with CLOSE or the
                        death of the process */
+    HR_IO_STAMP,    /* file, info.mtime_ns: sets the time of its last change */
 } hr_io_kind;
 
 /* Flags of HR_IO_OPEN (and of OPEN_DIR and RENAME where named above). */

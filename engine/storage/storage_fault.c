@@ -91,7 +91,8 @@ static bool is_close(const hr_io *io)
 static fate fail_other(const hr_io *io, uint64_t dice)
 {
     bool changes = io->kind == HR_IO_RENAME || io->kind == HR_IO_REMOVE ||
-                   io->kind == HR_IO_TRUNCATE || io->kind == HR_IO_ALLOCATE;
+                   io->kind == HR_IO_TRUNCATE || io->kind == HR_IO_ALLOCATE ||
+                   io->kind == HR_IO_STAMP;
     return is_close(io) || (changes && dice >> 63) ? FATE_FAIL_AFTER : FATE_FAIL;
 }
 

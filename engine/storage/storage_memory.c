@@ -229,6 +229,14 @@ static hr_status set_len(memory_storage *storage, hr_io *io)
                            : HR_INVALID;
 }
 
+/* Lives in the inode, which a crash may lose: see hr_disk_crash. */
+static hr_status stamp(memory_storage *storage, hr_io *io)
+{
+    (void)storage;
+    file_of(io)->target->info.mtime_ns = io->info.mtime_ns;
+    return HR_OK;
+}
+
 static hr_status lock_file(memory_storage *storage, hr_io *io)
 {
     (void)storage;
@@ -287,6 +295,7 @@ static const struct {
     [HR_IO_ALLOCATE] = {set_len, true},     [HR_IO_TRUNCATE] = {set_len, true},
     [HR_IO_RENAME] = {rename_entry, false}, [HR_IO_REMOVE] = {remove_entry, false},
     [HR_IO_SYNC_DIR] = {sync_dir, false},   [HR_IO_LOCK] = {lock_file, true},
+    [HR_IO_STAMP] = {stamp, true},
 };
 
 static void carry_out(memory_storage *storage, hr_io *io)

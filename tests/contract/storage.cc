@@ -209,6 +209,24 @@ TEST_P(Storage, ReadsShortWhereAnotherMadeTheFileShorter)
     EXPECT_EQ(client->close(writer), HR_OK);
 }
 
+TEST_P(Storage, StampsTheTimeOfTheLastChange)
+{
+    hr_file *file = opened("stamped", new_file);
+    Bytes content = {1, 2, 3};
+    ASSERT_EQ(client->move(HR_IO_WRITE, file, 0, content.data(), content.size()), HR_OK);
+    for (int64_t time_ns : {INT64_C(1234567890123456789), INT64_C(0), INT64_C(-1500000000)}) {
+        hr_io io = {};
+        io.kind = HR_IO_STAMP;
+        io.file = file;
+        io.info.mtime_ns = time_ns;
+        ASSERT_EQ(client->run(&io), HR_OK);
+        hr_file_info info;
+        ASSERT_EQ(client->stat(file, &info), HR_OK);
+        EXPECT_EQ(info.mtime_ns, time_ns);
+    }
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
 TEST_P(Storage, AllocatesAndTruncates)
 {
     hr_file *file = opened("file", new_file);

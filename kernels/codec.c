@@ -3,6 +3,9 @@
 
 static const hr_codec *const codecs[] = {
     &hr_codec_stored,
+    &hr_codec_lz4,
+    &hr_codec_zstd,
+    &hr_codec_planes,
 };
 
 const hr_codec *hr_codec_find(unsigned id)

@@ -5,6 +5,8 @@
 #ifndef HR_CODEC_H
 #define HR_CODEC_H
 
+#include <stdbool.h>
+
 #include "span.h"
 #include "status.h"
 
@@ -16,10 +18,14 @@ typedef enum hr_codec_id {
     HR_CODEC_PLANES = 3,
 } hr_codec_id;
 
+/* Zero means default. */
 typedef struct hr_codec_job {
     hr_span source;
     hr_span target;
     hr_span scratch;
+    int level;      /* ENCODE: as people know it from lz4 and zstd; out of range is the nearest; 0:
+                       the codec's own */
+    bool store;     /* ENCODE: only frames the content, for what does not shrink */
     size_t len_out; /* bytes written to target */
 } hr_codec_job;
 
@@ -27,6 +33,7 @@ typedef struct hr_codec {
     const char *name;
     hr_codec_id id;
     size_t (*bound)(size_t source_len);
+    /* For encode at any level, and for decode; aligned to 8. */
     size_t (*scratch_len)(size_t source_len);
     /* HR_NO_SPACE: target is shorter than what comes out; never if it has bound bytes. */
     hr_status (*encode)(hr_codec_job *job);
@@ -37,6 +44,9 @@ typedef struct hr_codec {
 
 /* One a folder. */
 extern const hr_codec hr_codec_stored;
+extern const hr_codec hr_codec_lz4;
+extern const hr_codec hr_codec_zstd;
+extern const hr_codec hr_codec_planes;
 
 /* NULL for an id that this build does not know. */
 const hr_codec *hr_codec_find(unsigned id);

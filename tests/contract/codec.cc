@@ -41,6 +41,22 @@ Bytes text(size_t len)
     return bytes;
 }
 
+// What the weights of a model look like: bfloat16 of a normal distribution.
+Bytes weights(size_t count, unsigned seed, size_t lead = 0)
+{
+    std::mt19937 generator(seed);
+    std::normal_distribution<float> normal(0, 0.02f);
+    Bytes bytes(lead, 'h');
+    for (size_t i = 0; i < count; i++) {
+        const float value = normal(generator);
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        bytes.push_back(static_cast<uint8_t>(bits >> 16));
+        bytes.push_back(static_cast<uint8_t>(bits >> 24));
+    }
+    return bytes;
+}
+
 class Codec : public testing::TestWithParam<const hr_codec *>
 {
   protected:
@@ -56,10 +72,12 @@ class Codec : public testing::TestWithParam<const hr_codec *>
         return made;
     }
 
-    Bytes encoded(Bytes content)
+    Bytes encoded(Bytes content, int level = 0, bool store = false)
     {
         Bytes target(codec->bound(content.size()));
         hr_codec_job encode = job(content, content.size(), target, target.size());
+        encode.level = level;
+        encode.store = store;
         EXPECT_EQ(codec->encode(&encode), HR_OK);
         target.resize(encode.len_out);
         return target;
@@ -86,11 +104,34 @@ class Codec : public testing::TestWithParam<const hr_codec *>
 TEST_P(Codec, BringsContentBack)
 {
     for (size_t len : {0u, 1u, 2u, 63u, 4096u, 65535u, 65536u, 65537u, 1u << 20}) {
-        for (const Bytes &content : {noise(len, 1), text(len), Bytes(len, 0)}) {
+        for (const Bytes &content :
+             {noise(len, 1), text(len), Bytes(len, 0), weights(len, 2), weights(len, 3, 1)}) {
             Bytes back;
-            ASSERT_EQ(decode(encoded(content), len, &back), HR_OK) << len;
+            ASSERT_EQ(decode(encoded(content), content.size(), &back), HR_OK) << len;
             EXPECT_EQ(back, content);
         }
+    }
+}
+
+TEST_P(Codec, TakesAnyLevel)
+{
+    const Bytes content = text(200000);
+    for (int level : {-1000000, -7, -1, 1, 2, 3, 9, 12, 19, 22, 1000000}) {
+        Bytes back;
+        ASSERT_EQ(decode(encoded(content, level), content.size(), &back), HR_OK) << level;
+        EXPECT_EQ(back, content) << level;
+    }
+}
+
+TEST_P(Codec, FramesWhatIsOnlyToBeStored)
+{
+    for (size_t len : {0u, 1u, 65537u, 131073u, 262145u, 4u << 20}) {
+        const Bytes content = text(len), stored = encoded(content, 0, true);
+        Bytes back;
+        ASSERT_EQ(decode(stored, len, &back), HR_OK) << len;
+        EXPECT_EQ(back, content);
+        EXPECT_GE(stored.size(), len);
+        EXPECT_LE(stored.size(), len + 64 + len / 1024);
     }
 }
 
@@ -126,10 +167,11 @@ TEST_P(Codec, NeverTakesTruncatedInputForTheWhole)
 
 TEST_P(Codec, StaysInsideItsSpansOnHostileInput)
 {
-    const Bytes whole = encoded(text(3000));
+    const Bytes wholes[] = {encoded(text(3000)), encoded(weights(1500, 4))};
     std::mt19937 generator(3);
-    for (int round = 0; round < 2000; round++) {
-        Bytes bad = round % 2 ? whole : noise(generator() % 4000, static_cast<unsigned>(round));
+    for (int round = 0; round < 4000; round++) {
+        Bytes bad = round % 2 ? wholes[round / 2 % 2]
+                              : noise(generator() % 4000, static_cast<unsigned>(round));
         for (unsigned flips = generator() % 8; flips > 0 && !bad.empty(); flips--)
             bad[generator() % bad.size()] ^= static_cast<uint8_t>(1u << generator() % 8);
         Bytes back;
@@ -161,6 +203,24 @@ TEST(CodecTable, FindsWhatItHasAndNothingElse)
     for (const hr_codec *codec : all_codecs()) {
         EXPECT_EQ(hr_codec_find(codec->id), codec);
         EXPECT_TRUE(names.insert(codec->name).second) << codec->name;
+    }
+}
+
+TEST_P(Codec, NeverMakesMuchMoreOfNoise)
+{
+    const Bytes content = noise(4u << 20, 5);
+    EXPECT_LE(encoded(content).size(), content.size() + content.size() / 1024 + 64);
+}
+
+TEST(CodecPlanes, MakesWeightsShorterByMoreThanAQuarter)
+{
+    for (size_t lead : {0u, 1u}) { // values may lie at odd offsets
+        Bytes content = weights(1u << 20, 6, lead), target(hr_codec_planes.bound(content.size()));
+        hr_codec_job job = {};
+        job.source = span_of(content, content.size());
+        job.target = span_of(target, target.size());
+        ASSERT_EQ(hr_codec_planes.encode(&job), HR_OK);
+        EXPECT_GE(double(content.size()) / double(job.len_out), 1.40) << lead;
     }
 }
 

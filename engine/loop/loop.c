@@ -291,7 +291,9 @@ hr_status hr_loop_create(const hr_env *env, hr_loop **loop_out)
     if (status != HR_UNSUPPORTED)
         return status;
     if (!__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
-        hr_log(env, HR_LOG_WARN,
-               "io_uring is missing or forbidden here, going on with poll and threads: slower");
+        hr_log(
+            env, HR_LOG_WARN,
+            "io_uring cannot be had here (see 'headrace doctor'), going on with poll and threads: "
+            "slower");
     return hr_loop_poll_create(env, loop_out);
 }

@@ -18,10 +18,8 @@
 #include "loop_ops.h"
 
 enum {
-    SQ_ENTRIES = 256,
-    CQ_ENTRIES = 4096, /* beyond it the kernel keeps completions aside: slower, not lost */
-    FILES_MAX = 256,   /* registered files */
-    SPINS = 128,       /* about 50 us: worth a quarter of the throughput over loopback TCP */
+    FILES_MAX = 256, /* registered files */
+    SPINS = 128,     /* about 50 us: worth a quarter of the throughput over loopback TCP */
 };
 
 /* hr_op.state */
@@ -48,6 +46,13 @@ typedef struct uring_loop {
     hr_list ended_early; /* canceled before they came into the ring */
     bool file_used[FILES_MAX];
 } uring_loop;
+
+/* 0 or -errno. */
+static int enable_ring(struct io_uring *ring)
+{
+    /* Not io_uring_enable_rings: the shared library of liburing 2.3 does not export it. */
+    return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
 
 /* ---- filling the submission queue ---- */
 
@@ -316,10 +321,8 @@ static void sleep_until(uring_loop *loop, uint64_t deadline_ns)
 
 static void enable(uring_loop *loop)
 {
-    /* Not io_uring_enable_rings: the shared library of liburing 2.3 does not export it. */
-    int result =
-        io_uring_register((unsigned)loop->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-    assert(result == 0);
+    int result = enable_ring(&loop->ring);
+    assert(result == 0); /* try_ring did it before */
     (void)result;
     loop->enabled = true;
 }
@@ -470,10 +473,19 @@ static const hr_loop_ops uring_ops = {
     .unregister_file = uring_unregister_file,
 };
 
-static int open_ring(struct io_uring *ring, unsigned flags)
+/* How a ring is asked for. Beyond cq_entries the kernel keeps completions aside: slower, not lost.
+ */
+typedef struct ring_shape {
+    unsigned flags, sq_entries, cq_entries;
+} ring_shape;
+
+static int open_ring(struct io_uring *ring, const ring_shape *shape)
 {
-    struct io_uring_params params = {.flags = flags, .cq_entries = CQ_ENTRIES};
-    int result = io_uring_queue_init_params(SQ_ENTRIES, ring, &params);
+    struct io_uring_params params = {
+        .flags = shape->flags | IORING_SETUP_R_DISABLED,
+        .cq_entries = shape->cq_entries,
+    };
+    int result = io_uring_queue_init_params(shape->sq_entries, ring, &params);
     if (result < 0)
         return result;
     /* The timed wait of sleep_until (Linux 5.11). */
@@ -483,59 +495,73 @@ static int open_ring(struct io_uring *ring, unsigned flags)
     return -ENOSYS;
 }
 
-/* Sends one empty operation through a ring with these flags: a filter may allow the set-up and
- * forbid the rest. 0 or -errno. */
-static int try_ring(unsigned flags)
+/* Sends one empty operation through such a ring: a filter may allow the set-up and forbid the rest.
+ * 0 or -errno. */
+static int try_ring(const ring_shape *shape)
 {
     struct io_uring ring;
-    int result = open_ring(&ring, flags);
+    int result = open_ring(&ring, shape);
     if (result < 0)
         return result;
     struct io_uring_cqe *cqe;
-    io_uring_prep_nop(io_uring_get_sqe(&ring));
-    result = io_uring_submit_and_wait(&ring, 1);
+    result = enable_ring(&ring);
+    if (result >= 0) {
+        io_uring_prep_nop(io_uring_get_sqe(&ring));
+        result = io_uring_submit_and_wait(&ring, 1);
+    }
     if (result >= 0)
         result = io_uring_peek_cqe(&ring, &cqe);
     io_uring_queue_exit(&ring);
     return result;
 }
 
-/* The most that this kernel takes; newest first to go. */
-static int find_flags(unsigned *flags_out)
+/* The most flags that this kernel takes; the newest go first. 0 or -errno. */
+static int find_flags(ring_shape *shape)
 {
     static const unsigned optional[] = {
         IORING_SETUP_DEFER_TASKRUN, IORING_SETUP_SINGLE_ISSUER, IORING_SETUP_COOP_TASKRUN,
         IORING_SETUP_SUBMIT_ALL,    IORING_SETUP_CLAMP,         IORING_SETUP_CQSIZE,
     };
     const size_t count = sizeof optional / sizeof optional[0];
-    unsigned flags = 0;
+    shape->flags = 0;
     for (size_t i = 0; i < count; i++)
-        flags |= optional[i];
-    int result = try_ring(flags);
+        shape->flags |= optional[i];
+    int result = try_ring(shape);
     for (size_t i = 0; i < count && result == -EINVAL; i++) {
-        flags &= ~optional[i];
-        result = try_ring(flags);
+        shape->flags &= ~optional[i];
+        result = try_ring(shape);
     }
-    if (result == 0)
-        *flags_out = flags;
     return result;
 }
 
-/* Descriptors and memory used up are said as they are; anything else means that io_uring cannot be
- * had here. */
-static hr_status refusal(int result)
+/* The largest ring that the locked-memory limit allows: some kernels charge rings to it (6.18 does,
+ * seen with 64 KiB). 0 or -errno. */
+static int make_ring(struct io_uring *ring)
 {
-    if (result == -EMFILE || result == -ENFILE)
-        return HR_LIMIT;
-    return HR_UNSUPPORTED;
+    static const struct {
+        unsigned sq_entries, cq_entries;
+    } sizes[] = {{256, 4096}, {128, 1024}, {64, 256}};
+    int result = -ENOMEM;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && result == -ENOMEM; i++) {
+        ring_shape shape = {.sq_entries = sizes[i].sq_entries, .cq_entries = sizes[i].cq_entries};
+        result = find_flags(&shape);
+        if (result == 0)
+            result = open_ring(ring, &shape);
+    }
+    return result;
+}
+
+/* Descriptors used up are said as they are; anything else means that io_uring cannot be had here.
+ */
+static hr_status refusal(const hr_env *env, int result)
+{
+    hr_log(env, HR_LOG_INFO, "no io_uring: %s%s", strerror(-result),
+           result == -ENOMEM ? " (its rings count against the locked-memory limit)" : "");
+    return result == -EMFILE || result == -ENFILE ? HR_LIMIT : HR_UNSUPPORTED;
 }
 
 hr_status hr_loop_uring_create(const hr_env *env, hr_loop **loop_out)
 {
-    unsigned flags = 0;
-    int result = find_flags(&flags);
-    if (result < 0)
-        return refusal(result);
     uring_loop *loop = hr_alloc(env, sizeof *loop);
     if (loop == NULL)
         return HR_NO_MEMORY;
@@ -544,9 +570,9 @@ hr_status hr_loop_uring_create(const hr_env *env, hr_loop **loop_out)
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->wake_fd < 0)
         goto fail_release;
-    result = open_ring(&loop->ring, flags | IORING_SETUP_R_DISABLED);
+    int result = make_ring(&loop->ring);
     if (result < 0) {
-        status = refusal(result);
+        status = refusal(env, result);
         goto fail_close;
     }
     hr_loop_init(&loop->base, &uring_ops, env);

@@ -4,13 +4,19 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
@@ -687,6 +693,45 @@ TEST_P(RealLoop, SleepsInsteadOfTurning)
     EXPECT_LE(steps, 3u);
     hr_loop_cancel(loop, &recv);
     StepUntilDone(recv);
+}
+
+// ---- where io_uring is forbidden ----
+
+// Makes one system call answer EPERM in this process, as containers do. False: not possible here.
+bool Forbid(int number)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(number), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST(LoopChoice, TakesPollWhereverAnyPartOfIoUringIsForbidden)
+{
+    for (int number : {SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register}) {
+        pid_t child = fork(); // the filter cannot be taken off again
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            hr_env env = *hr_env_system();
+            env.log = [](void *, hr_log_level, const char *) {};
+            hr_loop *loop;
+            if (!Forbid(number))
+                _exit(77);
+            _exit(hr_loop_create(&env, &loop) == HR_OK && !strcmp(hr_loop_name(loop), "poll") ? 0
+                                                                                              : 1);
+        }
+        int status;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+            GTEST_SKIP() << "this process may not filter its system calls";
+        EXPECT_TRUE(WIFEXITED(status));
+        EXPECT_EQ(WEXITSTATUS(status), 0) << "system call " << number;
+    }
 }
 
 // ---- only the simulator ----

@@ -56,12 +56,19 @@ static void fail_open(hr_source *source, hr_status status)
 {
     char quoted[200], text[320];
     hr_quote(quoted, sizeof quoted, source->path, strlen(source->path));
+    const char *advice = "";
+    if (status == HR_NOT_FOUND)
+        advice = "; headrace ls tells what is there";
+    else if (status == HR_DENIED)
+        advice = "; the server may not read it";
     if (status == HR_POLICY)
-        snprintf(text, sizeof text, "opening %s: the path leaves its export", quoted);
+        snprintf(text, sizeof text,
+                 "opening %s: the path leaves its export; only what lies beneath that is served",
+                 quoted);
     else if (status == HR_UNSUPPORTED)
         snprintf(text, sizeof text, "opening %s: it is neither a file nor a directory", quoted);
     else
-        snprintf(text, sizeof text, "opening %s: %s", quoted, hr_status_text(status));
+        snprintf(text, sizeof text, "opening %s: %s%s", quoted, hr_status_text(status), advice);
     send_opened(source, status, NULL, text);
     free_source(source);
 }

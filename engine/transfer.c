@@ -249,19 +249,22 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
     if (landing->status == HR_PEER_LOST || landing->status == HR_AGAIN ||
         landing->status == HR_CANCELED)
         return;
+    const char *advice = "";
+    if (landing->status == HR_NO_SPACE)
+        advice = "; make room and run the same command again, it continues";
+    else if (landing->status == HR_CHANGED)
+        advice = "; run the same command again";
+    else if (landing->status == HR_IO)
+        advice = "; is the disk that it lies on well?";
+    uint64_t offset = (uint64_t)landing->chunk * transfer->chunk_len;
     if (landing->from_peer)
-        hr_transfer_end(transfer, landing->status, "%s: reading chunk %u (offset %llu): %s",
+        hr_transfer_end(transfer, landing->status, "%s: reading chunk %u (offset %llu): %s%s",
                         shown(transfer, name, sizeof name), landing->chunk,
-                        (unsigned long long)landing->chunk * transfer->chunk_len,
-                        hr_status_text(landing->status));
+                        (unsigned long long)offset, hr_status_text(landing->status), advice);
     else
         hr_transfer_end(transfer, landing->status, "writing %s at offset %llu: %s%s",
-                        transfer->draft.shown,
-                        (unsigned long long)landing->chunk * transfer->chunk_len,
-                        hr_status_text(landing->status),
-                        landing->status == HR_NO_SPACE
-                            ? "; make room and run the same command again, it continues"
-                            : "");
+                        transfer->draft.shown, (unsigned long long)offset,
+                        hr_status_text(landing->status), advice);
 }
 
 static void part_done(void *context, hr_landing *landing)

@@ -9,8 +9,10 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
     *worker = (hr_worker){.engine = engine, .env = platform->env, .index = index};
     hr_status status = platform->loop_create(platform, &worker->loop);
     if (status != HR_OK)
-        return hr_error_set(error, status, "making the loop of worker %u: %s", index,
-                            hr_status_text(status));
+        return hr_error_set(
+            error, status, "making the loop of worker %u: %s%s", index, hr_status_text(status),
+            status == HR_UNSUPPORTED ? "; io_uring cannot be had, and --io auto does without it"
+                                     : "");
     status = platform->storage_create(platform, worker->loop, &worker->storage);
     if (status != HR_OK) {
         hr_error_set(error, status, "making the storage of worker %u: %s", index,

@@ -88,7 +88,10 @@ class Program
         std::vector<const char *> argv = {HEADRACE_PROGRAM}, environment;
         for (const std::string &argument : arguments)
             argv.push_back(argument.c_str());
-        for (const std::string &variable : under.environment)
+        // Not what the user of this machine has configured.
+        std::vector<std::string> variables = {"HOME=/nonexistent", "XDG_CONFIG_HOME="};
+        variables.insert(variables.end(), under.environment.begin(), under.environment.end());
+        for (const std::string &variable : variables)
             environment.push_back(variable.c_str());
         argv.push_back(nullptr);
         environment.push_back(nullptr);

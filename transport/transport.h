@@ -207,7 +207,7 @@ struct hr_transport {
 typedef struct hr_tcp_options {
     const char *congestion; /* TCP_CONGESTION; NULL: on loopback the fastest of cubic and reno that
                                is there, elsewhere the system's */
-    size_t send_buffer;     /* SO_SNDBUF of a link's sender; 0: 4 MiB, see EXPERIMENTS */
+    size_t send_buffer;     /* SO_SNDBUF; 0: the system tunes it by itself */
     uint64_t user_timeout_ns; /* TCP_USER_TIMEOUT; 0: 10 s */
 } hr_tcp_options;
 

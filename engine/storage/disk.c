@@ -306,7 +306,7 @@ hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path
         end += strcspn(path + end, "/");
         memcpy(part, path, end);
         part[end] = '\0';
-        hr_disk_node *parent;
+        hr_disk_node *parent = NULL;
         char name[HR_NAME_MAX + 1];
         hr_status status = hr_disk_find(start, part, &node);
         if (status == HR_NOT_FOUND)

@@ -75,8 +75,11 @@ uint32_t hr_posix_direct_align(const struct statx *stat)
 }
 
 /* The uuid is what survives a reboot and a move of the disk. Without it the id of statfs does on
- * most file systems, and the device number at least until the next boot. Each starts with a byte
- * pattern of its own, so that one kind is never taken for another. */
+ * most file systems, and the device number at least until the next boot. Each of these
+ * starts with a number of its own, so that one kind is never taken for another. */
+#define KIND_STATFS UINT64_C(1)
+#define KIND_DEVICE UINT64_C(2)
+
 void hr_posix_filesystem(int fd, const struct statx *stat, const hr_dir *dir,
                          uint8_t filesystem_out[16])
 {
@@ -97,7 +100,7 @@ void hr_posix_filesystem(int fd, const struct statx *stat, const hr_dir *dir,
     bool has_id = fstatfs(fd, &statistics) == 0;
     if (has_id)
         memcpy(&id, &statistics.f_fsid, sizeof id);
-    memcpy(filesystem_out, id != 0 ? "statfs.." : "device..", 8);
+    hr_put_u64(filesystem_out, id != 0 ? KIND_STATFS : KIND_DEVICE);
     hr_put_u64(filesystem_out + 8,
                id != 0 ? id : (uint64_t)stat->stx_dev_major << 32 | stat->stx_dev_minor);
 }

@@ -29,32 +29,45 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
+/* What is mounted on an entry has a file system of its own, which only a descriptor of it tells. */
+static void find_filesystem(const hr_dir *listed, const char *name, const struct statx *stat,
+                            uint8_t filesystem_out[16])
+{
+    bool same =
+        stat->stx_dev_major == listed->device_major && stat->stx_dev_minor == listed->device_minor;
+    int fd = same ? listed->fd : openat(listed->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    hr_posix_filesystem(fd, stat, listed, filesystem_out);
+    if (!same && fd >= 0)
+        close(fd);
+}
+
 /* ENOBUFS: no room left on the page. ENOENT: removed meanwhile, so not part of the listing. */
-static int put_entry(hr_io *io, int directory, const char *name, size_t *used)
+static int put_entry(hr_io *io, const hr_dir *listed, const char *name, size_t *used)
 {
     size_t name_len = strlen(name);
     size_t size = (size_t)hr_round_up(sizeof(hr_dir_entry) + name_len + 1, 8);
     if (size > io->len - *used)
         return ENOBUFS;
     struct statx stat;
-    int error = hr_posix_stat(directory, name, &stat);
+    int error = hr_posix_stat(listed->fd, name, &stat);
     if (error != 0)
         return error;
     hr_dir_entry *entry = (hr_dir_entry *)(void *)((uint8_t *)io->data + *used);
     entry->size = (uint32_t)size;
     entry->name_len = (uint16_t)name_len;
     entry->info = hr_posix_info(&stat);
-    hr_posix_filesystem(directory, &stat, io->dir, entry->info.filesystem);
+    find_filesystem(listed, name, &stat, entry->info.filesystem);
     memcpy(entry->name, name, name_len + 1);
     *used += size;
     return 0;
 }
 
-static int put_raw(hr_io *io, int directory, const uint8_t *raw, size_t raw_len, size_t *used)
+static int put_raw(hr_io *io, const hr_dir *listed, const uint8_t *raw, size_t raw_len,
+                   size_t *used)
 {
     for (size_t at = 0; at < raw_len;) {
         const raw_entry *entry = (const raw_entry *)(const void *)(raw + at);
-        int error = is_dots(entry->name) ? 0 : put_entry(io, directory, entry->name, used);
+        int error = is_dots(entry->name) ? 0 : put_entry(io, listed, entry->name, used);
         if (error != 0 && error != ENOENT)
             return error;
         io->cookie = (uint64_t)entry->position;
@@ -63,31 +76,48 @@ static int put_raw(hr_io *io, int directory, const uint8_t *raw, size_t raw_len,
     return 0;
 }
 
-static int fill_page(hr_io *io, int directory, size_t *used)
+static int fill_page(hr_io *io, const hr_dir *listed, size_t *used)
 {
     _Alignas(raw_entry) uint8_t raw[RAW_LEN];
-    if (io->cookie != 0 && lseek(directory, (off_t)io->cookie, SEEK_SET) < 0)
+    if (io->cookie != 0 && lseek(listed->fd, (off_t)io->cookie, SEEK_SET) < 0)
         return errno;
     for (;;) {
-        long raw_len = syscall(SYS_getdents64, directory, raw, sizeof raw);
+        long raw_len = syscall(SYS_getdents64, listed->fd, raw, sizeof raw);
         if (raw_len <= 0)
             return raw_len < 0 ? errno : 0;
-        int error = put_raw(io, directory, raw, (size_t)raw_len, used);
+        int error = put_raw(io, listed, raw, (size_t)raw_len, used);
         if (error != 0)
             return error;
     }
 }
 
+static int open_listed(const hr_io *io, hr_dir *listed)
+{
+    struct statx stat;
+    int error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &listed->fd);
+    if (error != 0)
+        return error;
+    error = hr_posix_stat(listed->fd, "", &stat);
+    if (error != 0) {
+        close(listed->fd);
+        return error;
+    }
+    listed->device_major = stat.stx_dev_major;
+    listed->device_minor = stat.stx_dev_minor;
+    hr_posix_filesystem(listed->fd, &stat, io->dir, listed->filesystem);
+    return 0;
+}
+
 int hr_posix_list(hr_io *io)
 {
-    int directory;
-    int error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &directory);
+    hr_dir listed;
+    int error = open_listed(io, &listed);
     if (error != 0)
         return error;
     uint64_t cookie = io->cookie;
     size_t used = 0;
-    error = fill_page(io, directory, &used);
-    close(directory);
+    error = fill_page(io, &listed, &used);
+    close(listed.fd);
     if (error == ENOBUFS && used > 0)
         error = 0; /* a full page; a page without room for one entry is an error of the caller */
     if (error != 0) {

@@ -82,7 +82,7 @@ static int sync_names(int directory)
 
 static int make_one(const hr_io *io, const char *path)
 {
-    int parent;
+    int parent = -1;
     const char *name;
     int error = hr_posix_open_parent(io, path, &parent, &name);
     if (error != 0)
@@ -106,7 +106,7 @@ int hr_posix_make_path(const hr_io *io)
         end += strcspn(io->path + end, "/");
         memcpy(part, io->path, end);
         part[end] = '\0';
-        int fd, error = hr_posix_open_path(io, part, O_PATH | O_DIRECTORY, &fd);
+        int fd = -1, error = hr_posix_open_path(io, part, O_PATH | O_DIRECTORY, &fd);
         if (error == 0)
             close(fd);
         else if (error == ENOENT)

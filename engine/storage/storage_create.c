@@ -23,7 +23,7 @@ static void was_tried(hr_op *op)
 
 static bool reads_like(hr_loop *loop, int fd, const uint8_t *expected, size_t len)
 {
-    uint8_t bytes[TRIAL_LEN];
+    uint8_t bytes[TRIAL_LEN] = {0};
     trial_read trial = {
         .op = {.kind = HR_OP_READ,
                .fd = fd,

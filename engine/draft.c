@@ -161,6 +161,7 @@ static void set_header(const hr_draft *draft, hr_journal_header *header)
 static void start_fresh(hr_draft *draft)
 {
     draft->fresh = true;
+    draft->found = false;
     memset(draft->chunks, 0, draft->chunk_count * sizeof *draft->chunks);
     if (draft->options.look) {
         ready(draft);
@@ -322,6 +323,7 @@ static void opened_journal(hr_io *io)
     }
     draft->journal_file = io->file_out;
     draft->journal_inode = io->info.inode;
+    draft->found = io->info.size >= HR_JOURNAL_HEADER_LEN;
     if (draft->options.look) {
         open_data(draft);
         return;
@@ -514,6 +516,11 @@ void hr_draft_note(hr_draft *draft, uint32_t chunk, uint32_t len, uint32_t crc)
     size_t at = (draft->pending_first + draft->pending_count++) % HR_DRAFT_PENDING_MAX;
     draft->pending[at] = (hr_draft_record){.chunk = chunk, .len = len, .crc = crc};
     record_more(draft);
+}
+
+void hr_draft_distrust(hr_draft *draft)
+{
+    draft->poisoned = true;
 }
 
 /* ---- the name ---- */

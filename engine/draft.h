@@ -61,6 +61,7 @@ typedef struct hr_draft {
     hr_file *file;
     bool owned; /* the lock is held: the temporary files are ours */
     bool opened, fresh, published, poisoned, keep;
+    bool found;     /* an earlier run left a journal, and nothing speaks against it yet */
     char name[HR_PATH_MAX], data_path[HR_PATH_MAX], journal_path[HR_PATH_MAX];
     char parent[HR_PATH_MAX];
     char shown[HR_PATH_MAX];
@@ -92,6 +93,8 @@ static inline bool hr_draft_is_full(const hr_draft *draft)
 {
     return draft->pending_count >= HR_DRAFT_PENDING_FULL;
 }
+/* What lies in the file is not what was written: it is thrown away, whatever close says. */
+void hr_draft_distrust(hr_draft *draft);
 /* Every chunk is noted: cuts it to its size and syncs it; synced follows. */
 void hr_draft_finish(hr_draft *draft);
 /* After synced: gives it its name; published follows, and it is closed. */

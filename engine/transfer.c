@@ -17,11 +17,12 @@ static void chunks_complete(hr_transfer *transfer);
 
 /* ---- the end ---- */
 
-/* What the next run can use is kept: some of it is verified, and it is still what the source is. */
+/* What the next run can use is kept: some of it is verified, by this run or by the one before it, and
+ * it is still what the source is. */
 static bool is_worth_keeping(const hr_transfer *transfer)
 {
-    return transfer->counters.bytes_verified > 0 && transfer->error.status != HR_CHANGED &&
-           transfer->error.status != HR_OK;
+    return (transfer->counters.bytes_verified > 0 || transfer->draft.found) &&
+           transfer->error.status != HR_CHANGED && transfer->error.status != HR_OK;
 }
 
 /* The draft is closed after the last part has retired: workers know its file until then. */
@@ -236,7 +237,7 @@ static void check_failed(hr_transfer *transfer, const hr_landing *landing)
     if (landing->status == HR_INTEGRITY && transfer->state != HR_TRANSFER_REREADING)
         return; /* lost with the crash: it is simply missing */
     if (landing->status == HR_INTEGRITY)
-        transfer->counters.bytes_verified = 0; /* nothing of this file is worth keeping */
+        hr_draft_distrust(&transfer->draft);
     hr_transfer_end(transfer, landing->status, "reading %s again, chunk %u: %s",
                     transfer->draft.shown, landing->chunk, hr_status_text(landing->status));
 }

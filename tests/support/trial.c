@@ -131,6 +131,8 @@ static void prepare(hr_trial *trial)
         prepare_player(trial, &trial->players[i]);
     for (unsigned i = 0; i < scenario->file_count; i++)
         put_source(trial, i);
+    /* What is there before is older or newer than the source, never of the same time. */
+    trial->world.sim.now_ns += HR_NS_PER_S;
     put(trial, trial->world.client_disk, "/out/other", (hr_sample){.len = 100});
     for (unsigned g = 0; scenario->existing && g < trial->players[0].get_count; g++) {
         const hr_trial_get *get = &trial->players[0].gets[g];

@@ -248,6 +248,40 @@ TEST_P(Tcp, NothingLandsAfterTheFence)
     EXPECT_TRUE(reader.landed.empty());
 }
 
+// The test above cannot see a race that the kernel happens to win, so here is the fence itself: no
+// operation of the link is left when down is called.
+TEST_P(Tcp, DownComesWhenTheLoopHoldsNothingOfTheLink)
+{
+    struct Watched {
+        hr_loop *loop;
+        int downs;
+        bool was_idle;
+    } watched = {world->server.loop, 0, false};
+    hr_link_events events = link_events;
+    events.down = [](void *context, hr_status) {
+        auto *self = static_cast<Watched *>(context);
+        self->downs++;
+        self->was_idle = hr_loop_is_idle(self->loop);
+    };
+    Stranger stranger(listener.bound);
+    Chunk &chunk = Make(1, 1 << 20);
+    stranger.SendGreeting(HR_GREETING_LINK);
+    hr_incoming *incoming = AwaitIncoming();
+    ASSERT_NE(incoming, nullptr);
+    ops->unlisten(listener.listener);
+    listener.listener = nullptr;
+    hr_link *link;
+    ASSERT_EQ(ops->link.adopt(world->server.transport, incoming, &events, &watched, &link), HR_OK);
+    ASSERT_EQ(ops->link.arm(link, &chunk.place), HR_OK);
+    stranger.SendReceipt(chunk.write.receipt);
+    stranger.Send(chunk.payload.data(), 1000);
+    world->StepSome();
+    ops->link.close(link);
+    ASSERT_TRUE(world->Until([&] { return watched.downs > 0; }));
+    EXPECT_TRUE(watched.was_idle);
+    ops->link.destroy(link);
+}
+
 // ---- addresses and options ----
 
 TEST_P(Tcp, RefusesWhatIsNoAddress)

@@ -71,8 +71,7 @@ void hr_tcp_peer(int fd, char text_out[64])
     hr_tcp_address_print((const struct sockaddr *)&address, text_out);
 }
 
-/* Both ends on this machine, whatever the address is called. Before a connect only the target is
- * known. */
+/* Both ends on this machine, whatever the address is called. */
 static bool is_local(const struct sockaddr_storage *peer, const struct sockaddr_storage *own)
 {
     if (peer->ss_family == AF_INET) {

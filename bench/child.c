@@ -103,32 +103,34 @@ hr_status hr_bench_child_fork(hr_bench_child *child, const char *name, int (*run
 
 /* ---- its output ---- */
 
-static hr_status make_room(hr_bench_child *child)
+/* Where PIECE_LEN more bytes and a terminator fit. */
+static char *make_room(hr_bench_child *child)
 {
     if (child->len + PIECE_LEN < child->capacity)
-        return HR_OK;
+        return child->text + child->len;
     size_t capacity = (child->capacity + PIECE_LEN) * 2;
     char *text = capacity <= TEXT_MAX ? realloc(child->text, capacity) : NULL;
     if (text == NULL)
-        return HR_NO_MEMORY;
+        return NULL;
     child->text = text;
     child->capacity = capacity;
-    return HR_OK;
+    return text + child->len;
 }
 
 /* Reads once, waiting for it. *ended_out: there is no more. */
 static hr_status read_some(hr_bench_child *child, uint64_t deadline_ns, bool *ended_out)
 {
-    hr_status status = make_room(child);
-    if (status == HR_OK)
-        status = hr_bench_await(child->output, deadline_ns);
+    char *room = make_room(child);
+    if (room == NULL)
+        return HR_NO_MEMORY;
+    hr_status status = hr_bench_await(child->output, deadline_ns);
     if (status != HR_OK)
         return status;
-    ssize_t len = read(child->output, child->text + child->len, PIECE_LEN);
+    ssize_t len = read(child->output, room, PIECE_LEN);
     if (len < 0)
         return hr_status_from_errno(errno);
     child->len += (size_t)len;
-    child->text[child->len] = '\0';
+    room[len] = '\0';
     *ended_out = len == 0;
     return HR_OK;
 }
@@ -229,21 +231,22 @@ void hr_bench_child_stop(hr_bench_child *child)
     *child = (hr_bench_child){0};
 }
 
-/* utime and stime are the 14th and 15th field; the second, the name, may hold blanks. */
+/* utime and stime are the 14th and 15th field; the second, the name, may hold blanks and ends with
+ * the last parenthesis. */
 double hr_bench_child_cpu_seconds(const hr_bench_child *child)
 {
     char path[64], text[1024];
-    unsigned long long user = 0, system = 0;
     snprintf(path, sizeof path, "/proc/%d/stat", child->pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
     if (fd >= 0)
         close(fd);
     text[len > 0 ? len : 0] = '\0';
-    const char *name_end = strrchr(text, ')');
-    if (name_end == NULL ||
-        sscanf(name_end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-               &system) != 2)
+    char *at = strrchr(text, ')');
+    for (int field = 2; field < 14 && at != NULL; field++)
+        at = strchr(at + 1, ' ');
+    if (at == NULL)
         return 0;
+    unsigned long long user = strtoull(at, &at, 10), system = strtoull(at, NULL, 10);
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }

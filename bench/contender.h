@@ -36,12 +36,12 @@ typedef struct hr_bench_contender hr_bench_contender;
 struct hr_bench_contender {
     const char *name; /* in JSON */
     const char *title;
-    unsigned verbs;         /* bit i: the verb i measures it */
     const char *program;    /* that must be installed; NULL: none */
     const char *congestion; /* of those over the wire */
-    bool digests;
     hr_status (*run)(hr_bench_field *field, const hr_bench_contender *contender,
                      hr_bench_measure *measure_out, hr_error *error);
+    unsigned verbs; /* bit i: the verb i measures it */
+    bool digests;
 };
 
 extern const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS];

@@ -2,6 +2,7 @@
 #include "serving.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,8 +90,8 @@ uint64_t hr_bench_serving_peak(const hr_bench_serving *serving)
     snprintf(path, sizeof path, "/proc/%d/status", serving->server.pid);
     FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "VmHWM: %llu", &peak_kib) == 1)
-            break;
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            peak_kib = strtoull(line + 6, NULL, 10);
     }
     if (file != NULL)
         fclose(file);

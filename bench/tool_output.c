@@ -26,7 +26,7 @@ hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out, 
     json_t *report = load(text);
     const char *said = NULL;
     const char *congestion = "?";
-    double bytes, seconds, host, remote;
+    double bytes = 0, seconds = 0, host = 0, remote = 0;
     hr_status status = HR_OK;
     (void)json_unpack(report, "{s:s}", "error", &said);
     if (said != NULL)

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The measuring program as people run it: what it leaves behind, what it says when a peer is
+// missing or when it is interrupted. What it measures is nobody's business here.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <jansson.h>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "process.h"
+#include "temp.h"
+}
+
+namespace
+{
+
+struct Bench : testing::Test {
+    hr_process process = {};
+    char directory[HR_TEMP_PATH_MAX] = "";
+    json_t *report = nullptr;
+
+    void SetUp() override
+    {
+        ASSERT_EQ(hr_temp_make(directory), HR_OK);
+    }
+    void TearDown() override
+    {
+        hr_process_stop(&process);
+        EXPECT_EQ(hr_temp_remove(directory), HR_OK);
+        json_decref(report);
+    }
+
+    void start(std::vector<const char *> arguments)
+    {
+        // No peer is found there, so that the tests are the same on every machine.
+        const char *const environment[] = {"PATH=/nonexistent", nullptr};
+        arguments.insert(arguments.begin(), HEADRACE_BENCH);
+        arguments.push_back(nullptr);
+        hr_process_options options = {};
+        options.arguments = arguments.data();
+        options.environment = environment;
+        ASSERT_EQ(hr_process_start(&process, &options), HR_OK);
+    }
+    int wait()
+    {
+        EXPECT_EQ(hr_process_wait(&process, 5 * HR_PROCESS_WATCHDOG_MS), HR_OK);
+        return process.exit_code;
+    }
+    const json_t *contender(const char *name)
+    {
+        size_t i;
+        json_t *row;
+        json_array_foreach(json_object_get(report, "contenders"), i, row)
+        {
+            if (std::string(json_string_value(json_object_get(row, "name"))) == name)
+                return row;
+        }
+        return nullptr;
+    }
+    double rate(const char *name)
+    {
+        const json_t *spread = json_object_get(contender(name), "gb_per_second");
+        return json_real_value(json_object_get(spread, "median"));
+    }
+    bool missing(const char *name)
+    {
+        return json_is_true(json_object_get(contender(name), "missing"));
+    }
+};
+
+TEST_F(Bench, ReadsAFileWithoutItsPeerAndLeavesNothing)
+{
+    start({"storage", "--json", "--rounds", "1", "--size", "64MiB", "--directory", directory});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("storage_read"), 0);
+    EXPECT_TRUE(missing("fio_read"));
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
+TEST_F(Bench, MeasuresTheRealProgramsAndLeavesNothing)
+{
+    start({"transfer", "--json", "--rounds", "1", "--seconds", "1", "--size", "64MiB", "--big",
+           "64MiB", "--directory", directory});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process) << hr_process_stdout(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("disk_to_host"), 0);
+    EXPECT_GT(rate("disk_to_file"), 0);
+    EXPECT_TRUE(missing("rsync"));
+    size_t i;
+    json_t *limit;
+    EXPECT_EQ(json_array_size(json_object_get(report, "limits")), 3u);
+    json_array_foreach(json_object_get(report, "limits"), i, limit)
+        EXPECT_EQ(json_object_get(limit, "failure"), nullptr);
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
+TEST_F(Bench, InterruptedItSaysWhatWasMeasured)
+{
+    start({"wire", "--rounds", "99", "--seconds", "1", "--digests"});
+    char *first = hr_process_wait_line(&process, "    1 ", HR_PROCESS_WATCHDOG_MS);
+    ASSERT_NE(first, nullptr) << hr_process_stderr(&process);
+    free(first);
+    hr_process_signal(&process, SIGINT);
+    EXPECT_EQ(wait(), 9);
+    EXPECT_NE(std::string(hr_process_stdout(&process)).find("median"), std::string::npos);
+}
+
+TEST_F(Bench, RefusesADirectoryWithoutRoom)
+{
+    start({"storage", "--size", "1PiB", "--directory", directory});
+    EXPECT_EQ(wait(), 7);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("are needed"), std::string::npos);
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
+TEST_F(Bench, SaysWhichCongestionControlItCannotHave)
+{
+    start({"wire", "--congestion", "none-such", "--rounds", "1"});
+    EXPECT_NE(wait(), 0);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("not supported"), std::string::npos)
+        << hr_process_stderr(&process);
+}
+
+TEST_F(Bench, SaysWhatItCannotDo)
+{
+    start({"fly"});
+    EXPECT_EQ(wait(), 2);
+    EXPECT_NE(std::string(hr_process_stderr(&process)), "");
+}
+
+} // namespace

@@ -598,6 +598,18 @@ static void synced_dir(hr_io *io)
     draft->events->published(draft->context);
 }
 
+/* Before the directory is synced, so that a crash does not bring it back beside the file. */
+static void removed_own_journal(hr_io *io)
+{
+    hr_draft *draft = stepped(io);
+    draft->owned = false; /* others may make theirs now */
+    if (is_given_up(draft))
+        return;
+    io = fresh_io(draft);
+    io->path = draft->parent;
+    step(draft, HR_IO_SYNC_DIR, synced_dir);
+}
+
 static void renamed(hr_io *io)
 {
     hr_draft *draft = stepped(io);
@@ -614,8 +626,8 @@ static void renamed(hr_io *io)
         return;
     }
     io = fresh_io(draft);
-    io->path = draft->parent;
-    step(draft, HR_IO_SYNC_DIR, synced_dir);
+    io->path = draft->journal_path;
+    step(draft, HR_IO_REMOVE, removed_own_journal);
 }
 
 void hr_draft_publish(hr_draft *draft)

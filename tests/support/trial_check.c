@@ -223,23 +223,24 @@ static void visit(void *context, const char *path, const hr_file_info *info)
         hr_trial_fail(trial, "%s was left behind", path);
 }
 
-/* Temporary files go with the run that gives the file its name, if nothing kept it from that; of two
- * clients the one that died last may have left its own. */
+/* Temporary files go with the run that gives the file its name, if nothing kept it from that. One that
+ * died between the two left its journal, and so may the other one of two clients. */
 static bool leaves_nothing(const hr_trial *trial)
 {
     const hr_storage_faults *faults = &trial->scenario->client.storage;
     for (unsigned i = 0; i < trial->players[0].get_count; i++)
-        if (trial->players[0].gets[i].status != HR_OK)
+        if (trial->players[0].gets[i].status != HR_OK ||
+            trial->players[0].gets[i].progress.files_kept > 0)
             return false;
     return faults->other_error == 0 && faults->fail_nth == 0 && trial->scenario->clients == 1;
 }
 
 void hr_trial_check_rest(hr_trial *trial)
 {
+    if (trial->scenario->crash_at_end) {
+        hr_disk_crash(trial->world.client_disk, hr_sim_random(&trial->world.sim));
+        hr_trial_check_targets(trial);
+    }
     if (leaves_nothing(trial))
         hr_disk_walk(trial->world.client_disk, "/out", visit, trial);
-    if (!trial->scenario->crash_at_end)
-        return;
-    hr_disk_crash(trial->world.client_disk, hr_sim_random(&trial->world.sim));
-    hr_trial_check_targets(trial);
 }

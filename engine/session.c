@@ -6,6 +6,9 @@
 
 #include "chunk.h"
 
+/* After the greeting: a stranger takes up a session no longer than that. */
+#define HELLO_TIMEOUT_NS (5 * HR_NS_PER_S)
+
 static void end_if_over(hr_session *session);
 
 /* ---- sources ---- */
@@ -455,6 +458,7 @@ static void take_hello(hr_session *session, const hr_message_hello *hello)
         return;
     }
     session->greeted = true;
+    hr_loop_timer_clear(session->control.loop, &session->hello_timer);
     hr_message message = {
         .kind = HR_MESSAGE_WELCOME,
         .welcome = {.major = HR_PROTOCOL_MAJOR,
@@ -546,6 +550,7 @@ static void control_down(void *context, hr_status status, const char *text)
         hr_log(session->engine->env, HR_LOG_INFO, "session %llu of %s: %s",
                (unsigned long long)session->number, session->control.channel->peer, text);
     }
+    hr_loop_timer_clear(session->control.loop, &session->hello_timer);
     session->control_down = true;
     session->ending = true;
     for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++) {
@@ -577,6 +582,12 @@ void hr_session_end(hr_session *session, hr_status status, const char *why)
     hr_control_close(&session->control, status, "%s", why);
 }
 
+static void hello_is_late(hr_timer *timer)
+{
+    hr_session_end(HR_CONTAINER(timer, hr_session, hello_timer), HR_DEADLINE,
+                   "no hello came in time");
+}
+
 hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *store,
                           hr_transport *transport, hr_incoming *incoming,
                           const hr_session_events *events, void *context)
@@ -587,6 +598,14 @@ hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *stor
     session->context = context;
     hr_list_init(&session->sources);
     transport->ops->query(transport, &session->caps);
-    return hr_control_adopt(&session->control, engine->env, &engine->scratch, transport, incoming,
-                            &control_events, session);
+    session->hello_timer.fire = hello_is_late;
+    hr_status status = hr_control_adopt(&session->control, engine->env, &engine->scratch,
+                                        transport, incoming, &control_events, session);
+    if (status != HR_OK)
+        return status;
+    hr_loop *loop = transport->loop;
+    if (hr_loop_timer_set(loop, &session->hello_timer, hr_loop_now_ns(loop) + HELLO_TIMEOUT_NS) !=
+        HR_OK)
+        hr_session_end(session, HR_NO_MEMORY, "setting a timer: out of memory");
+    return HR_OK;
 }

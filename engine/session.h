@@ -45,6 +45,7 @@ struct hr_session {
     const uint8_t *boot_id; /* of the server */
     hr_control control;
     bool greeted, ending, control_down, gone;
+    hr_timer hello_timer;
     hr_transport_caps caps;
     hr_session_link links[HR_SESSION_LINKS_MAX];
     unsigned next_worker;

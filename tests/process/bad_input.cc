@@ -300,7 +300,7 @@ TEST_F(BadInput, DirectoryThatTheClientMayNotWrite)
     EXPECT_EQ(0, hr_temp_count(target("shut").c_str(), ""));
     ASSERT_EQ(0, chmod(target("shut").c_str(), 0));
     expect_refused(get(url("file"), target("shut/file"), {}, as_nobody()), 6,
-                   {target("shut/file"), "permission"});
+                   {target("shut/file"), "ermission"});
 }
 
 TEST_F(BadInput, ReadOnlyTarget)

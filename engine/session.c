@@ -599,8 +599,8 @@ hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *stor
     hr_list_init(&session->sources);
     transport->ops->query(transport, &session->caps);
     session->hello_timer.fire = hello_is_late;
-    hr_status status = hr_control_adopt(&session->control, engine->env, &engine->scratch,
-                                        transport, incoming, &control_events, session);
+    hr_status status = hr_control_adopt(&session->control, engine->env, &engine->scratch, transport,
+                                        incoming, &control_events, session);
     if (status != HR_OK)
         return status;
     hr_loop *loop = transport->loop;

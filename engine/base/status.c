@@ -112,18 +112,6 @@ hr_status hr_status_from_wire(int number)
     return strcmp(hr_status_name(status), "HR_?") == 0 ? HR_PROTOCOL : status;
 }
 
-hr_status hr_error_set(hr_error *error, hr_status status, const char *format, ...)
-{
-    if (error->status != HR_OK)
-        return error->status;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
-    va_end(arguments);
-    error->status = status;
-    return status;
-}
-
 /* Length of the well-formed UTF-8 sequence at bytes, 0 if there is none (RFC 3629, table 3-7 of the
  * Unicode standard). C1 control characters (U+0080 to U+009F) count as none. */
 static size_t utf8_sequence(const uint8_t *bytes, size_t len)
@@ -147,6 +135,33 @@ static size_t utf8_sequence(const uint8_t *bytes, size_t len)
         return forms[i].length;
     }
     return 0;
+}
+
+/* A sentence may hold a peer's words: nothing in it commands a terminal. */
+static void make_harmless(uint8_t *text)
+{
+    size_t len = strlen((const char *)text);
+    for (size_t i = 0, step; i < len; i += step) {
+        bool plain = text[i] >= 0x20 && text[i] < 0x7F;
+        step = plain ? 1 : utf8_sequence(text + i, len - i);
+        if (step == 0) {
+            text[i] = '?';
+            step = 1;
+        }
+    }
+}
+
+hr_status hr_error_set(hr_error *error, hr_status status, const char *format, ...)
+{
+    if (error->status != HR_OK)
+        return error->status;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    make_harmless((uint8_t *)error->text);
+    error->status = status;
+    return status;
 }
 
 char *hr_quote(char *out, size_t out_size, const void *bytes, size_t len)

@@ -179,7 +179,7 @@ hr_status hr_control_scratch_init(hr_control_scratch *scratch, const hr_env *env
     scratch->in = hr_arena_make(scratch->memory, HR_MESSAGE_PAGE_ARENA_LEN);
     scratch->out =
         hr_arena_make(scratch->memory + HR_MESSAGE_PAGE_ARENA_LEN, HR_MESSAGE_PAGE_ARENA_LEN);
-    scratch->frame = scratch->memory + 2 * HR_MESSAGE_PAGE_ARENA_LEN;
+    scratch->frame = scratch->memory + 2 * (size_t)HR_MESSAGE_PAGE_ARENA_LEN;
     scratch->frame_max = HR_MESSAGE_PAGE_MAX + HR_FRAME_HEADER_LEN;
     return HR_OK;
 }

@@ -375,7 +375,7 @@ static hr_status set_paths(hr_draft *draft, const hr_draft_options *options)
     const char *last = slash == NULL ? options->name : slash + 1;
     if (strlen(options->name) + sizeof ".headrace-0123456789abcdef.journal" > HR_PATH_MAX)
         return HR_INVALID;
-    strcpy(draft->name, options->name);
+    snprintf(draft->name, sizeof draft->name, "%s", options->name);
     snprintf(draft->parent, sizeof draft->parent, "%.*s", parent_len, options->name);
     snprintf(draft->data_path, sizeof draft->data_path, "%.*s%s.headrace-%016llx", parent_len,
              options->name, parent_len > 0 ? "/" : "", (unsigned long long)name_hash(last));

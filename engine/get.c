@@ -1,86 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_get: one request of the caller's: a shard, or a tree of them. A single shard is one transfer;
- * for a tree directories are listed one after the other and a few transfers run at a time, while
- * the listing still goes on. */
+/* hr_get: starting and ending a request, its files (each one a transfer), its target, its time. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
-#include "rate.h"
-#include "transfer.h"
+#include "get.h"
 
-#define TRANSFERS_MAX 8 /* of one tree, at once */
 #define STALL_DEFAULT (60 * HR_NS_PER_S)
 #define RATE_BURST_NS (HR_NS_PER_S / 10)
 
-/* One file of the request. */
-typedef struct get_item {
-    hr_transfer transfer;
-    hr_get *get;
-    hr_list node;
-    char *path; /* below the request's, "" for a single file */
-} get_item;
-
-/* A directory of the source that has not been listed yet. */
-typedef struct get_folder {
-    hr_list node;
-    char path[]; /* below the request's */
-} get_folder;
-
-struct hr_get {
-    hr_client *client;
-    const hr_env *env;
-    hr_get_options options;
-    char *path, *target; /* copies; the options point to them */
-    hr_status status;
-    hr_error error;
-    hr_get_progress progress;
-    char description[240];
-
-    hr_client_waiter waiter;
-    bool waiting; /* for the client */
-    hr_rate rate;
-    hr_timer watch; /* deadline and stall */
-    uint64_t started_ns, deadline_ns, moved_ns;
-    hr_list items;
-    unsigned item_count;
-    uint64_t over_verified, over_moved, over_reused; /* of items that are gone */
-
-    hr_dir *dir; /* the target's: of the file's parent, or of the tree */
-    hr_io io;
-    bool io_busy;
-    const char *name; /* of a single file beneath dir */
-
-    bool is_tree, ending;
-    bool nothing_there; /* the directory of a tree, in a dry run */
-    hr_list folders;
-    get_folder *listed; /* the one being listed */
-    hr_listing *listing;
-    get_item *opened_item; /* waits for the target directory */
-
-    hr_letter cancel_letter;
-    bool cancel_posted, cancel_taken;
-    uint64_t watched; /* what moved_ns is about */
-    uint64_t first_byte_ns;
-    char parent[HR_PATH_MAX]; /* of a single file */
-};
-
-static void pump(hr_get *get);
 static void open_target(hr_get *get);
-static bool push_folder(hr_get *get, const char *path);
-
-static hr_worker *home(const hr_get *get)
-{
-    return hr_engine_home(get->client->engine);
-}
 
 /* ---- the end ---- */
 
 static void settle(hr_get *get)
 {
-    hr_loop_timer_clear(home(get)->loop, &get->watch);
+    hr_loop_timer_clear(hr_get_home(get)->loop, &get->watch);
     if (get->error.status != HR_OK)
         get->status = get->error.status;
     else if (get->progress.files_failed > 0)
@@ -99,7 +35,7 @@ static void closed_dir(hr_io *io)
     settle(get);
 }
 
-static void finish_if_over(hr_get *get)
+void hr_get_finish_if_over(hr_get *get)
 {
     if (get->status != HR_AGAIN || get->waiting || get->io_busy || get->item_count > 0)
         return;
@@ -118,11 +54,10 @@ static void finish_if_over(hr_get *get)
         .done = closed_dir,
         .context = get,
     };
-    hr_storage_submit(home(get)->storage, &get->io);
+    hr_storage_submit(hr_get_home(get)->storage, &get->io);
 }
 
-static void end(hr_get *get, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
-static void end(hr_get *get, hr_status status, const char *format, ...)
+void hr_get_end(hr_get *get, hr_status status, const char *format, ...)
 {
     if (get->status != HR_AGAIN || get->ending)
         return;
@@ -140,9 +75,9 @@ static void end(hr_get *get, hr_status status, const char *format, ...)
     hr_list *next;
     for (hr_list *node = get->items.next; node != &get->items; node = next) {
         next = node->next;
-        hr_transfer_end(&HR_CONTAINER(node, get_item, node)->transfer, status, "%s", text);
+        hr_transfer_end(&HR_CONTAINER(node, hr_get_item, node)->transfer, status, "%s", text);
     }
-    finish_if_over(get);
+    hr_get_finish_if_over(get);
 }
 
 /* ---- items ---- */
@@ -167,7 +102,16 @@ static void report(hr_get *get, const char *path, const hr_error *error, uint64_
     get->options.file_done(get->options.context, &file);
 }
 
-static void free_item(get_item *item)
+void hr_get_skip(hr_get *get, const char *path, hr_status status, const char *text)
+{
+    hr_error error = {.status = HR_OK};
+    hr_transfer_counters none = {0};
+    hr_error_set(&error, status, "%s", text);
+    get->progress.files++;
+    report(get, path, &error, 0, &none);
+}
+
+static void free_item(hr_get_item *item)
 {
     hr_get *get = item->get;
     hr_list_remove(&item->node);
@@ -178,7 +122,7 @@ static void free_item(get_item *item)
 
 static void item_over(void *context, hr_transfer *transfer)
 {
-    get_item *item = context;
+    hr_get_item *item = context;
     hr_get *get = item->get;
     const hr_transfer_counters *counters = &transfer->counters;
     get->over_moved += counters->bytes_moved;
@@ -198,10 +142,10 @@ static void item_over(void *context, hr_transfer *transfer)
             hr_error_set(&get->error, transfer->error.status, "%s", transfer->error.text);
     }
     free_item(item);
-    pump(get);
+    hr_tree_pump(get);
 }
 
-static void begin_item(get_item *item)
+static void begin_item(hr_get_item *item)
 {
     hr_get *get = item->get;
     hr_transfer *transfer = &item->transfer;
@@ -238,7 +182,7 @@ static void begin_item(get_item *item)
 
 static void item_opened(void *context, hr_transfer *transfer)
 {
-    get_item *item = context;
+    hr_get_item *item = context;
     hr_get *get = item->get;
     if (get->is_tree && transfer->is_directory) {
         hr_transfer_end(transfer, HR_CHANGED, "it became a directory while the tree was listed");
@@ -246,7 +190,7 @@ static void item_opened(void *context, hr_transfer *transfer)
     }
     if (!get->is_tree && transfer->is_directory) {
         get->is_tree = true;
-        push_folder(get, "");
+        hr_tree_push(get, "");
         if (get->options.target_span.addr != NULL) {
             hr_transfer_end(transfer, HR_IS_DIRECTORY,
                             "the source is a directory; memory takes a file");
@@ -270,14 +214,14 @@ static void item_opened(void *context, hr_transfer *transfer)
 
 static const hr_transfer_events item_events = {.opened = item_opened, .over = item_over};
 
-static bool start_item(hr_get *get, const char *path)
+void hr_get_start_item(hr_get *get, const char *path)
 {
-    get_item *item = hr_alloc(get->env, sizeof *item);
+    hr_get_item *item = hr_alloc(get->env, sizeof *item);
     char *copy = NULL;
     if (item == NULL || hr_engine_copy_text(get->env, path, &copy) != HR_OK) {
         hr_release(get->env, item);
-        end(get, HR_NO_MEMORY, "starting a transfer: out of memory");
-        return false;
+        hr_get_end(get, HR_NO_MEMORY, "starting a transfer: out of memory");
+        return;
     }
     char full[HR_MESSAGE_PATH_MAX + 1];
     int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
@@ -291,7 +235,6 @@ static bool start_item(hr_get *get, const char *path)
     if (len < 0 || (size_t)len >= sizeof full)
         hr_transfer_end(&item->transfer, HR_INVALID, "its path is longer than %u bytes",
                         HR_MESSAGE_PATH_MAX);
-    return true;
 }
 
 /* ---- the target ---- */
@@ -302,11 +245,11 @@ static void target_failed(hr_get *get, const hr_io *io)
     hr_quote(shown, sizeof shown, get->target, strlen(get->target));
     const char *what = get->is_tree ? "making the directory" : "opening the directory of";
     if (io->status == HR_NOT_FOUND)
-        end(get, HR_NOT_FOUND, "the directory that %s is to go into does not exist; make it first",
-            shown);
+        hr_get_end(get, HR_NOT_FOUND,
+                   "the directory that %s is to go into does not exist; make it first", shown);
     else
-        end(get, io->status, "%s %s: %s", what, shown,
-            io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
+        hr_get_end(get, io->status, "%s %s: %s", what, shown,
+                   io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
 }
 
 static void target_opened(hr_io *io)
@@ -316,14 +259,14 @@ static void target_opened(hr_io *io)
     get->nothing_there = io->status == HR_NOT_FOUND && get->options.dry_run && get->is_tree;
     if (io->status != HR_OK && !get->nothing_there) {
         target_failed(get, io);
-        finish_if_over(get);
+        hr_get_finish_if_over(get);
         return;
     }
     get->dir = io->status == HR_OK ? io->dir_out : NULL;
-    get_item *item = get->opened_item;
+    hr_get_item *item = get->opened_item;
     get->opened_item = NULL;
     if (item == NULL || get->ending)
-        finish_if_over(get);
+        hr_get_finish_if_over(get);
     else if (item->transfer.is_directory)
         hr_transfer_forget(&item->transfer);
     else
@@ -351,182 +294,7 @@ static void open_target(hr_get *get)
                  slash == NULL ? "." : get->target);
         get->io.path = get->parent;
     }
-    hr_storage_submit(home(get)->storage, &get->io);
-}
-
-/* ---- trees ---- */
-
-static bool push_folder(hr_get *get, const char *path)
-{
-    size_t len = strlen(path) + 1;
-    get_folder *folder = hr_alloc(get->env, sizeof *folder + len);
-    if (folder == NULL) {
-        end(get, HR_NO_MEMORY, "remembering a directory: out of memory");
-        return false;
-    }
-    memcpy(folder->path, path, len);
-    hr_list_append(&get->folders, &folder->node);
-    return true;
-}
-
-static void skip(hr_get *get, const char *path, hr_status status, const char *text)
-{
-    hr_error error = {.status = HR_OK};
-    hr_transfer_counters none = {0};
-    hr_error_set(&error, status, "%s", text);
-    get->progress.files++;
-    report(get, path, &error, 0, &none);
-}
-
-/* Names come from the server: one that could lead anywhere else is an attack or a defect. */
-static bool is_plain_name(const hr_entry *entry)
-{
-    return entry->name_len > 0 && memchr(entry->name, '/', entry->name_len) == NULL &&
-           memchr(entry->name, '\0', entry->name_len) == NULL &&
-           !(entry->name[0] == '.' &&
-             (entry->name_len == 1 || (entry->name_len == 2 && entry->name[1] == '.')));
-}
-
-static void take_entry(hr_get *get, const hr_entry *entry)
-{
-    if (!is_plain_name(entry)) {
-        end(get, HR_PROTOCOL, "the server sent a name that is none");
-        return;
-    }
-    char path[HR_PATH_MAX];
-    const char *base = get->listed->path;
-    int len = snprintf(path, sizeof path, "%s%s%.*s", base, base[0] != '\0' ? "/" : "",
-                       (int)entry->name_len, entry->name);
-    if (len < 0 || (size_t)len >= sizeof path) {
-        skip(get, path, HR_INVALID, "its path is too long");
-        return;
-    }
-    switch (entry->type) {
-    case HR_ENTRY_FILE:
-        get->progress.files++;
-        start_item(get, path);
-        break;
-    case HR_ENTRY_DIRECTORY:
-    case HR_ENTRY_EXPORT:
-        push_folder(get, path);
-        break;
-    case HR_ENTRY_SYMLINK:
-        skip(get, path, HR_UNSUPPORTED, "it is a symbolic link, which is not brought yet");
-        break;
-    case HR_ENTRY_SPECIAL:
-        skip(get, path, HR_UNSUPPORTED, "it is neither a file nor a directory");
-        break;
-    }
-}
-
-static void listing_changed(void *context)
-{
-    pump(context);
-}
-
-static void start_listing(hr_get *get)
-{
-    char full[HR_MESSAGE_PATH_MAX + 1];
-    const char *path = get->listed->path;
-    int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
-    if (len < 0 || (size_t)len >= sizeof full) {
-        skip(get, path, HR_INVALID, "its path is too long");
-        return;
-    }
-    hr_error error = {.status = HR_OK};
-    hr_status status = hr_listing_open(get->client, full, &get->listing, &error);
-    if (status != HR_OK)
-        end(get, status, "%s", error.text);
-    else
-        hr_listing_watch(get->listing, listing_changed, get);
-}
-
-static void made_folder_closed(hr_io *io)
-{
-    hr_get *get = io->context;
-    get->io_busy = false;
-    if (!get->ending)
-        start_listing(get);
-    pump(get);
-}
-
-static void made_folder(hr_io *io)
-{
-    hr_get *get = io->context;
-    if (io->status != HR_OK) {
-        get->io_busy = false;
-        skip(get, get->listed->path, io->status, "its directory cannot be made");
-        hr_release(get->env, get->listed);
-        get->listed = NULL;
-        pump(get);
-        return;
-    }
-    get->io = (hr_io){
-        .kind = HR_IO_CLOSE_DIR,
-        .dir = io->dir_out,
-        .done = made_folder_closed,
-        .context = get,
-    };
-    hr_storage_submit(home(get)->storage, &get->io);
-}
-
-/* Each directory is made before it is listed, so that empty ones are kept too. */
-static void next_folder(hr_get *get)
-{
-    hr_list *node = hr_list_take_first(&get->folders);
-    if (node == NULL)
-        return;
-    get->listed = HR_CONTAINER(node, get_folder, node);
-    if (get->dir == NULL || get->options.dry_run || get->listed->path[0] == '\0') {
-        start_listing(get);
-        return;
-    }
-    get->io_busy = true;
-    get->io = (hr_io){
-        .kind = HR_IO_OPEN_DIR,
-        .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS,
-        .dir = get->dir,
-        .path = get->listed->path,
-        .done = made_folder,
-        .context = get,
-    };
-    hr_storage_submit(home(get)->storage, &get->io);
-}
-
-static void finish_listing(hr_get *get)
-{
-    const hr_error *error = hr_listing_error(get->listing);
-    if (hr_listing_status(get->listing) != HR_OK) {
-        if (get->client->status != HR_OK || get->listed->path[0] == '\0')
-            end(get, error->status, "%s", error->text);
-        else
-            skip(get, get->listed->path, error->status, error->text);
-    }
-    hr_listing_destroy(get->listing);
-    get->listing = NULL;
-    hr_release(get->env, get->listed);
-    get->listed = NULL;
-}
-
-/* Goes on with a tree as far as there is room. */
-static void pump(hr_get *get)
-{
-    while (get->is_tree && !get->ending && !get->io_busy && get->item_count < TRANSFERS_MAX) {
-        hr_entry entry;
-        if (get->listing == NULL && hr_list_is_empty(&get->folders))
-            break;
-        if (get->listing == NULL)
-            next_folder(get);
-        else if (hr_listing_next(get->listing, &entry))
-            take_entry(get, &entry);
-        else if (hr_listing_status(get->listing) != HR_AGAIN)
-            finish_listing(get);
-        else
-            break;
-    }
-    get->progress.listing =
-        get->is_tree && (get->listing != NULL || !hr_list_is_empty(&get->folders));
-    finish_if_over(get);
+    hr_storage_submit(hr_get_home(get)->storage, &get->io);
 }
 
 /* ---- time ---- */
@@ -535,7 +303,7 @@ static uint64_t bytes_verified(const hr_get *get)
 {
     uint64_t sum = get->over_verified;
     for (hr_list *node = get->items.next; node != &get->items; node = node->next)
-        sum += HR_CONTAINER(node, get_item, node)->transfer.counters.bytes_verified;
+        sum += HR_CONTAINER(node, hr_get_item, node)->transfer.counters.bytes_verified;
     return sum;
 }
 
@@ -549,18 +317,19 @@ static void watch(hr_timer *timer)
         get->moved_ns = now_ns;
     }
     if (now_ns >= get->deadline_ns)
-        end(get, HR_DEADLINE,
-            "the deadline passed; the same command continues where this one ended");
+        hr_get_end(get, HR_DEADLINE,
+                   "the deadline passed; the same command continues where this one ended");
     else if (now_ns - get->moved_ns >= get->options.stall_ns)
-        end(get, HR_STALLED,
+        hr_get_end(
+            get, HR_STALLED,
             "nothing was verified for %llu s; the same command continues where this one ended",
             (unsigned long long)(get->options.stall_ns / HR_NS_PER_S));
     if (get->ending || get->status != HR_AGAIN)
         return;
     uint64_t next_ns = now_ns + HR_NS_PER_S / 4;
-    if (hr_loop_timer_set(home(get)->loop, timer,
+    if (hr_loop_timer_set(hr_get_home(get)->loop, timer,
                           next_ns < get->deadline_ns ? next_ns : get->deadline_ns) != HR_OK)
-        end(get, HR_NO_MEMORY, "setting a timer: out of memory");
+        hr_get_end(get, HR_NO_MEMORY, "setting a timer: out of memory");
 }
 
 /* ---- starting ---- */
@@ -569,7 +338,7 @@ static void release_get(hr_get *get)
 {
     hr_list *node;
     while ((node = hr_list_take_first(&get->folders)) != NULL)
-        hr_release(get->env, HR_CONTAINER(node, get_folder, node));
+        hr_release(get->env, HR_CONTAINER(node, hr_get_folder, node));
     hr_release(get->env, get->listed);
     hr_release(get->env, get->path);
     hr_release(get->env, get->target);
@@ -582,17 +351,17 @@ static void client_settled(hr_client_waiter *waiter)
     hr_client *client = get->client;
     get->waiting = false;
     if (client->status != HR_OK) {
-        end(get, client->error.status, "%s", client->error.text);
+        hr_get_end(get, client->error.status, "%s", client->error.text);
         return;
     }
-    start_item(get, "");
+    hr_get_start_item(get, "");
 }
 
 static void deliver_cancel(hr_letter *letter)
 {
     hr_get *get = HR_CONTAINER(letter, hr_get, cancel_letter);
     get->cancel_taken = true;
-    end(get, HR_CANCELED, "interrupted; the same command continues where this one ended");
+    hr_get_end(get, HR_CANCELED, "interrupted; the same command continues where this one ended");
 }
 
 static hr_status check_options(const hr_get_options *options, hr_error *error)
@@ -631,7 +400,7 @@ static hr_status copy_target(hr_get *get)
     if (below) {
         if (get->target[len - 1] != '/')
             get->target[len++] = '/';
-        strcpy(get->target + len, last);
+        memcpy(get->target + len, last, strlen(last) + 1);
     }
     return HR_OK;
 }
@@ -643,7 +412,7 @@ static void describe(hr_get *get)
                          : get->options.target_host       ? "host slots"
                                                           : "host memory";
     snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s",
-             client->network ? home(get)->network->ops->name : "local", client->link_count,
+             client->network ? hr_get_home(get)->network->ops->name : "local", client->link_count,
              client->link_count == 1 ? "" : "s", hr_engine_describe(client->engine), target);
 }
 
@@ -675,7 +444,7 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     if (status == HR_OK)
         status = copy_target(get);
     if (status == HR_OK)
-        status = hr_loop_timer_set(home(get)->loop, &get->watch, get->started_ns);
+        status = hr_loop_timer_set(hr_get_home(get)->loop, &get->watch, get->started_ns);
     if (status != HR_OK) {
         release_get(get);
         return hr_error_set(error, status, "starting the request: %s", hr_status_text(status));
@@ -709,7 +478,7 @@ hr_get_progress hr_get_count(const hr_get *get)
     progress.first_byte_ns = get->first_byte_ns;
     for (hr_list *node = get->items.next; node != &get->items; node = node->next) {
         const hr_transfer_counters *counters =
-            &HR_CONTAINER(node, get_item, node)->transfer.counters;
+            &HR_CONTAINER(node, hr_get_item, node)->transfer.counters;
         progress.bytes_moved += counters->bytes_moved;
         progress.bytes_reused += counters->bytes_reused;
         if (progress.first_byte_ns == 0 && counters->first_byte_ns != 0)
@@ -727,7 +496,7 @@ const char *hr_get_path(const hr_get *get)
 void hr_get_cancel(hr_get *get)
 {
     if (!__atomic_exchange_n(&get->cancel_posted, true, __ATOMIC_ACQ_REL))
-        hr_loop_post(home(get)->loop, &get->cancel_letter);
+        hr_loop_post(hr_get_home(get)->loop, &get->cancel_letter);
 }
 
 void hr_get_destroy(hr_get *get)

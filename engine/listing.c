@@ -198,7 +198,7 @@ hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **list
         return hr_error_set(error, HR_NO_MEMORY, "listing: out of memory");
     listing->client = client;
     listing->status = HR_AGAIN;
-    strcpy(listing->path, path);
+    memcpy(listing->path, path, strlen(path) + 1);
     hr_list_init(&listing->node);
     listing->waiter.settled = settled;
     hr_client_wait(client, &listing->waiter);

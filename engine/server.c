@@ -169,7 +169,7 @@ static hr_status copy_exports(const hr_export *exports, size_t count, hr_store_e
             return hr_error_set(error, HR_INVALID, "the path of an export is longer than %d bytes",
                                 HR_PATH_MAX - 1);
         memcpy(copies[i].name, name, name_len);
-        strcpy(copies[i].path, path);
+        memcpy(copies[i].path, path, strlen(path) + 1);
         for (size_t k = 0; k < i; k++)
             if (strcmp(copies[k].name, copies[i].name) == 0)
                 return hr_error_set(error, HR_INVALID, "two exports are named %s", copies[i].name);
@@ -184,9 +184,12 @@ static hr_status server_create(hr_engine *engine, bool network, const char *addr
     const hr_env *env = engine->env;
     hr_server *server = hr_alloc(env, sizeof *server);
     hr_store_export *copies = hr_alloc(env, count * sizeof *copies);
-    hr_status status = server == NULL || copies == NULL
-                           ? hr_error_set(error, HR_NO_MEMORY, "making the server: out of memory")
-                           : copy_exports(exports, count, copies, error);
+    hr_status status = HR_NO_MEMORY;
+    if (server == NULL || copies == NULL) {
+        hr_error_set(error, status, "making the server: out of memory");
+        goto release;
+    }
+    status = copy_exports(exports, count, copies, error);
     if (status != HR_OK)
         goto release;
     hr_worker *home = hr_engine_home(engine);

@@ -27,6 +27,6 @@ void hr_source_identify(const char *path, const hr_file_info *info,
     static const uint64_t starts[2] = {UINT64_C(0xcbf29ce484222325), UINT64_C(0x9ae16a3b2f90404f)};
     for (unsigned i = 0; i < 2; i++) {
         uint64_t hash = fnv1a(starts[i], path, strlen(path));
-        hr_put_u64(identity_out + 8 * i, fnv1a(hash, facts, sizeof facts));
+        hr_put_u64(identity_out + (size_t)8 * i, fnv1a(hash, facts, sizeof facts));
     }
 }

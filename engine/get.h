@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of hr_get: one request of the caller's, a shard or a tree of them. get.c has what both
+ * share, tree.c the way through the directories. On worker 0. */
+#ifndef HR_GET_H
+#define HR_GET_H
+
+#include "client.h"
+#include "rate.h"
+#include "transfer.h"
+
+/* One file of the request. */
+typedef struct hr_get_item {
+    hr_transfer transfer;
+    hr_get *get;
+    hr_list node;
+    char *path; /* below the request's, "" for a single file */
+} hr_get_item;
+
+/* A directory of the source that has not been listed yet. */
+typedef struct hr_get_folder {
+    hr_list node;
+    char path[]; /* below the request's */
+} hr_get_folder;
+
+struct hr_get {
+    hr_client *client;
+    const hr_env *env;
+    hr_get_options options;
+    char *path, *target; /* copies; the options point to them */
+    hr_status status;
+    hr_error error;
+    hr_get_progress progress;
+    char description[240];
+
+    hr_client_waiter waiter;
+    bool waiting; /* for the client */
+    hr_rate rate;
+    hr_timer watch; /* deadline and stall */
+    uint64_t started_ns, deadline_ns, moved_ns;
+    hr_list items;
+    unsigned item_count;
+    uint64_t over_verified, over_moved, over_reused; /* of items that are gone */
+
+    hr_dir *dir; /* the target's: of the file's parent, or of the tree */
+    hr_io io;
+    bool io_busy;
+    const char *name; /* of a single file beneath dir */
+
+    bool is_tree, ending;
+    bool nothing_there; /* the directory of a tree, in a dry run */
+    hr_list folders;
+    hr_get_folder *listed; /* the one being listed */
+    hr_listing *listing;
+    hr_get_item *opened_item; /* waits for the target directory */
+
+    hr_letter cancel_letter;
+    bool cancel_posted, cancel_taken;
+    uint64_t watched; /* what moved_ns is about */
+    uint64_t first_byte_ns;
+    char parent[HR_PATH_MAX]; /* of a single file */
+};
+
+static inline hr_worker *hr_get_home(const hr_get *get)
+{
+    return hr_engine_home(get->client->engine);
+}
+
+/* ---- of get.c ---- */
+
+/* Ends all of it with this status unless it is over. */
+void hr_get_end(hr_get *get, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
+void hr_get_finish_if_over(hr_get *get);
+/* A file of the tree that is not even tried. */
+void hr_get_skip(hr_get *get, const char *path, hr_status status, const char *text);
+/* Starts the transfer of one file, by its path below the request's. */
+void hr_get_start_item(hr_get *get, const char *path);
+
+/* ---- of tree.c ---- */
+
+/* Remembers a directory that is to be listed. */
+void hr_tree_push(hr_get *get, const char *path);
+/* Goes on with a tree as far as there is room. */
+void hr_tree_pump(hr_get *get);
+
+#endif

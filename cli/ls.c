@@ -6,6 +6,7 @@
 #include "interrupt.h"
 #include "launch.h"
 #include "output.h"
+#include "tally.h"
 #include "verbs.h"
 
 #define QUOTED_MAX (4 * 255 + 1) /* of a name, each byte written as \xNN */
@@ -106,6 +107,8 @@ static hr_status list(const hr_cli_settings *settings, const char *text, uint64_
         status = hr_listing_open(client, source.path, &listing, error);
     if (status == HR_OK)
         status = print_all(settings, engine, listing, count_out, error);
+    if (status == HR_OK && source.local && !settings->print0)
+        hr_cli_print_packed(settings, engine, text);
     hr_listing_destroy(listing);
     hr_client_destroy(client);
     hr_cli_engine_destroy(engine);

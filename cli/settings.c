@@ -4,10 +4,15 @@
 #define SERVE        (1u << HR_CLI_SERVE)
 #define GET          (1u << HR_CLI_GET)
 #define LS           (1u << HR_CLI_LS)
+#define PACK         (1u << HR_CLI_PACK)
+#define VERIFY       (1u << HR_CLI_VERIFY)
 #define MEMBER(name) offsetof(hr_cli_settings, name)
 
 /* In the order of hr_io_choice. */
 static const char *const io_choices[] = {"auto", "uring", "threads", NULL};
+
+/* In the order of hr_pack_codec. */
+static const char *const codec_choices[] = {"auto", "lz4", "zstd", "planes", "none", NULL};
 
 static const hr_option options[] = {
     {
@@ -48,7 +53,7 @@ static const hr_option options[] = {
     {
         .name = "overwrite",
         .type = HR_OPTION_FLAG,
-        .verbs = GET,
+        .verbs = GET | PACK,
         .help = "Replaces targets that exist; without it they are a conflict.",
         .offset = MEMBER(overwrite),
     },
@@ -131,6 +136,35 @@ static const hr_option options[] = {
         .offset = MEMBER(print0),
     },
     {
+        .name = "codec",
+        .type = HR_OPTION_CHOICE,
+        .verbs = PACK,
+        .fallback = "auto",
+        .choices = codec_choices,
+        .help = "How chunks are compressed; auto takes what a sample gains most by.",
+        .offset = MEMBER(codec),
+    },
+    {
+        .name = "level",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = PACK,
+        .min = "1",
+        .max = "22",
+        .help = "As lz4 and zstd have it; without it lz4 takes 1 and zstd 3.",
+        .offset = MEMBER(level),
+    },
+    {
+        .name = "threads",
+        .letter = 'T',
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = PACK | VERIFY,
+        .max = "256",
+        .help = "Threads that compress or check; 0 is one a core.",
+        .offset = MEMBER(threads),
+    },
+    {
         .name = "workers",
         .argument = "N",
         .type = HR_OPTION_UNSIGNED,
@@ -143,7 +177,7 @@ static const hr_option options[] = {
     {
         .name = "io",
         .type = HR_OPTION_CHOICE,
-        .verbs = SERVE | GET | LS,
+        .verbs = SERVE | GET | LS | PACK | VERIFY,
         .fallback = "auto",
         .choices = io_choices,
         .help = "How files and sockets are driven; auto is io_uring where it works.",
@@ -168,7 +202,7 @@ static const hr_option options[] = {
     {
         .name = "json",
         .type = HR_OPTION_FLAG,
-        .verbs = SERVE | GET | LS,
+        .verbs = SERVE | GET | LS | PACK | VERIFY,
         .help = "Prints one JSON object a line.",
         .offset = MEMBER(json),
     },
@@ -176,7 +210,7 @@ static const hr_option options[] = {
         .name = "quiet",
         .letter = 'q',
         .type = HR_OPTION_FLAG,
-        .verbs = SERVE | GET | LS,
+        .verbs = SERVE | GET | LS | PACK | VERIFY,
         .help = "Says nothing but what went wrong (with --json: no progress).",
         .offset = MEMBER(quiet),
     },
@@ -184,7 +218,7 @@ static const hr_option options[] = {
         .name = "verbose",
         .letter = 'v',
         .type = HR_OPTION_COUNT,
-        .verbs = SERVE | GET | LS,
+        .verbs = SERVE | GET | LS | PACK | VERIFY,
         .help = "Says more; twice: even more.",
         .offset = MEMBER(verbose),
     },
@@ -233,6 +267,29 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
                 "\n"
                 "Names are written as they are where that is harmless; a backslash and what\n"
                 "is no printable UTF-8 become \\\\, \\n and \\xNN.",
+        },
+    [HR_CLI_PACK] =
+        {
+            .name = "pack",
+            .arguments = "SOURCE TARGET",
+            .arguments_min = 1,
+            .arguments_max = 2,
+            .summary = "Makes a packed shard of a file: compressed, with digests.",
+            .details =
+                "lz4 -d and zstd -d give the content of the shard back; planes, which is for\n"
+                "weights in bfloat16, is read by Headrace only. With --codec none the file\n"
+                "stays as it is, and its digests go into SOURCE.hrindex.",
+        },
+    [HR_CLI_VERIFY] =
+        {
+            .name = "verify",
+            .arguments = "PATH...",
+            .arguments_min = 1,
+            .arguments_max = 1024,
+            .summary = "Checks every digest of packed shards.",
+            .details = "PATH    a packed shard, or a file that has its digests in PATH.hrindex\n"
+                       "\n"
+                       "The first chunk that is damaged is named, and the exit code is 5.",
         },
     [HR_CLI_HELP] =
         {

@@ -12,5 +12,9 @@ HR_CHECKED hr_status hr_cli_get(const hr_cli_settings *settings, char **argument
                                 unsigned argument_count, hr_error *error);
 HR_CHECKED hr_status hr_cli_ls(const hr_cli_settings *settings, char **arguments,
                                unsigned argument_count, hr_error *error);
+HR_CHECKED hr_status hr_cli_pack(const hr_cli_settings *settings, char **arguments,
+                                 unsigned argument_count, hr_error *error);
+HR_CHECKED hr_status hr_cli_verify(const hr_cli_settings *settings, char **arguments,
+                                   unsigned argument_count, hr_error *error);
 
 #endif

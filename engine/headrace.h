@@ -16,9 +16,9 @@
  *
  * Threads. An engine is stepped: nothing happens but in hr_engine_step, on the caller's thread,
  * except for the further workers that hr_engine_start runs on threads of their own. Every handle
- * belongs to the thread that steps its engine; only hr_get_cancel and hr_engine_wake may be called
- * from others (and from signal handlers). No function blocks but hr_engine_step, and the destroy
- * functions while the last operations end.
+ * belongs to the thread that steps its engine; only the cancel functions and hr_engine_wake may be
+ * called from others (and from signal handlers). No function blocks but hr_engine_step, and the
+ * destroy functions while the last operations end.
  *
  * Ownership. Who creates destroys. Destroy functions accept NULL. Strings and spans in options are
  * copied, except for the memory of a target, which is lent until hr_get_destroy. What is returned
@@ -236,6 +236,69 @@ HR_API const char *hr_get_path(const hr_get *get);
 HR_API void hr_get_cancel(hr_get *get);
 /* Cancels first if it still runs, and steps the engine until it is over. */
 HR_API void hr_get_destroy(hr_get *get);
+
+/* ---- packing and verifying ---- */
+
+typedef enum hr_pack_codec {
+    HR_PACK_AUTO, /* what a sample gains most by; lz4 where nothing gains */
+    HR_PACK_LZ4,
+    HR_PACK_ZSTD,
+    HR_PACK_PLANES, /* of bfloat16; read by Headrace only */
+    HR_PACK_NONE,   /* only an index beside the file, so that it has stored digests */
+} hr_pack_codec;
+
+typedef struct hr_pack hr_pack;
+
+typedef struct hr_pack_options {
+    const char *source_path; /* a file */
+    const char *target_path; /* NULL with HR_PACK_NONE: source_path and ".hrindex" */
+    hr_pack_codec codec;
+    int level;        /* as lz4 and zstd have them; 0: the codec's own */
+    unsigned threads; /* 0: one a core */
+    bool overwrite;   /* else a target that exists is HR_EXISTS */
+} hr_pack_options;
+
+typedef struct hr_packed_progress {
+    uint64_t bytes, bytes_done;   /* of content */
+    uint64_t stored_bytes;        /* what they take in the shard so far, gaps included */
+    uint64_t chunks, chunks_done; /* of the shard */
+    uint64_t chunks_stored;       /* of those done: that are stored as they are */
+    const char *codec;            /* "lz4", "zstd", "planes", "none"; "" before it is known */
+} hr_packed_progress;
+
+/* Makes a packed shard of a file, which lz4 -d or zstd -d read too (docs/FORMAT.md). */
+HR_API HR_CHECKED hr_status hr_pack_start(hr_engine *engine, const hr_pack_options *options,
+                                          hr_pack **pack_out, hr_error *error);
+/* HR_AGAIN until it is over. HR_OK: the shard is whole, on stable storage, and has its name. */
+HR_API hr_status hr_pack_status(const hr_pack *pack);
+HR_API const hr_error *hr_pack_error(const hr_pack *pack);
+HR_API hr_packed_progress hr_pack_count(const hr_pack *pack);
+/* "zstd: a sample becomes 3.1 times shorter (lz4 2.0, planes 1.0)"; "" before it was chosen. */
+HR_API const char *hr_pack_choice(const hr_pack *pack);
+/* Any thread and signal handlers: ends it as HR_CANCELED; nothing of it stays. */
+HR_API void hr_pack_cancel(hr_pack *pack);
+/* Cancels first if it still runs, and steps the engine until it is over. */
+HR_API void hr_pack_destroy(hr_pack *pack);
+
+typedef struct hr_verify hr_verify;
+
+typedef struct hr_verify_options {
+    const char *path; /* a packed shard, an .hrindex, or a file that has one beside it */
+    bool index_only;  /* reads and checks the index, and no chunk: what is it? */
+    unsigned threads; /* 0: one a core */
+} hr_verify_options;
+
+/* Checks all digests of a shard, and that everything in it is accounted for. */
+HR_API HR_CHECKED hr_status hr_verify_start(hr_engine *engine, const hr_verify_options *options,
+                                            hr_verify **verify_out, hr_error *error);
+/* HR_AGAIN until it is over. HR_NOT_FOUND: there is no such file; HR_UNSUPPORTED: it has no index
+ * of Headrace; HR_INTEGRITY: it is damaged, and the error names the first place. */
+HR_API hr_status hr_verify_status(const hr_verify *verify);
+HR_API const hr_error *hr_verify_error(const hr_verify *verify);
+/* With index_only all of it is counted as done. */
+HR_API hr_packed_progress hr_verify_count(const hr_verify *verify);
+HR_API void hr_verify_cancel(hr_verify *verify);
+HR_API void hr_verify_destroy(hr_verify *verify);
 
 #ifdef __cplusplus
 }

@@ -219,7 +219,8 @@ static void unpack_row(const uint8_t *at, hr_index_row *row)
     memcpy(row->digest, at + DIGEST_AT, sizeof row->digest);
 }
 
-/* Where the chunk lies: after the one before, and inside of what may hold it. */
+/* Where the chunk lies: exactly where the gap of the one before ends, and inside of what may hold
+ * it. */
 static hr_status check_place(hr_index_reader *reader, const hr_index_row *row, uint32_t chunk)
 {
     bool beside = reader->tail.container == HR_CONTAINER_BESIDE;
@@ -228,14 +229,15 @@ static hr_status check_place(hr_index_reader *reader, const hr_index_row *row, u
         return refuse(reader, HR_INTEGRITY, chunk, "its stored length is over the limit, or zero");
     if (row->stored_offset < reader->end)
         return refuse(reader, HR_INTEGRITY, chunk, "it overlaps the chunk before it");
-    if (row->stored_offset > limit || row->stored_len > limit - row->stored_offset)
+    if (row->stored_offset > reader->end)
+        return refuse(reader, HR_INTEGRITY, chunk, "it does not follow the chunk before it");
+    /* Below 2^23, so that it cannot overflow where it is added to less than limit. */
+    uint64_t len = row->stored_len + (beside ? 0 : hr_index_gap_len(row->stored_len));
+    if (row->stored_offset > limit || len > limit - row->stored_offset)
         return refuse(reader, HR_INTEGRITY, chunk, "it reaches past the end of the chunks");
-    if (!beside && row->stored_offset % HR_INDEX_ALIGN != 0)
-        return refuse(reader, HR_INTEGRITY, chunk, "its offset is no multiple of 4096");
-    if (beside && (row->stored_offset != (uint64_t)chunk * reader->tail.chunk_len ||
-                   row->stored_len != row->content_len))
+    if (beside && row->stored_len != row->content_len)
         return refuse(reader, HR_INTEGRITY, chunk, "it is not where a plain file has it");
-    reader->end = row->stored_offset + row->stored_len;
+    reader->end = row->stored_offset + len;
     return HR_OK;
 }
 
@@ -302,8 +304,13 @@ hr_status hr_index_page_read(hr_index_reader *reader, const uint8_t page[HR_INDE
 hr_status hr_index_reader_finish(hr_index_reader *reader)
 {
     assert(reader->page == hr_index_pages(reader->tail.chunk_count));
-    if (reader->crc != reader->tail.pages_crc)
+    const hr_index_tail *tail = &reader->tail;
+    bool beside = tail->container == HR_CONTAINER_BESIDE;
+    if (reader->crc != tail->pages_crc)
         return refuse(reader, HR_INTEGRITY, HR_INDEX_NO_ROW, "its pages are not those of its tail");
+    if (reader->end != (beside ? tail->content_len : tail->index_offset))
+        return refuse(reader, HR_INTEGRITY, HR_INDEX_NO_ROW,
+                      "something lies between the last chunk and the index");
     return HR_OK;
 }
 

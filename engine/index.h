@@ -76,7 +76,7 @@ typedef struct hr_index_reader {
     hr_index_tail tail;
     uint32_t page; /* the next one */
     uint32_t crc;  /* over the CRCs of those before */
-    uint64_t end;  /* where the last chunk so far ends */
+    uint64_t end;  /* where the last chunk so far and its gap end */
     uint32_t chunk;
     const char *what;
 } hr_index_reader;

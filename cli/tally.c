@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tally.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "interrupt.h"
+#include "launch.h"
+#include "output.h"
+#include "units.h"
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Of this process, all threads, user and system. */
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static double ratio(const hr_packed_progress *count)
+{
+    return count->stored_bytes == 0 ? 1 : (double)count->bytes / (double)count->stored_bytes;
+}
+
+void hr_cli_tally_begin(hr_cli_tally *tally)
+{
+    tally->start_ns = now_ns();
+    tally->ticks = !tally->settings->quiet && (tally->settings->json || hr_cli_has_terminal());
+    hr_cli_progress_sample(&tally->progress, tally->start_ns, 0);
+}
+
+uint64_t hr_cli_tally_wait_ns(const hr_cli_tally *tally)
+{
+    return tally->ticks ? HR_CLI_PROGRESS_NS : HR_WAIT_FOREVER;
+}
+
+/* What is the same in every object. Consumes nothing; the caller adds what is its own. */
+static json_t *object_of(const char *type, const hr_packed_progress *count)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "type", type, "bytes_total",
+                     (json_int_t)count->bytes, "bytes_done", (json_int_t)count->bytes_done,
+                     "stored_bytes", (json_int_t)count->stored_bytes, "chunks",
+                     (json_int_t)count->chunks, "chunks_done", (json_int_t)count->chunks_done,
+                     "chunks_stored", (json_int_t)count->chunks_stored, "codec", count->codec);
+}
+
+void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count)
+{
+    uint64_t now = tally->ticks ? now_ns() : 0;
+    if (!tally->ticks || !hr_cli_progress_is_due(&tally->progress, now))
+        return;
+    hr_cli_progress_sample(&tally->progress, now, count->bytes_done);
+    uint64_t rate = hr_cli_progress_rate(&tally->progress);
+    if (tally->settings->json) {
+        json_t *object = object_of("progress", count);
+        json_object_set_new(object, "rate_bytes_per_second", json_integer((json_int_t)rate));
+        hr_cli_print_json(object);
+    } else {
+        char line[HR_CLI_LINE_MAX];
+        hr_get_progress shown = {.bytes = count->bytes, .bytes_verified = count->bytes_done};
+        hr_cli_progress_line(line, &shown, rate, count->codec);
+        hr_cli_live(line);
+    }
+}
+
+static void end_json(const hr_cli_tally *tally, const hr_packed_progress *count, const char *choice,
+                     hr_status status, const char *text, double seconds)
+{
+    json_t *message = hr_cli_json_text(text, strlen(text));
+    json_t *object = object_of("summary", count);
+    json_object_set_new(object, "status", json_string(hr_status_name(status)));
+    json_object_set_new(object, "exit", json_integer(hr_status_exit_code(status)));
+    json_object_set_new(object, "ratio", json_real(ratio(count)));
+    json_object_set_new(object, "choice", json_string(choice));
+    json_object_set_new(object, "seconds", json_real(seconds));
+    json_object_set_new(object, "cpu_seconds", json_real(cpu_seconds()));
+    hr_cli_json_name(object, "source", tally->source, strlen(tally->source));
+    if (tally->target != NULL)
+        hr_cli_json_name(object, "target", tally->target, strlen(tally->target));
+    if (status != HR_OK)
+        hr_cli_print_json(json_pack("{s:s, s:s, s:i, s:O}", "type", "error", "status",
+                                    hr_status_name(status), "exit", hr_status_exit_code(status),
+                                    "text", message));
+    json_object_set_new(object, "text", message);
+    hr_cli_print_json(object);
+}
+
+/* "lz4, 954 chunks, 12 of them stored as they are" */
+static void describe(char *out, size_t size, const hr_packed_progress *count)
+{
+    int used = snprintf(out, size, "%s, %llu chunk%s", count->codec,
+                        (unsigned long long)count->chunks, count->chunks == 1 ? "" : "s");
+    if (count->chunks_stored > 0 && strcmp(count->codec, "none") != 0)
+        snprintf(out + used, size - (size_t)used, ", %llu of them stored as they are",
+                 (unsigned long long)count->chunks_stored);
+}
+
+void hr_cli_tally_end(const hr_cli_tally *tally, const hr_packed_progress *count,
+                      const char *choice, hr_status status, const hr_error *error)
+{
+    double seconds = (double)(now_ns() - tally->start_ns) / 1e9;
+    char quoted[300], bytes[HR_CLI_UNIT_MAX], stored[HR_CLI_UNIT_MAX], time[HR_CLI_UNIT_MAX];
+    char rate[HR_CLI_UNIT_MAX], what[120];
+    hr_cli_live(NULL);
+    if (tally->settings->json) {
+        end_json(tally, count, choice, status, error->text, seconds);
+        return;
+    }
+    if (status != HR_OK || tally->settings->quiet)
+        return;
+    if (choice[0] != '\0')
+        hr_cli_print("%s\n", choice);
+    describe(what, sizeof what, count);
+    hr_cli_print("%s %s: %s in %s, %.2f times shorter; %s; %s (%s)\n", tally->done,
+                 hr_quote(quoted, sizeof quoted, tally->source, strlen(tally->source)),
+                 hr_cli_bytes(bytes, count->bytes), hr_cli_bytes(stored, count->stored_bytes),
+                 ratio(count), what, hr_cli_duration(time, seconds),
+                 hr_cli_rate(rate, seconds > 0 ? (uint64_t)((double)count->bytes / seconds) : 0));
+}
+
+hr_status hr_cli_tally_engine(const hr_cli_settings *settings, hr_engine **engine_out,
+                              hr_error *error)
+{
+    hr_cli_settings own = *settings;
+    own.pool_len = 1;
+    return hr_cli_engine_create(&own, 1, engine_out, error);
+}
+
+/* ---- ls ---- */
+
+static void print_facts(const hr_cli_settings *settings, const hr_packed_progress *count)
+{
+    char bytes[HR_CLI_UNIT_MAX], what[120];
+    if (settings->json) {
+        json_t *object = object_of("packed", count);
+        json_object_set_new(object, "ratio", json_real(ratio(count)));
+        hr_cli_print_json(object);
+        return;
+    }
+    describe(what, sizeof what, count);
+    if (strcmp(count->codec, "none") == 0)
+        hr_cli_print("  digests beside it: %s\n", what);
+    else
+        hr_cli_print("  packed: %s of content, %.2f times shorter; %s\n",
+                     hr_cli_bytes(bytes, count->bytes), ratio(count), what);
+}
+
+void hr_cli_print_packed(const hr_cli_settings *settings, hr_engine *engine, const char *path)
+{
+    struct stat info;
+    hr_verify *verify;
+    hr_error ignored = {0}; /* what is no packed shard is no failure of a listing */
+    hr_verify_options options = {.path = path, .index_only = true};
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) ||
+        hr_verify_start(engine, &options, &verify, &ignored) != HR_OK)
+        return;
+    while (hr_verify_status(verify) == HR_AGAIN && !hr_cli_interrupted())
+        hr_engine_step(engine, HR_WAIT_FOREVER);
+    if (hr_verify_status(verify) == HR_OK) {
+        hr_packed_progress count = hr_verify_count(verify);
+        print_facts(settings, &count);
+    }
+    hr_verify_destroy(verify);
+}

@@ -46,13 +46,23 @@ void hr_client_drop_links(hr_client *client)
         hr_receiver_close(&client->receivers[i]);
 }
 
-static void fail_everything(hr_client *client)
+/* One that ends may end others of its request with it, so that no pointer to the next one would be
+ * safe: each is moved away before it is told. */
+static void fail_transfers(hr_client *client)
 {
-    hr_list *next;
-    for (hr_list *node = client->transfers.next; node != &client->transfers; node = next) {
-        next = node->next;
+    hr_list told, *node;
+    hr_list_init(&told);
+    while ((node = hr_list_take_first(&client->transfers)) != NULL) {
+        hr_list_append(&told, node);
         hr_transfer_client_failed(HR_CONTAINER(node, hr_transfer, node));
     }
+    while ((node = hr_list_take_first(&told)) != NULL)
+        hr_list_append(&client->transfers, node);
+}
+
+static void fail_everything(hr_client *client)
+{
+    fail_transfers(client);
     if (client->listing != NULL) {
         hr_listing *listing = client->listing;
         client->listing = NULL;

@@ -102,18 +102,19 @@ static passed *wrap(fault_link *link, const hr_link_write *outer, size_t copy_le
     return write;
 }
 
-/* Without memory the write fails as if the link had. */
 static void fail(fault_link *link, hr_link_write *outer)
 {
     hr_list_append(&link->failed, &outer->node);
     hr_loop_defer(link->fault->base.loop, &link->settle);
 }
 
+static void die(fault_link *link, hr_link_write *last);
+
 static void pass(fault_link *link, hr_link_write *outer)
 {
     passed *write = wrap(link, outer, 0);
-    if (write == NULL) {
-        fail(link, outer);
+    if (write == NULL) { /* a write fails only when its link does */
+        die(link, outer);
         return;
     }
     write->outer = outer;

@@ -188,14 +188,14 @@ static void item_opened(void *context, hr_transfer *transfer)
         hr_transfer_end(transfer, HR_CHANGED, "it became a directory while the tree was listed");
         return;
     }
-    if (!get->is_tree && transfer->is_directory) {
+    if (transfer->is_directory && get->options.target_span.addr != NULL) {
+        hr_transfer_end(transfer, HR_IS_DIRECTORY,
+                        "the source is a directory; memory takes a file");
+        return;
+    }
+    if (transfer->is_directory) {
         get->is_tree = true;
         hr_tree_push(get, "");
-        if (get->options.target_span.addr != NULL) {
-            hr_transfer_end(transfer, HR_IS_DIRECTORY,
-                            "the source is a directory; memory takes a file");
-            return;
-        }
     }
     if (!transfer->is_directory) {
         get->progress.bytes += transfer->size;

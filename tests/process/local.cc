@@ -75,13 +75,14 @@ TEST_F(Local, MissingSource)
     expect_nothing("file");
 }
 
-TEST_F(Local, OntoItselfIsAConflict)
+TEST_F(Local, OntoItselfIsRefused)
 {
     offer("file", 10);
-    expect_refused(get(data("file"), data("file")), 10, {data("file"), "--overwrite"});
+    expect_refused(get(data("file"), data("file")), 2, {"the source itself"});
+    expect_refused(get(data("file"), data("file"), {"--overwrite"}), 2, {"the source itself"});
+    expect_refused(get(at("data"), data("copy")), 2, {"within it"});
     EXPECT_TRUE(hr_temp_holds(data("file").c_str(), 10, 1));
-    Result result = get(data("file"), data("file"), {"--overwrite"});
-    EXPECT_TRUE(hr_temp_holds(data("file").c_str(), 10, 1)) << result.errors;
+    EXPECT_EQ(1, hr_temp_count(at("data").c_str(), ""));
 }
 
 TEST_F(Local, DeviceIsNoShard)

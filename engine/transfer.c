@@ -17,8 +17,8 @@ static void chunks_complete(hr_transfer *transfer);
 
 /* ---- the end ---- */
 
-/* What the next run can use is kept: some of it is verified, by this run or by the one before it, and
- * it is still what the source is. */
+/* What the next run can use is kept: some of it is verified, by this run or by the one before it,
+ * and it is still what the source is. */
 static bool is_worth_keeping(const hr_transfer *transfer)
 {
     return (transfer->counters.bytes_verified > 0 || transfer->draft.found) &&
@@ -414,10 +414,11 @@ static bool make_chunks(hr_transfer *transfer)
     transfer->chunk_count = (uint32_t)hr_chunk_count(transfer->size, transfer->chunk_len);
     transfer->chunks =
         hr_alloc(transfer->env, (transfer->chunk_count + 1) * sizeof *transfer->chunks);
-    if (transfer->chunks == NULL)
-        hr_transfer_end(transfer, HR_NO_MEMORY, "a table of %u chunks: out of memory",
-                        transfer->chunk_count);
-    return transfer->chunks != NULL;
+    if (transfer->chunks != NULL)
+        return true;
+    hr_transfer_end(transfer, HR_NO_MEMORY, "a table of %u chunks: out of memory",
+                    transfer->chunk_count);
+    return false;
 }
 
 static void draft_ready(void *context)
@@ -465,8 +466,10 @@ static void draft_failed(void *context, hr_status status, const char *text)
     /* A record that failed tells nothing of the step that may still be under way. */
     transfer->draft_stepping = transfer->draft.stepping;
     transfer->publishing = false;
-    hr_transfer_end(transfer, status, "%s", text);
-    try_to_end(transfer);
+    if (transfer->state == HR_TRANSFER_DRAINING)
+        try_to_end(transfer);
+    else
+        hr_transfer_end(transfer, status, "%s", text); /* it may be gone after this */
 }
 
 static void draft_same(void *context)

@@ -266,7 +266,7 @@ static void target_opened(hr_io *io)
     hr_get_item *item = get->opened_item;
     get->opened_item = NULL;
     if (item == NULL || get->ending)
-        hr_get_finish_if_over(get);
+        hr_tree_pump(get); /* what waited for the directory has ended meanwhile */
     else if (item->transfer.is_directory)
         hr_transfer_forget(&item->transfer);
     else

@@ -153,16 +153,29 @@ static void finish_listing(hr_get *get)
     get->listed = NULL;
 }
 
+static bool is_listed(const hr_get *get)
+{
+    return get->listing == NULL && hr_list_is_empty(&get->folders);
+}
+
+/* Nothing is begun with a client that has failed, as it would never be answered. What was begun
+ * before ends by itself, well or badly, and after that the request, if there is more of it. */
+static bool is_cut_off(hr_get *get)
+{
+    const hr_client *client = get->client;
+    if (client->status == HR_OK)
+        return false;
+    if (get->item_count == 0)
+        hr_get_end(get, client->error.status, "%s", client->error.text);
+    return true;
+}
+
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get)
 {
-    const hr_client *client = get->client;
-    if (client->status != HR_OK) /* nothing that is started now would ever be answered */
-        hr_get_end(get, client->error.status, "%s", client->error.text);
-    while (get->is_tree && !get->ending && !get->io_busy && get->item_count < TRANSFERS_MAX) {
+    while (get->is_tree && !get->ending && !get->io_busy && get->item_count < TRANSFERS_MAX &&
+           !is_listed(get) && !is_cut_off(get)) {
         hr_entry entry;
-        if (get->listing == NULL && hr_list_is_empty(&get->folders))
-            break;
         if (get->listing == NULL)
             next_folder(get);
         else if (hr_listing_next(get->listing, &entry))
@@ -172,7 +185,6 @@ void hr_tree_pump(hr_get *get)
         else
             break;
     }
-    get->progress.listing =
-        get->is_tree && (get->listing != NULL || !hr_list_is_empty(&get->folders));
+    get->progress.listing = get->is_tree && !is_listed(get);
     hr_get_finish_if_over(get);
 }

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+// The headers are C, and C leaves members out.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 extern "C" {
 #include "codec.h"
 }

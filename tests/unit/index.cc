@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+// The index of a packed shard: what is written is read again, and of what comes from outside no
+// number is believed.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+// The headers are C, and C leaves members out.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+extern "C" {
+#include "bytes.h"
+#include "crc32c.h"
+#include "index.h"
+}
+
+namespace
+{
+
+constexpr uint32_t CHUNK = HR_INDEX_CHUNK_MAX;
+constexpr uint32_t STORED = 3000001; // so that there is a gap
+
+// An index in memory, as a writer makes it, and as somebody else may leave it.
+struct Index {
+    hr_index_tail tail = {};
+    std::vector<std::vector<uint8_t>> pages;
+    uint8_t tail_bytes[HR_INDEX_TAIL_LEN] = {};
+    uint64_t file_len = 0;
+
+    explicit Index(uint32_t chunks, uint64_t short_by = 5)
+    {
+        tail.container = HR_CONTAINER_LZ4;
+        tail.chunk_len = CHUNK;
+        tail.chunk_count = chunks;
+        tail.content_len = chunks == 0 ? 0 : uint64_t(chunks) * CHUNK - short_by;
+        pages.resize(hr_index_pages(chunks), std::vector<uint8_t>(HR_INDEX_PAGE_LEN, 0xEE));
+        uint64_t at = 0;
+        for (uint32_t i = 0; i < chunks; i++) {
+            hr_index_row row = row_of(i, at);
+            at += row.stored_len + hr_index_gap_len(row.stored_len);
+            put(i, row);
+        }
+        tail.index_offset = at;
+        seal();
+    }
+    hr_index_row row_of(uint32_t chunk, uint64_t at) const
+    {
+        hr_index_row row = {};
+        row.stored_offset = at;
+        row.stored_len = STORED + chunk;
+        row.content_len = chunk + 1 == tail.chunk_count
+                              ? uint32_t(tail.content_len - uint64_t(chunk) * CHUNK)
+                              : CHUNK;
+        row.stored_crc = 0x11111111 * (chunk % 8);
+        row.content_crc = 77 + chunk;
+        row.codec = HR_CODEC_LZ4;
+        row.block_log2 = 16;
+        return row;
+    }
+    void put(uint32_t chunk, const hr_index_row &row)
+    {
+        hr_index_row_pack(&row, chunk, pages[chunk / HR_INDEX_PAGE_ROWS].data());
+    }
+    uint8_t *row_bytes(uint32_t chunk)
+    {
+        return pages[chunk / HR_INDEX_PAGE_ROWS].data() + 64 + 64 * (chunk % HR_INDEX_PAGE_ROWS);
+    }
+    void seal()
+    {
+        tail.pages_crc = 0;
+        for (uint32_t i = 0; i < pages.size(); i++)
+            hr_index_page_seal(&tail, i, pages[i].data());
+        hr_index_tail_pack(&tail, tail_bytes);
+        file_len = tail.index_offset + pages.size() * HR_INDEX_PAGE_LEN + HR_INDEX_TAIL_LEN;
+    }
+    // The digests are right again, whatever was done to the rest.
+    void mend()
+    {
+        uint32_t crc = 0;
+        for (auto &page : pages) {
+            uint32_t own = hr_crc32c(hr_crc32c(0, page.data(), 60), page.data() + 64, 4032);
+            hr_put_u32(page.data() + 60, own);
+            crc = hr_crc32c(crc, page.data() + 60, 4);
+        }
+        hr_put_u32(tail_bytes + 40, crc);
+        mend_tail();
+    }
+    void mend_tail()
+    {
+        hr_put_u32(tail_bytes + 60, hr_crc32c(0, tail_bytes, 60));
+    }
+    hr_status unpack_tail(hr_index_tail *out) const
+    {
+        return hr_index_tail_unpack(tail_bytes, file_len, out);
+    }
+};
+
+struct Outcome {
+    hr_status status;
+    uint32_t chunk;
+    std::string what;
+    std::vector<hr_index_row> rows;
+};
+
+Outcome read(const Index &index)
+{
+    Outcome outcome = {};
+    hr_index_tail tail;
+    hr_index_reader reader;
+    outcome.status = index.unpack_tail(&tail);
+    outcome.chunk = HR_INDEX_NO_ROW;
+    if (outcome.status != HR_OK)
+        return outcome;
+    hr_index_reader_init(&reader, &tail);
+    for (const auto &page : index.pages) {
+        hr_index_row rows[HR_INDEX_PAGE_ROWS];
+        uint32_t count = 0;
+        outcome.status = hr_index_page_read(&reader, page.data(), rows, &count);
+        if (outcome.status != HR_OK)
+            break;
+        outcome.rows.insert(outcome.rows.end(), rows, rows + count);
+    }
+    if (outcome.status == HR_OK)
+        outcome.status = hr_index_reader_finish(&reader);
+    outcome.chunk = reader.chunk;
+    outcome.what = reader.what;
+    return outcome;
+}
+
+TEST(Index, IsReadAsItWasWritten)
+{
+    for (uint32_t chunks : {0u, 1u, 62u, 63u, 64u, 126u, 127u, 1000u}) {
+        Index index(chunks);
+        Outcome outcome = read(index);
+        ASSERT_EQ(outcome.status, HR_OK) << chunks << ": " << outcome.what;
+        ASSERT_EQ(outcome.rows.size(), chunks);
+        uint64_t at = 0;
+        for (uint32_t i = 0; i < chunks; i++) {
+            hr_index_row due = index.row_of(i, at);
+            const hr_index_row &row = outcome.rows[i];
+            EXPECT_EQ(row.stored_offset, due.stored_offset);
+            EXPECT_EQ(row.stored_len, due.stored_len);
+            EXPECT_EQ(row.content_len, due.content_len);
+            EXPECT_EQ(row.stored_crc, due.stored_crc);
+            EXPECT_EQ(row.content_crc, due.content_crc);
+            EXPECT_EQ(row.codec, due.codec);
+            EXPECT_EQ(row.block_log2, due.block_log2);
+            at += due.stored_len + hr_index_gap_len(due.stored_len);
+        }
+    }
+}
+
+TEST(Index, OfAPlainFileHasChunksWhereTheFileHasThem)
+{
+    Index index(3);
+    index.tail.container = HR_CONTAINER_BESIDE;
+    index.tail.index_offset = 0;
+    for (uint32_t i = 0; i < 3; i++) {
+        hr_index_row row = index.row_of(i, uint64_t(i) * CHUNK);
+        row.stored_len = row.content_len;
+        row.codec = HR_CODEC_STORED;
+        row.block_log2 = 0;
+        index.put(i, row);
+    }
+    index.seal();
+    EXPECT_EQ(read(index).status, HR_OK) << read(index).what;
+    hr_put_u64(index.row_bytes(1), CHUNK + 1);
+    index.mend();
+    EXPECT_EQ(read(index).status, HR_INTEGRITY);
+    EXPECT_EQ(read(index).chunk, 1u);
+}
+
+TEST(Index, NoBitOfItCanFlipUnseen)
+{
+    Index good(64);
+    for (size_t bit = 0; bit < 8 * HR_INDEX_TAIL_LEN; bit++) {
+        Index bad = good;
+        bad.tail_bytes[bit / 8] ^= uint8_t(1u << bit % 8);
+        EXPECT_NE(read(bad).status, HR_OK) << "bit " << bit << " of the tail";
+    }
+    for (uint32_t page = 0; page < 2; page++)
+        for (size_t byte = 0; byte < HR_INDEX_PAGE_LEN; byte++) {
+            Index bad = good;
+            bad.pages[page][byte] ^= uint8_t(1u << byte % 8);
+            EXPECT_EQ(read(bad).status, HR_INTEGRITY) << "byte " << byte << " of page " << page;
+        }
+}
+
+TEST(Index, WhatHasNoMagicIsNoPackedShard)
+{
+    Index index(1);
+    index.tail_bytes[0] = 'X';
+    index.mend_tail();
+    EXPECT_EQ(read(index).status, HR_NOT_FOUND);
+}
+
+TEST(Index, AForeignFileWithTheMagicIsDamaged)
+{
+    Index index(1);
+    memset(index.tail_bytes + 8, 0xA5, HR_INDEX_TAIL_LEN - 8);
+    EXPECT_EQ(read(index).status, HR_INTEGRITY);
+}
+
+TEST(Index, ALaterVersionIsSaidToBeOne)
+{
+    Index index(1);
+    hr_put_u32(index.tail_bytes + 8, 2);
+    index.mend_tail();
+    EXPECT_EQ(read(index).status, HR_VERSION);
+}
+
+TEST(Index, ALaterCodecIsSaidToBeUnknown)
+{
+    Index index(3);
+    index.row_bytes(1)[26] = 200;
+    index.mend();
+    EXPECT_EQ(read(index).status, HR_UNSUPPORTED);
+    EXPECT_EQ(read(index).chunk, 1u);
+}
+
+// What a tail may claim, with a right digest.
+struct Claim {
+    const char *name;
+    unsigned at, bytes;
+    uint64_t value;
+};
+
+class TailClaim : public testing::TestWithParam<Claim>
+{
+};
+
+TEST_P(TailClaim, IsRefused)
+{
+    const Claim &claim = GetParam();
+    Index index(64);
+    if (claim.bytes == 8)
+        hr_put_u64(index.tail_bytes + claim.at, claim.value);
+    else
+        hr_put_u32(index.tail_bytes + claim.at, uint32_t(claim.value));
+    index.mend_tail();
+    EXPECT_EQ(read(index).status, HR_INTEGRITY);
+}
+
+INSTANTIATE_TEST_SUITE_P(Index, TailClaim,
+                         testing::Values(Claim{"one_tebibyte", 16, 8, UINT64_C(1) << 40},
+                                         Claim{"all_there_is", 16, 8, UINT64_MAX},
+                                         Claim{"less_content_than_chunks", 16, 8, 1},
+                                         Claim{"an_offset_past_the_end", 24, 8, UINT64_MAX - 4095},
+                                         Claim{"an_offset_between_pages", 24, 8, 8},
+                                         Claim{"one_chunk_more", 32, 4, 65},
+                                         Claim{"no_chunks", 32, 4, 0},
+                                         Claim{"more_chunks_than_there_may_be", 32, 4, UINT32_MAX},
+                                         Claim{"chunks_of_nothing", 36, 4, 0},
+                                         Claim{"chunks_of_4_gib", 36, 4, UINT32_MAX},
+                                         Claim{"pages_of_another", 40, 4, 1}),
+                         [](const testing::TestParamInfo<Claim> &claim) {
+                             return claim.param.name;
+                         });
+
+class RowClaim : public testing::TestWithParam<Claim>
+{
+};
+
+TEST_P(RowClaim, IsRefusedAndTheChunkNamed)
+{
+    const Claim &claim = GetParam();
+    Index index(64);
+    uint8_t *at = index.row_bytes(7) + claim.at;
+    for (unsigned i = 0; i < claim.bytes; i++)
+        at[i] = uint8_t(claim.value >> 8 * i);
+    index.mend();
+    Outcome outcome = read(index);
+    EXPECT_NE(outcome.status, HR_OK);
+    EXPECT_EQ(outcome.chunk, 7u) << outcome.what;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Index, RowClaim,
+    testing::Values(Claim{"overlaps_the_one_before", 0, 8, 4096},
+                    Claim{"lies_behind_a_hole", 0, 8, UINT64_C(1) << 30},
+                    Claim{"an_offset_that_overflows", 0, 8, UINT64_MAX - 4095},
+                    Claim{"nothing_stored", 8, 4, 0},
+                    Claim{"a_length_that_overflows", 8, 4, UINT32_MAX},
+                    Claim{"content_of_4_gib", 12, 4, UINT32_MAX}, Claim{"no_content", 12, 4, 0},
+                    Claim{"content_elsewhere", 24, 2, 9},
+                    Claim{"a_codec_of_another_container", 26, 1, HR_CODEC_ZSTD},
+                    Claim{"more_than_is_stored", 26, 3, HR_CODEC_STORED},
+                    Claim{"a_digest_of_no_kind", 32, 1, 1},
+                    Claim{"blocks_of_2_to_the_40", 28, 1, 40},
+                    Claim{"what_is_kept_free", 29, 1, 1}),
+    [](const testing::TestParamInfo<Claim> &claim) { return claim.param.name; });
+
+TEST(Index, AHoleBeforeThePagesIsRefused)
+{
+    Index index(2);
+    index.tail.index_offset += 4096;
+    index.seal();
+    EXPECT_EQ(read(index).status, HR_INTEGRITY);
+}
+
+TEST(Index, APageOfAnotherShardIsRefused)
+{
+    Index index(64), other(64, 6);
+    other.put(0, other.row_of(0, 4096));
+    index.pages[1] = other.pages[1];
+    EXPECT_EQ(read(index).status, HR_INTEGRITY);
+}
+
+TEST(Index, GapsEndOnAPageAndHoldAFrame)
+{
+    for (uint32_t len = 1; len < 3 * HR_INDEX_ALIGN; len++) {
+        uint32_t gap = hr_index_gap_len(len);
+        ASSERT_EQ((len + gap) % HR_INDEX_ALIGN, 0u) << len;
+        ASSERT_TRUE(gap == 0 || gap >= 8) << len;
+        ASSERT_LE(gap, HR_INDEX_GAP_MAX) << len;
+    }
+    uint8_t gap[100];
+    hr_index_gap_pack(gap, sizeof gap);
+    EXPECT_TRUE(hr_index_gap_is_right(gap, sizeof gap));
+    EXPECT_FALSE(hr_index_gap_is_right(gap, sizeof gap - 1));
+    gap[50] = 1;
+    EXPECT_FALSE(hr_index_gap_is_right(gap, sizeof gap));
+}
+
+} // namespace

@@ -85,7 +85,7 @@ static void draw_source(uint64_t *dice, hr_scenario *scenario)
     scenario->file_count = 1 + (unsigned)below(dice, most);
     unsigned large = 0;
     for (unsigned i = 0; i < scenario->file_count; i++) {
-        bool is_large = large == 0 && one_in(dice, scenario->tree ? 5 : 2);
+        bool is_large = large == 0 && (scenario->tree ? one_in(dice, 5) : !one_in(dice, 3));
         draw_file(dice, &scenario->files[i], i, is_large);
         large += is_large;
     }
@@ -106,13 +106,13 @@ static void draw_request(uint64_t *dice, hr_scenario *scenario)
                                          : HR_SCENARIO_TO_FILE;
     if (scenario->tree && scenario->target == HR_SCENARIO_TO_SPAN)
         scenario->target = HR_SCENARIO_TO_FILE;
-    scenario->existing = one_in(dice, 5);
+    scenario->existing = one_in(dice, 8);
     scenario->overwrite = one_in(dice, scenario->existing ? 2 : 6);
     scenario->read_back = one_in(dice, 3);
     if (one_in(dice, 10))
         scenario->limit_bytes_per_s = (1u << 20) << below(dice, 8);
     if (one_in(dice, 12))
-        scenario->deadline_ns = 1 + below(dice, HR_NS_PER_S << below(dice, 4));
+        scenario->deadline_ns = 1 + below(dice, HR_NS_PER_US << below(dice, 24));
 }
 
 /* ---- what goes wrong ---- */
@@ -120,7 +120,7 @@ static void draw_request(uint64_t *dice, hr_scenario *scenario)
 /* From seldom to often, in 1/65536. */
 static uint16_t draw_chance(uint64_t *dice)
 {
-    return (uint16_t)(100u << below(dice, 8));
+    return (uint16_t)(200u << below(dice, 8));
 }
 
 /* Up to 8 s: less than the silence after which a peer is dead. */
@@ -219,10 +219,12 @@ static void draw_transport(uint64_t *dice, hr_transport_faults *faults)
 
 static void draw_fault(uint64_t *dice, hr_scenario *scenario)
 {
-    switch (below(dice, 8)) {
+    switch (below(dice, 10)) {
     case 0:
     case 1:
     case 2:
+    case 8:
+    case 9:
         draw_target_storage(dice, scenario);
         break;
     case 3:

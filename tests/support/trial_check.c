@@ -167,6 +167,20 @@ static bool is_conflict(const hr_trial_get *get)
            (get->status == HR_PARTIAL && get->exists == get->progress.files_failed);
 }
 
+/* So slow that a whole minute may pass without a chunk. */
+static bool is_slow(const hr_scenario *scenario)
+{
+    uint64_t longest_ns = 0;
+    const hr_scenario_side *sides[] = {&scenario->server, &scenario->client};
+    for (unsigned i = 0; i < 2; i++) {
+        if (sides[i]->storage.delay_ns_max > longest_ns)
+            longest_ns = sides[i]->storage.delay_ns_max;
+        if (sides[i]->transport.delay_ns_max > longest_ns)
+            longest_ns = sides[i]->transport.delay_ns_max;
+    }
+    return longest_ns > HR_NS_PER_S;
+}
+
 void hr_trial_check_over(hr_trial_get *get)
 {
     hr_trial *trial = get->player->trial;
@@ -177,6 +191,8 @@ void hr_trial_check_over(hr_trial_get *get)
     else if (get->status == HR_INTERNAL || get->status == HR_INVALID || get->text[0] == '\0')
         hr_trial_fail(trial, "%s ends as %s: \"%s\"", get->source, hr_status_name(get->status),
                       get->text);
+    if (get->status == HR_STALLED && !is_slow(trial->scenario))
+        hr_trial_fail(trial, "%s waits for something that nobody does", get->source);
     if (get->span != NULL)
         check_span(get);
     get->settled = get->status == HR_OK || (trial->clean && is_conflict(get));
@@ -223,8 +239,8 @@ static void visit(void *context, const char *path, const hr_file_info *info)
         hr_trial_fail(trial, "%s was left behind", path);
 }
 
-/* Temporary files go with the run that gives the file its name, if nothing kept it from that. One that
- * died between the two left its journal, and so may the other one of two clients. */
+/* Temporary files go with the run that gives the file its name, if nothing kept it from that. One
+ * that died between the two left its journal, and so may the other one of two clients. */
 static bool leaves_nothing(const hr_trial *trial)
 {
     const hr_storage_faults *faults = &trial->scenario->client.storage;

@@ -51,6 +51,7 @@ struct hr_pack {
     size_t pages_len, pages_written;
     unsigned under_way; /* requests and jobs */
     bool closing, publishing;
+    bool stopped; /* through __atomic: chunks that no thread has begun need not be made */
     hr_packed_progress progress;
 
     hr_letter cancel_letter;
@@ -107,6 +108,7 @@ static void fail(hr_pack *pack, hr_status status, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     hr_error_set(&pack->error, status, "%s", text);
+    __atomic_store_n(&pack->stopped, true, __ATOMIC_RELAXED);
     close_all(pack);
 }
 
@@ -314,6 +316,9 @@ static void make_chunk(hr_job *job)
     hr_seat *seat = HR_CONTAINER(job, hr_seat, job);
     const hr_pack *pack = seat->owner;
     hr_span content = hr_span_host(seat->content.addr, content_len_of(pack, seat->chunk));
+    seat->status = HR_CANCELED;
+    if (__atomic_load_n(&pack->stopped, __ATOMIC_RELAXED))
+        return;
     seat->status = hr_packed_encode(pack->container, pack->options.level, &content, &seat->stored,
                                     &seat->scratch, &seat->row);
     seat->stored_len = seat->row.stored_len;

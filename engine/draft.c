@@ -343,6 +343,27 @@ static void open_journal(hr_draft *draft)
     step(draft, HR_IO_OPEN, opened_journal);
 }
 
+static void synced_same(hr_io *io)
+{
+    hr_draft *draft = stepped(io);
+    if (io->status != HR_OK)
+        fail_storage(draft, "syncing the directory of", io);
+    else
+        draft->events->same(draft->context);
+}
+
+/* The run that gave it its name may have ended before the directory was synced. */
+static void keep_same(hr_draft *draft)
+{
+    if (draft->options.look) {
+        draft->events->same(draft->context);
+        return;
+    }
+    hr_io *io = fresh_io(draft);
+    io->path = draft->parent;
+    step(draft, HR_IO_SYNC_DIR, synced_same);
+}
+
 static void looked_up_name(hr_io *io)
 {
     hr_draft *draft = stepped(io);
@@ -350,7 +371,7 @@ static void looked_up_name(hr_io *io)
         fail(draft, HR_IS_DIRECTORY, "%s is a directory; a file is to get this name", draft->shown);
     else if (io->status == HR_OK && draft->options.keep_same && io->info.type == HR_FILE_REGULAR &&
              io->info.size == draft->options.size && io->info.mtime_ns == draft->options.mtime_ns)
-        draft->events->same(draft->context);
+        keep_same(draft);
     else if (io->status == HR_OK && !draft->options.overwrite)
         fail(draft, HR_EXISTS, "%s exists already; --overwrite replaces it", draft->shown);
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)

@@ -493,6 +493,7 @@ void hr_trial_play(const hr_scenario *scenario, const hr_trial_options *options,
     trial->world.shared = scenario->shared;
     trial->world.sim.echo = trial->options->echo;
     trial->world.client_side.wrap_storage = trial->options->wrap_client_storage;
+    trial->world.client_side.wrap_transport = trial->options->wrap_client_transport;
     trial->world.server_side.wrap_transport = trial->options->wrap_server_transport;
     play(trial);
     for (unsigned p = 0; p < HR_TRIAL_PLAYERS_MAX; p++)
@@ -504,6 +505,7 @@ void hr_trial_play(const hr_scenario *scenario, const hr_trial_options *options,
                       (unsigned long long)trial->world.sim.allocated);
     result_out->hash = trial->world.sim.hash;
     result_out->simulated_ns = trial->world.sim.now_ns;
+    result_out->allocations = trial->world.sim.allocations;
     result_out->attempts = trial->attempt;
     free(trial);
 }

@@ -16,6 +16,7 @@ typedef struct hr_trial_options {
     bool echo; /* tells the story on stderr */
     /* Bugs to plant: see hr_world_side. */
     hr_status (*wrap_client_storage)(hr_storage *inner, hr_storage **storage_out);
+    hr_status (*wrap_client_transport)(hr_transport *inner, hr_transport **transport_out);
     hr_status (*wrap_server_transport)(hr_transport *inner, hr_transport **transport_out);
     bool boot_id_stays; /* a crash of the client's machine does not show in its boot id */
 } hr_trial_options;
@@ -23,7 +24,7 @@ typedef struct hr_trial_options {
 typedef struct hr_trial_result {
     char problem[700]; /* empty: all is well */
     uint64_t hash;     /* of the story */
-    uint64_t steps, simulated_ns;
+    uint64_t steps, simulated_ns, allocations;
     unsigned attempts;
     uint64_t bytes_moved, bytes_reused;
     unsigned ended[HR_TRIAL_STATUSES]; /* gets, by -status */

@@ -95,7 +95,9 @@ static bool is_countable(const hr_trial *trial)
 static void note_what_is_left(hr_trial_get *get)
 {
     hr_trial *trial = get->player->trial;
-    if (!is_countable(trial) || get->status == HR_CHANGED || get->status == HR_INTEGRITY)
+    unsigned file = get->first_file;
+    bool changed = trial->version[file] != trial->version_from[file];
+    if (!is_countable(trial) || changed || get->status == HR_CHANGED || get->status == HR_INTEGRITY)
         get->sure = 0;
     else if (get->over && get->progress.bytes_verified > get->sure)
         get->sure = get->progress.bytes_verified;
@@ -216,12 +218,22 @@ static void check_target(hr_trial *trial, const hr_trial_get *get, unsigned file
         hr_trial_fail(trial, "%s was reported as there, and is gone", path);
 }
 
+/* In the first attempt nobody else can have brought it. */
+static void check_honesty(hr_trial *trial, const hr_trial_get *get)
+{
+    if (trial->attempt == 0 && is_countable(trial) && !trial->scenario->existing && get->over &&
+        get->status != HR_OK && look_at(trial, get, get->first_file, 0) == FOUND_COMPLETE)
+        hr_trial_fail(trial, "%s is there, and ended as %s", get->target,
+                      hr_status_name(get->status));
+}
+
 void hr_trial_check_targets(hr_trial *trial)
 {
     for (unsigned p = 0; p < trial->player_count; p++)
         for (unsigned g = 0; g < trial->players[p].get_count; g++) {
             hr_trial_get *get = &trial->players[p].gets[g];
             note_what_is_left(get);
+            check_honesty(trial, get);
             if (trial->scenario->target != HR_SCENARIO_TO_FILE)
                 continue;
             for (unsigned i = get->first_file; i < get->first_file + get->file_count; i++)

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// A test of the test: bugs are planted in the simulated world, and the stories of sim_transfers
+// must find each of them.
+#include <gtest/gtest.h>
+
+// The seams' headers are C, and C leaves members out.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+extern "C" {
+#include "planted.h"
+#include "trial.h"
+}
+
+namespace
+{
+
+constexpr uint64_t seeds_max = 2000;
+
+struct Bug {
+    const char *name;
+    void (*plant)(hr_trial_options *options);
+    bool (*fits)(const hr_scenario *scenario); // where it can show at all
+};
+
+bool anything(const hr_scenario *)
+{
+    return true;
+}
+
+bool to_span(const hr_scenario *scenario)
+{
+    return scenario->target == HR_SCENARIO_TO_SPAN;
+}
+
+bool two_clients(const hr_scenario *scenario)
+{
+    return scenario->clients == 2 && scenario->target == HR_SCENARIO_TO_FILE;
+}
+
+const Bug bugs[] = {
+    {"SyncLies", [](hr_trial_options *o) { o->wrap_client_storage = hr_planted_lying_sync; },
+     anything},
+    {"DirectoryIsNotSynced",
+     [](hr_trial_options *o) { o->wrap_client_storage = hr_planted_no_directory_sync; }, anything},
+    {"TwoMayWrite", [](hr_trial_options *o) { o->wrap_client_storage = hr_planted_no_lock; },
+     two_clients},
+    {"JournalIsBelievedAfterPowerLoss", [](hr_trial_options *o) { o->boot_id_stays = true; },
+     anything},
+    {"DigestOfDamage",
+     [](hr_trial_options *o) { o->wrap_server_transport = hr_planted_digest_of_damage; }, anything},
+    {"NoFence", [](hr_trial_options *o) { o->wrap_client_transport = hr_planted_late_landing; },
+     to_span},
+};
+
+class Planted : public testing::TestWithParam<Bug>
+{
+};
+
+TEST_P(Planted, IsFound)
+{
+    hr_trial_options options = {};
+    GetParam().plant(&options);
+    unsigned played = 0;
+    for (uint64_t seed = 1; seed <= seeds_max; seed++) {
+        hr_scenario scenario;
+        hr_scenario_draw(&scenario, seed);
+        if (!GetParam().fits(&scenario))
+            continue;
+        hr_trial_result result;
+        hr_trial_play(&scenario, &options, &result);
+        played++;
+        if (result.problem[0] != '\0') {
+            printf("found by seed %llu, after %u stories: %s\n", (unsigned long long)seed, played,
+                   result.problem);
+            return;
+        }
+    }
+    FAIL() << "not found in " << played << " stories";
+}
+
+std::string name_of(const testing::TestParamInfo<Bug> &bug)
+{
+    return bug.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Planted, testing::ValuesIn(bugs), name_of);
+
+} // namespace

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bugs to plant in a simulated world, as wrappers of its seams: what the simulator does not find in
+ * them it would not find in the engine either. */
+#ifndef HR_PLANTED_H
+#define HR_PLANTED_H
+
+#include "storage_memory.h"
+#include "transport.h"
+
+/* fdatasync says that it has synced, and has not. */
+HR_CHECKED hr_status hr_planted_lying_sync(hr_storage *inner, hr_storage **storage_out);
+/* The fsync of the directory, after the rename, is left out. */
+HR_CHECKED hr_status hr_planted_no_directory_sync(hr_storage *inner, hr_storage **storage_out);
+/* What one run has locked another one may write too. */
+HR_CHECKED hr_status hr_planted_no_lock(hr_storage *inner, hr_storage **storage_out);
+/* The sender digests what it has spoilt, so that it matches. */
+HR_CHECKED hr_status hr_planted_digest_of_damage(hr_transport *inner, hr_transport **transport_out);
+/* No fence: a payload lands in a place whose link is down, and whose memory is its owner's again.
+ * Only for places in memory that outlives the engine. */
+HR_CHECKED hr_status hr_planted_late_landing(hr_transport *inner, hr_transport **transport_out);
+
+#endif

@@ -73,7 +73,6 @@ static hr_status lz4_encode(hr_codec_job *job)
 {
     const uint8_t *from = job->source.addr;
     uint8_t *to = job->target.addr;
-    const uint8_t *end = to + job->target.len;
     hr_lz4_frame frame = {
         .content_len = job->source.len,
         .block_len = job->store ? HR_LZ4_RAW_MAX : HR_LZ4_BLOCK_LEN,
@@ -82,6 +81,7 @@ static hr_status lz4_encode(hr_codec_job *job)
         return HR_UNSUPPORTED;
     if (job->target.len < HR_LZ4_HEADER_LEN + HR_LZ4_END_LEN)
         return HR_NO_SPACE;
+    const uint8_t *end = to + job->target.len;
     hr_lz4_frame_pack(&frame, to);
     to += HR_LZ4_HEADER_LEN;
     for (size_t left = job->source.len; left > 0;) {
@@ -123,7 +123,6 @@ static const uint8_t *decode_block(const uint8_t *from, const uint8_t *end, uint
 static hr_status lz4_decode(hr_codec_job *job)
 {
     const uint8_t *from = job->source.addr;
-    const uint8_t *end = from + job->source.len;
     uint8_t *to = job->target.addr;
     hr_lz4_frame frame;
     if (!spans_are_host(job))
@@ -131,6 +130,7 @@ static hr_status lz4_decode(hr_codec_job *job)
     if (hr_lz4_frame_unpack(from, job->source.len, &frame) != HR_OK ||
         frame.content_len > job->target.len)
         return HR_INTEGRITY;
+    const uint8_t *end = from + job->source.len;
     from += HR_LZ4_HEADER_LEN;
     for (uint64_t left = frame.content_len; left > 0;) {
         uint32_t len = (uint32_t)hr_min_u64(left, frame.block_len);

@@ -155,10 +155,10 @@ static uint32_t decode_exponents(const uint8_t *codes, uint32_t groups, uint32_t
     uint32_t met = 0;
     uint64_t bases = base * UINT64_C(0x0101010101010101);
     for (uint32_t i = 0; i < groups; i++, codes += 3, exponents += GROUP) {
-        uint64_t spread_codes = spread(codes);
-        hr_put_u64(exponents, spread_codes + bases); /* base + 7 fits a byte: nothing carries */
-        uint64_t escaped =
-            spread_codes & spread_codes >> 1 & spread_codes >> 2 & UINT64_C(0x0101010101010101);
+        uint64_t wide = spread(codes);
+        uint64_t escaped = wide & wide >> 1 & wide >> 2 & UINT64_C(0x0101010101010101);
+        /* Without the escapes, which would carry into their neighbours above base 248. */
+        hr_put_u64(exponents, (wide & ~(escaped * ESCAPE)) + bases);
         for (; escaped != 0; escaped &= escaped - 1, met++)
             if (met < left)
                 exponents[__builtin_ctzll(escaped) / 8] = escapes[met];

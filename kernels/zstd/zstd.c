@@ -59,8 +59,7 @@ static hr_status store_frame(const uint8_t *from, size_t len, uint8_t *to, size_
         hr_put_u16(to, (uint16_t)header);
         to[2] = (uint8_t)(header >> 16);
         if (size > 0)
-            memcpy(to + 3, from, size);
-        from += size;
+            memcpy(to + 3, from + (len - left), size);
         to += 3 + size;
         left -= size;
     }
@@ -101,22 +100,18 @@ static bool spans_are_host(const hr_codec_job *job)
     return job->source.kind == HR_MEMORY_HOST && job->target.kind == HR_MEMORY_HOST;
 }
 
-static hr_status zstd_encode(hr_codec_job *job)
+static hr_status compress_frames(hr_codec_job *job)
 {
     const uint8_t *from = job->source.addr;
     uint8_t *to = job->target.addr;
     size_t left = job->source.len, room = job->target.len;
-    if (!spans_are_host(job))
-        return HR_UNSUPPORTED;
-    /* Of nothing zstd makes a frame without content size. */
-    bool store = job->store || left == 0;
-    ZSTD_CCtx *context = store ? NULL : make_context(job);
-    if (context == NULL && !store)
+    ZSTD_CCtx *context = job->store ? NULL : make_context(job);
+    if (context == NULL && !job->store)
         return HR_INTERNAL;
-    for (unsigned frames = frame_count(left); frames > 0; frames--) {
+    while (left > 0) {
         size_t len = hr_min_u64(left, FRAME_LEN), written;
-        hr_status status = store ? store_frame(from, len, to, room, &written)
-                                 : compress_frame(context, from, len, to, room, &written);
+        hr_status status = job->store ? store_frame(from, len, to, room, &written)
+                                      : compress_frame(context, from, len, to, room, &written);
         if (status != HR_OK)
             return status;
         from += len;
@@ -126,6 +121,16 @@ static hr_status zstd_encode(hr_codec_job *job)
     }
     job->len_out = job->target.len - room;
     return HR_OK;
+}
+
+static hr_status zstd_encode(hr_codec_job *job)
+{
+    if (!spans_are_host(job))
+        return HR_UNSUPPORTED;
+    if (job->source.len > 0)
+        return compress_frames(job);
+    /* Of nothing, zstd makes a frame without content size where the source is NULL. */
+    return store_frame(NULL, 0, job->target.addr, job->target.len, &job->len_out);
 }
 
 /* What is left of source and target. */
@@ -151,7 +156,8 @@ static hr_status decode_frame(ZSTD_DCtx *context, cursor *at, size_t *content_ou
         return HR_INTEGRITY;
     at->from += len;
     at->left -= len;
-    at->to += content;
+    if (content > 0) /* a target of nothing may be NULL */
+        at->to += content;
     at->room -= content;
     *content_out = content;
     return HR_OK;

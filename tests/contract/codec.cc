@@ -227,6 +227,28 @@ TEST(CodecPlanes, MakesWeightsShorterByMoreThanAQuarter)
     }
 }
 
+TEST(CodecPlanes, GivesBackAnyExponents)
+{
+    for (unsigned base = 0; base <= 249; base++) {
+        Bytes content, target(10000), back(4001);
+        for (unsigned i = 0; i < 2000; i++) { // one in 20 is none of the seven
+            const unsigned exponent = i % 20 == 0 ? (base + 7 + i) % 256 : base + i % 7;
+            content.push_back(static_cast<uint8_t>(exponent << 7 | (i & 0x7F)));
+            content.push_back(static_cast<uint8_t>((i & 0x80) | exponent >> 1));
+        }
+        content.push_back(9);
+        hr_codec_job job = {};
+        job.source = span_of(content, content.size());
+        job.target = span_of(target, target.size());
+        ASSERT_EQ(hr_codec_planes.encode(&job), HR_OK);
+        EXPECT_LT(job.len_out, content.size() * 3 / 4) << base;
+        job.source = span_of(target, job.len_out);
+        job.target = span_of(back, back.size());
+        ASSERT_EQ(hr_codec_planes.decode(&job), HR_OK);
+        EXPECT_EQ(back, content) << base;
+    }
+}
+
 TEST(CodecStored, IsItsContentAndDecodesInPlace)
 {
     Bytes bytes = text(1000);

@@ -23,8 +23,11 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
     if (status == HR_OK)
         status = platform->inproc_create(platform, worker->loop, &worker->inproc);
     if (status != HR_OK) {
-        hr_error_set(error, status, "making the transports of worker %u: %s", index,
-                     hr_status_text(status));
+        hr_error_set(error, status, "making the transports of worker %u: %s%s", index,
+                     hr_status_text(status),
+                     status == HR_UNSUPPORTED
+                         ? "; does this system have the congestion control that was asked for?"
+                         : "");
         goto fail;
     }
     status =

@@ -15,8 +15,8 @@ class BadInput : public Headrace
     ~BadInput() override
     {
         end_server();
-        for (const std::string &path : mounted_)
-            EXPECT_EQ(0, umount2(path.c_str(), MNT_DETACH)) << path;
+        for (; !mounted_.empty(); mounted_.pop_back())
+            EXPECT_EQ(0, umount2(mounted_.back().c_str(), MNT_DETACH)) << mounted_.back();
     }
     // False: it cannot be done here.
     bool mount_memory(const std::string &path, const char *options, unsigned long flags = 0)
@@ -328,6 +328,26 @@ TEST_F(BadInput, FullDisk)
     EXPECT_EQ("what was there", read_text(target("kept")));
     // Nothing of it is left that would take the room of others.
     expect_got(get(url("small"), target("small")), "small", CHUNK);
+}
+
+// The image has less room than its file system believes: what does not fit fails as a write, long
+// after the space was reserved.
+TEST_F(BadInput, DiskOfTheTargetThatCannotBeWritten)
+{
+    make_directory(at("room"));
+    std::string image = at("room/image");
+    if (geteuid() != 0 || !mount_memory(at("room"), "size=24m"))
+        GTEST_SKIP() << "no root or no mounts: a disk cannot be made to fail";
+    write_text(image, "");
+    ASSERT_EQ(0, truncate(image.c_str(), 128 * MIB));
+    if (!mount_image(image, at("target")))
+        GTEST_SKIP() << "no loop device: a disk cannot be made to fail";
+    offer("file", 12 * CHUNK);
+    serve();
+    Result result = get(url("file"), target("file"));
+    EXPECT_TRUE(result.exit_code == 8 || result.exit_code == 7) << result.exit_code;
+    expect_refused(result, result.exit_code, {target("file")});
+    EXPECT_FALSE(exists(target("file")));
 }
 
 TEST_F(BadInput, FileThatIsLargerThanTheLimitOfTheProcess)

@@ -182,6 +182,23 @@ TEST_F(Get, DeadlineEndsItResumable)
     EXPECT_EQ(6 * CHUNK, result.moved() + result.reused());
 }
 
+TEST_F(Get, EndsWhereNothingMovesForTooLong)
+{
+    offer("file", 2 * CHUNK);
+    serve();
+    Result result = get(url("file"), target("file"), {"--limit", "1K", "--stall", "300ms"});
+    expect_refused(result, 12, {"nothing was verified", "continues"});
+    EXPECT_FALSE(exists(target("file")));
+}
+
+TEST_F(Get, TakesASmallPoolAndSaysMoreWhereItIsAsked)
+{
+    offer("file", 12 * CHUNK);
+    serve({"--pool", "16MiB"});
+    Result result = get(url("file"), target("file"), {"-vv", "--links", "3"});
+    expect_got(result, "file", 12 * CHUNK);
+}
+
 TEST_F(Get, RequiredPathsThatAreNotThereAreRefused)
 {
     offer("file", 10);
@@ -208,6 +225,9 @@ TEST_F(Get, CongestionControlIsChosenOrRefused)
     offer("file", CHUNK);
     serve();
     expect_got(get(url("file"), target("file"), {"--congestion", "reno"}), "file", CHUNK);
+    expect_refused(get(url("file"), target("other"), {"--congestion", "nonsense"}), 11,
+                   {"congestion control"});
+    expect_nothing("other");
 }
 
 } // namespace

@@ -61,7 +61,7 @@ typedef struct hr_draft {
     hr_file *file;
     bool owned; /* the lock is held: the temporary files are ours */
     bool opened, fresh, published, poisoned, keep;
-    bool found;     /* an earlier run left a journal, and nothing speaks against it yet */
+    bool found; /* an earlier run left a journal, and nothing speaks against it yet */
     char name[HR_PATH_MAX], data_path[HR_PATH_MAX], journal_path[HR_PATH_MAX];
     char parent[HR_PATH_MAX];
     char shown[HR_PATH_MAX];

@@ -141,7 +141,7 @@ TEST_F(BadInput, SourceThatGrowsWhileItIsRead)
     Result result = get(url("file"), target("file"));
     EXPECT_EQ(0, result.exit_code) << result.errors;
     EXPECT_EQ(0u, result.reused());
-    EXPECT_EQ(read_text(data("file")), read_text(target("file")));
+    EXPECT_TRUE(read_text(data("file")) == read_text(target("file")));
 }
 
 TEST_F(BadInput, SourceThatIsReplacedWhileItIsReadComesAsItWas)

@@ -97,7 +97,8 @@ static void draw_request(uint64_t *dice, hr_scenario *scenario)
 {
     scenario->local = one_in(dice, 5);
     scenario->shared = one_in(dice, 2);
-    scenario->clients = one_in(dice, 12) ? 2 : 1;
+    scenario->clients = one_in(dice, 8) ? 2 : 1;
+    scenario->second_step = below(dice, 4u << below(dice, 7));
     scenario->links = 1 + (unsigned)below(dice, 4);
     scenario->server.workers = 1 + (unsigned)below(dice, 3);
     scenario->client.workers = 1 + (unsigned)below(dice, 3);
@@ -249,9 +250,14 @@ static void draw_fault(uint64_t *dice, hr_scenario *scenario)
 
 static void draw_event(uint64_t *dice, hr_scenario *scenario)
 {
+    static const hr_scenario_event_kind kinds[] = {
+        HR_SCENARIO_CANCEL,       HR_SCENARIO_SERVER_KILL,  HR_SCENARIO_SERVER_CRASH,
+        HR_SCENARIO_CLIENT_KILL,  HR_SCENARIO_CLIENT_KILL,  HR_SCENARIO_CLIENT_CRASH,
+        HR_SCENARIO_CLIENT_CRASH, HR_SCENARIO_CLIENT_CRASH, HR_SCENARIO_SOURCE_CHANGE,
+    };
     scenario->events[scenario->event_count++] = (hr_scenario_event){
-        .kind = (hr_scenario_event_kind)below(dice, HR_SCENARIO_SOURCE_CHANGE + 1),
-        .step = below(dice, 8u << below(dice, 5)),
+        .kind = kinds[below(dice, sizeof kinds / sizeof *kinds)],
+        .step = below(dice, 16u << below(dice, 5)),
         .which = (unsigned)below(dice, scenario->file_count),
         .attempt = (unsigned)below(dice, scenario->faulty_attempts),
     };
@@ -265,7 +271,7 @@ static void draw_troubles(uint64_t *dice, hr_scenario *scenario)
     draw_latency(dice, &scenario->client);
     for (uint64_t i = below(dice, 4); i > 0; i--)
         draw_fault(dice, scenario);
-    for (uint64_t i = below(dice, 3) * below(dice, 3); i > 0; i--)
+    for (uint64_t i = below(dice, 4); i > 0; i--)
         draw_event(dice, scenario);
 }
 

@@ -55,11 +55,12 @@ typedef struct hr_scenario {
     uint64_t seed; /* also of everything that is not said here */
     hr_scenario_file files[HR_SCENARIO_FILES_MAX];
     unsigned file_count;
-    bool tree;        /* one get of all of it; else one get a file */
-    bool export_root; /* the tree is the export itself, else a directory in it */
-    bool local;       /* no server: the client has it within */
-    bool shared;      /* links over the network offer peek */
-    unsigned clients; /* 2: both want the same */
+    bool tree;            /* one get of all of it; else one get a file */
+    bool export_root;     /* the tree is the export itself, else a directory in it */
+    bool local;           /* no server: the client has it within */
+    bool shared;          /* links over the network offer peek */
+    unsigned clients;     /* 2: both want the same, */
+    uint64_t second_step; /* and the second one begins at this step */
     unsigned links;
     hr_scenario_target target;
     bool existing; /* every target is there already, with other content */

@@ -373,6 +373,16 @@ static void befall_all(hr_trial *trial)
 
 /* ---- an attempt ---- */
 
+static bool is_one_missing(const hr_trial *trial)
+{
+    return !trial->clean && trial->player_count < trial->scenario->clients;
+}
+
+static void start_next_player(hr_trial *trial)
+{
+    start_player(&trial->players[trial->player_count++]);
+}
+
 /* Looks at every get; false: all are over. */
 static bool look(hr_trial *trial)
 {
@@ -403,7 +413,14 @@ static void run(hr_trial *trial)
     uint64_t until_ns = trial->world.sim.now_ns + ATTEMPT_NS;
     for (trial->step = 0; !hr_trial_has_failed(trial); trial->step++) {
         befall_all(trial);
-        if (trial->client_died || !look(trial))
+        if (trial->client_died)
+            return;
+        bool going_on = look(trial);
+        if (is_one_missing(trial) && (!going_on || trial->step >= trial->scenario->second_step)) {
+            start_next_player(trial);
+            continue;
+        }
+        if (!going_on)
             return;
         if (trial->step == STEPS_MAX)
             hr_trial_fail(trial, "still going on after %d steps", STEPS_MAX);
@@ -428,11 +445,10 @@ static void play_attempt(hr_trial *trial)
     world->sim.fail_nth = fails ? world->sim.allocations + scenario->fail_nth : 0;
     trial->client_died = false;
     trial->step = 0;
-    trial->player_count = trial->clean ? 1 : scenario->clients;
+    trial->player_count = 0;
     if (!scenario->local)
         start_server(trial);
-    for (unsigned i = 0; i < trial->player_count; i++)
-        start_player(&trial->players[i]);
+    start_next_player(trial);
     run(trial);
     for (unsigned i = 0; i < trial->player_count; i++)
         stop_player(&trial->players[i]);

@@ -49,11 +49,11 @@ static void take_body(const uint8_t *body, size_t len, hr_side sender)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    hr_frames frames;
-    hr_frames_init(&frames, collected, HR_MESSAGE_PAGE_MAX);
+    hr_framing frames;
+    hr_framing_init(&frames, collected, HR_MESSAGE_PAGE_MAX);
     const uint8_t *body;
     size_t body_len;
-    while (hr_frames_next(&frames, &bytes, &len, &body, &body_len) == HR_OK) {
+    while (hr_framing_next(&frames, &bytes, &len, &body, &body_len) == HR_OK) {
         require(body_len > 0 && body_len <= HR_MESSAGE_PAGE_MAX);
         take_body(body, body_len, HR_SIDE_CLIENT);
         take_body(body, body_len, HR_SIDE_SERVER);

@@ -294,36 +294,41 @@ hr_status hr_disk_make(hr_disk *disk, hr_disk_node *parent, const char *name, hr
     return HR_OK;
 }
 
+/* Its name is synced whoever made it: that one may not have come to it. */
+static hr_status make_and_sync(hr_disk *disk, hr_disk_node *start, const char *path, bool exists)
+{
+    hr_disk_node *parent, *node;
+    char name[HR_NAME_MAX + 1];
+    hr_status status = hr_disk_find_parent(start, path, &parent, name);
+    if (status == HR_INVALID && exists) /* start itself */
+        return HR_OK;
+    if (status == HR_OK && !exists)
+        status = hr_disk_make(disk, parent, name, HR_FILE_DIRECTORY, &node);
+    return status == HR_OK ? hr_disk_sync_names(disk, parent) : status;
+}
+
 hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path,
                             hr_disk_node **node_out)
 {
     char part[HR_PATH_MAX];
     if (strlen(path) >= sizeof part)
         return HR_INVALID;
-    hr_disk_node *node = start;
     for (size_t end = 0; path[end] != '\0';) {
         end += strspn(path + end, "/");
         end += strcspn(path + end, "/");
         memcpy(part, path, end);
         part[end] = '\0';
-        hr_disk_node *parent = NULL;
-        char name[HR_NAME_MAX + 1];
+        hr_disk_node *node;
         hr_status status = hr_disk_find(start, part, &node);
-        if (status == HR_NOT_FOUND)
-            status = hr_disk_find_parent(start, part, &parent, name);
-        else if (status == HR_OK)
-            continue;
-        if (status == HR_OK)
-            status = hr_disk_make(disk, parent, name, HR_FILE_DIRECTORY, &node);
-        if (status == HR_OK)
-            status = hr_disk_sync_names(disk, parent);
+        bool exists = status == HR_OK;
+        if (status == HR_NOT_FOUND || (exists && path[end] == '\0'))
+            status = make_and_sync(disk, start, part, exists);
         if (status != HR_OK)
             return status;
     }
-    if (node->info.type != HR_FILE_DIRECTORY)
-        return HR_NOT_DIRECTORY;
-    *node_out = node;
-    return HR_OK;
+    hr_status status = hr_disk_find(start, path, node_out);
+    return status == HR_OK && (*node_out)->info.type != HR_FILE_DIRECTORY ? HR_NOT_DIRECTORY
+                                                                          : status;
 }
 
 hr_status hr_disk_remove(hr_disk *disk, hr_disk_node *parent, const char *name)

@@ -95,7 +95,21 @@ static int make_one(const hr_io *io, const char *path)
     return error;
 }
 
-/* From the top, whatever exists already: only what is missing costs more than a look. */
+/* Whoever made it may not have come to syncing its name. A parent that we may not read, as that of
+ * many a home, had all the time it needed. */
+static int sync_existing(const hr_io *io, const char *path)
+{
+    int parent;
+    const char *name;
+    if (hr_posix_open_parent(io, path, &parent, &name) != 0)
+        return 0;
+    int error = sync_names(parent);
+    close(parent);
+    return error == EACCES || error == EINVAL ? 0 : error;
+}
+
+/* From the top, whatever exists already: only what is missing, and the last, cost more than a look.
+ */
 int hr_posix_make_path(const hr_io *io)
 {
     char part[HR_PATH_MAX];
@@ -107,10 +121,12 @@ int hr_posix_make_path(const hr_io *io)
         memcpy(part, io->path, end);
         part[end] = '\0';
         int fd = -1, error = hr_posix_open_path(io, part, O_PATH | O_DIRECTORY, &fd);
-        if (error == 0)
+        if (error == 0) {
             close(fd);
-        else if (error == ENOENT)
+            error = io->path[end] == '\0' ? sync_existing(io, part) : 0;
+        } else if (error == ENOENT) {
             error = make_one(io, part);
+        }
         if (error != 0 || io->path[end] == '\0')
             return error;
     }

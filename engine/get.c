@@ -17,6 +17,8 @@ static void open_target(hr_get *get);
 static void settle(hr_get *get)
 {
     hr_loop_timer_clear(hr_get_home(get)->loop, &get->watch);
+    if (!get->is_tree && get->progress.files_done > 0)
+        get->error = (hr_error){.status = HR_OK}; /* it was to be ended, and was faster */
     if (get->error.status != HR_OK)
         get->status = get->error.status;
     else if (get->progress.files_failed > 0)

@@ -148,6 +148,7 @@ static void source_opened(hr_io *io)
         close_file(source);
         return;
     }
+    source->info = io->info;
     hr_source_identify(source->path, &io->info, source->identity);
     source->opened = true;
     send_opened(source, HR_OK, &io->info, "");
@@ -224,13 +225,13 @@ static void source_looked_at(hr_io *io)
     hr_source *source = io->context;
     hr_session *session = source->session;
     hr_status status = io->status;
-    if (status == HR_OK) {
-        uint8_t identity[HR_IDENTITY_LEN];
-        hr_source_identify(source->path, &io->info, identity);
-        if (memcmp(identity, source->identity, HR_IDENTITY_LEN) != 0)
-            status = HR_CHANGED;
-    }
     const char *text = status == HR_OK ? "" : hr_status_text(status);
+    const char *difference =
+        status == HR_OK ? hr_source_difference(&source->info, &io->info) : NULL;
+    if (difference != NULL) {
+        status = HR_CHANGED;
+        text = difference;
+    }
     hr_control_send(&session->control, &(hr_message){
                                            .kind = HR_MESSAGE_CLOSED,
                                            .closed = {.transfer = source->transfer,

@@ -30,3 +30,16 @@ void hr_source_identify(const char *path, const hr_file_info *info,
         hr_put_u64(identity_out + (size_t)8 * i, fnv1a(hash, facts, sizeof facts));
     }
 }
+
+const char *hr_source_difference(const hr_file_info *before, const hr_file_info *now)
+{
+    if (before->size != now->size)
+        return "its size is another";
+    if (before->mtime_ns != now->mtime_ns)
+        return "it was written to";
+    if (before->ctime_ns != now->ctime_ns)
+        return "its rights, links or name are others";
+    if (before->inode != now->inode || memcmp(before->filesystem, now->filesystem, 16) != 0)
+        return "it is another file";
+    return NULL;
+}

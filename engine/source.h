@@ -15,6 +15,7 @@ typedef struct hr_source {
     hr_file *file;
     uint64_t size;
     uint8_t identity[HR_IDENTITY_LEN];
+    hr_file_info info; /* when it was opened */
     bool canceled;     /* through __atomic: shipments that have not started go back */
     uint64_t attached; /* through __atomic: bit n: the storage of worker n knows the file */
 
@@ -33,5 +34,8 @@ typedef struct hr_source {
  * source that was changed has another one. Pure. */
 void hr_source_identify(const char *path, const hr_file_info *info,
                         uint8_t identity_out[HR_IDENTITY_LEN]);
+/* In which respect two looks at an open file differ, for a sentence; NULL if in none that the
+ * identity is made of. Pure. */
+const char *hr_source_difference(const hr_file_info *before, const hr_file_info *now);
 
 #endif

@@ -550,8 +550,9 @@ void hr_transfer_take_closed(hr_transfer *transfer, const hr_message_closed *clo
     if (transfer->state != HR_TRANSFER_CLOSING)
         return;
     if (closed->status != HR_OK) {
-        hr_transfer_end(transfer, closed->status, "%s: %s; run the same command again",
-                        shown(transfer, name, sizeof name), hr_status_text(closed->status));
+        hr_transfer_end(transfer, closed->status, "%s: %s (%.*s); run the same command again",
+                        shown(transfer, name, sizeof name), hr_status_text(closed->status),
+                        (int)closed->text.len, (const char *)closed->text.at);
     } else if (transfer->has_draft) {
         transfer->state = HR_TRANSFER_FINISHING;
         transfer->draft_stepping = true;

@@ -410,6 +410,8 @@ TEST_F(BadInput, TooFewFileDescriptors)
         program.start({"get", url("file"), target("file"), "--json"}, under);
         Result result = result_of(program);
         worked = result.exit_code == 0;
+        if (result.errors.find("error while loading shared libraries") != std::string::npos)
+            continue; // not even the program's libraries can be opened
         if (!worked) {
             EXPECT_EQ(8, result.exit_code) << files << ": " << result.errors;
             EXPECT_EQ(0u, result.errors.find("headrace: ")) << files << ": " << result.errors;

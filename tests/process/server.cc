@@ -19,7 +19,7 @@ TEST_F(Server, EndsWithZeroAndTellsItsClients)
     end_server();
     expect_refused(result_of(client), 8, {"server", "again"});
     EXPECT_FALSE(exists(target("file")));
-    serve({}, {}, address_);
+    serve();
     Result result = get(url("file"), target("file"));
     expect_got(result, "file", 12 * CHUNK);
     EXPECT_GT(result.reused(), 0u);

@@ -166,8 +166,9 @@ static uint32_t decode_exponents(const uint8_t *codes, uint32_t groups, uint32_t
     return met;
 }
 
-static void join(const uint8_t *exponents, const uint8_t *mantissas, uint32_t count,
-                 uint8_t *values)
+/* restrict, so that this becomes vector instructions. */
+static void join(const uint8_t *restrict exponents, const uint8_t *restrict mantissas,
+                 uint32_t count, uint8_t *restrict values)
 {
     for (uint32_t i = 0; i < count; i++) {
         values[2 * i] = (uint8_t)((mantissas[i] & 0x7f) | exponents[i] << 7);

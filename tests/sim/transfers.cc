@@ -28,7 +28,7 @@ constexpr uint64_t seeds_default = 200;
 #elif defined(__SANITIZE_ADDRESS__)
 constexpr uint64_t seeds_default = 300;
 #else
-constexpr uint64_t seeds_default = 2500;
+constexpr uint64_t seeds_default = 4000;
 #endif
 constexpr unsigned problems_max = 5; // then it says no more
 constexpr unsigned watchdog_s = 120; // for one seed, which takes milliseconds

@@ -97,10 +97,18 @@ static void note_what_is_left(hr_trial_get *get)
     hr_trial *trial = get->player->trial;
     unsigned file = get->first_file;
     bool changed = trial->version[file] != trial->version_from[file];
-    if (!is_countable(trial) || changed || get->status == HR_CHANGED || get->status == HR_INTEGRITY)
+    /* What has its name already is not gone on with. */
+    bool published = look_at(trial, get, file, 0) == FOUND_COMPLETE;
+    if (!is_countable(trial) || changed || published || get->status == HR_CHANGED ||
+        get->status == HR_INTEGRITY)
         get->sure = 0;
     else if (get->over && get->progress.bytes_verified > get->sure)
         get->sure = get->progress.bytes_verified;
+}
+
+static bool is_poison(const uint8_t *bytes, size_t len)
+{
+    return len == 0 || (bytes[0] == SPAN_POISON && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
 static void check_span(hr_trial_get *get)
@@ -114,23 +122,18 @@ static void check_span(hr_trial_get *get)
     if (get->status == HR_OK && !right)
         hr_trial_fail(trial, "%s: the span does not hold the %zu bytes of the source", get->source,
                       current->len);
-    for (size_t i = (size_t)get->progress.bytes; i < get->span_len + SPAN_GUARD; i++)
-        if (get->span[i] != SPAN_POISON && get->status == HR_OK) {
-            hr_trial_fail(trial, "%s: written behind the end of the shard", get->source);
-            break;
-        }
+    size_t len = (size_t)get->progress.bytes;
+    if (get->status == HR_OK && right &&
+        !is_poison(get->span + len, get->span_len + SPAN_GUARD - len))
+        hr_trial_fail(trial, "%s: written behind the end of the shard", get->source);
     memset(get->span, SPAN_POISON, get->span_len + SPAN_GUARD);
 }
 
 void hr_trial_check_fence(hr_trial_get *get)
 {
-    for (size_t i = 0; i < get->span_len + SPAN_GUARD; i++)
-        if (get->span[i] != SPAN_POISON) {
-            hr_trial_fail(get->player->trial,
-                          "%s: byte %zu of the span was written after the get was over",
-                          get->source, i);
-            return;
-        }
+    if (!is_poison(get->span, get->span_len + SPAN_GUARD))
+        hr_trial_fail(get->player->trial, "%s: its span was written after it was over",
+                      get->source);
 }
 
 static void check_counts(hr_trial_get *get)

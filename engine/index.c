@@ -102,7 +102,7 @@ void hr_index_page_seal(hr_index_tail *tail, uint32_t number, uint8_t page[HR_IN
 {
     uint32_t rows = page_rows(tail->chunk_count, number);
     uint8_t *end = page + PAGE_HEADER_LEN + (size_t)rows * ROW_LEN;
-    memset(end, 0, (HR_INDEX_PAGE_ROWS - rows) * ROW_LEN);
+    memset(end, 0, (size_t)(HR_INDEX_PAGE_ROWS - rows) * ROW_LEN);
     memset(page, 0, PAGE_HEADER_LEN);
     if (number == 0) {
         hr_put_u32(page + FRAME_AT, FRAME_MAGIC);
@@ -272,7 +272,7 @@ static hr_status check_page(hr_index_reader *reader, const uint8_t *page, uint32
         hr_get_u32(page + FRAME_LEN_AT) != (first ? frame_len(tail->chunk_count) : 0) ||
         hr_get_u32(page + PAGE_AT) != reader->page || hr_get_u32(page + ROWS_AT) != rows ||
         !is_zero(page + PAGE_ZERO_AT, PAGE_CRC_AT - PAGE_ZERO_AT) ||
-        !is_zero(rest, (HR_INDEX_PAGE_ROWS - rows) * ROW_LEN))
+        !is_zero(rest, (size_t)(HR_INDEX_PAGE_ROWS - rows) * ROW_LEN))
         return refuse(reader, HR_INTEGRITY, HR_INDEX_NO_ROW, "a page is not the one that is due");
     return HR_OK;
 }

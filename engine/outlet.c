@@ -151,14 +151,14 @@ static bool split(hr_outlet *outlet, const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
-    size_t parent_len = slash == NULL ? 0 : (size_t)(slash - path);
-    if (strlen(name) > HR_NAME_MAX || parent_len + 2 > sizeof outlet->parent || name[0] == '\0' ||
+    const char *parent = slash == NULL ? "." : slash == path ? "/" : path;
+    size_t name_len = strlen(name);
+    size_t parent_len = parent == path ? (size_t)(slash - path) : 1;
+    if (name_len > HR_NAME_MAX || parent_len >= sizeof outlet->parent || name_len == 0 ||
         strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
         return false;
-    strcpy(outlet->name, name);
-    memcpy(outlet->parent, path, parent_len);
-    if (parent_len == 0) /* "name", "/name" */
-        strcpy(outlet->parent, slash == NULL ? "." : "/");
+    memcpy(outlet->name, name, name_len + 1);
+    memcpy(outlet->parent, parent, parent_len); /* which was zeroed */
     snprintf(outlet->temporary, sizeof outlet->temporary, ".headrace-%016llx",
              (unsigned long long)name_hash(name));
     return true;

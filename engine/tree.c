@@ -141,6 +141,7 @@ static void next_folder(hr_get *get)
 static void finish_listing(hr_get *get)
 {
     const hr_error *error = hr_listing_error(get->listing);
+    assert(get->listed != NULL);
     if (hr_listing_status(get->listing) != HR_OK) {
         if (get->client->status != HR_OK || get->listed->path[0] == '\0')
             hr_get_end(get, error->status, "%s", error->text);

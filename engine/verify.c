@@ -243,8 +243,8 @@ static void fail_index(hr_verify *verify, hr_status status)
     else
         fail(verify, status, "%s: the index, page %u at offset %llu: %s", verify->shown,
              reader->page,
-             (unsigned long long)(verify->tail.index_offset +
-                                  (uint64_t)reader->page * HR_INDEX_PAGE_LEN),
+             (unsigned long long)verify->tail.index_offset +
+                 (unsigned long long)reader->page * HR_INDEX_PAGE_LEN,
              reader->what);
 }
 
@@ -521,7 +521,7 @@ static void read_tail(hr_verify *verify)
 {
     uint64_t size = verify->index_size < HR_INDEX_TAIL_LEN ? HR_INDEX_TAIL_LEN : verify->index_size;
     read_index(verify, hr_round_down(size - HR_INDEX_TAIL_LEN, HR_DIRECT_ALIGN),
-               2 * HR_DIRECT_ALIGN, got_tail);
+               (size_t)2 * HR_DIRECT_ALIGN, got_tail);
 }
 
 static void opened_file(hr_io *io)
@@ -577,7 +577,7 @@ hr_status hr_verify_start(hr_engine *engine, const hr_verify_options *options,
     verify->bad_chunk = HR_INDEX_NO_ROW;
     verify->progress.codec = "";
     verify->cancel_letter.deliver = deliver_cancel;
-    strcpy(verify->path, options->path);
+    memcpy(verify->path, options->path, strlen(options->path) + 1);
     hr_quote(verify->shown, sizeof verify->shown, options->path, strlen(options->path));
     if (memory->ops->alloc(memory, BUFFER_LEN, &verify->buffer, &pages) != HR_OK) {
         release(verify);

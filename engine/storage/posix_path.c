@@ -99,9 +99,9 @@ static int make_one(const hr_io *io, const char *path)
  * many a home, had all the time it needed. */
 static int sync_existing(const hr_io *io, const char *path)
 {
-    int parent;
+    int parent = -1;
     const char *name;
-    if (hr_posix_open_parent(io, path, &parent, &name) != 0)
+    if (hr_posix_open_parent(io, path, &parent, &name) != 0 || parent < 0)
         return 0;
     int error = sync_names(parent);
     close(parent);

@@ -86,7 +86,7 @@ static uint32_t encode_group(const uint8_t *values, uint32_t count, uint32_t bas
                              uint8_t *mantissas, uint8_t **escapes)
 {
     uint32_t codes = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint8_t exponent = exponent_of(values + 2 * i);
         uint32_t code = (uint32_t)exponent - base;
         mantissas[i] = mantissa_of(values + 2 * i);
@@ -104,7 +104,7 @@ static void encode_values(const layout *at, const uint8_t *values, uint32_t base
     uint8_t *codes = stored + at->codes_at, *escapes = stored + at->escapes_at;
     for (uint32_t i = 0; i < at->values; i += GROUP) {
         if (i % HR_PLANES_TILE == 0)
-            hr_put_u16(stored + at->starts_at + 2 * (i / HR_PLANES_TILE),
+            hr_put_u16(stored + at->starts_at + (size_t)2 * (i / HR_PLANES_TILE),
                        (uint16_t)(escapes - stored - at->escapes_at));
         uint32_t count = (uint32_t)hr_min_u64(at->values - i, GROUP);
         uint32_t group = encode_group(values + 2 * (size_t)i, count, base,
@@ -170,7 +170,7 @@ static uint32_t decode_exponents(const uint8_t *codes, uint32_t groups, uint32_t
 static void join(const uint8_t *restrict exponents, const uint8_t *restrict mantissas,
                  uint32_t count, uint8_t *restrict values)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         values[2 * i] = (uint8_t)((mantissas[i] & 0x7f) | exponents[i] << 7);
         values[2 * i + 1] = (uint8_t)((mantissas[i] & 0x80) | exponents[i] >> 1);
     }
@@ -180,16 +180,16 @@ static void join(const uint8_t *restrict exponents, const uint8_t *restrict mant
 static hr_status decode_values(const layout *at, const uint8_t *stored, uint32_t escapes,
                                uint8_t *values)
 {
-    uint8_t exponents[HR_PLANES_TILE];
+    uint8_t exponents[HR_PLANES_TILE] = {0};
     uint32_t met = 0;
     for (uint32_t tile = 0; tile < at->tiles; tile++) {
         uint32_t first = tile * HR_PLANES_TILE;
         uint32_t count = (uint32_t)hr_min_u64(at->values - first, HR_PLANES_TILE);
-        if (hr_get_u16(stored + at->starts_at + 2 * tile) != met)
+        if (hr_get_u16(stored + at->starts_at + (size_t)2 * tile) != met)
             return HR_INTEGRITY;
-        met +=
-            decode_exponents(stored + at->codes_at + first / GROUP * 3, (count + GROUP - 1) / GROUP,
-                             stored[0], stored + at->escapes_at + met, escapes - met, exponents);
+        met += decode_exponents(stored + at->codes_at + (size_t)first / GROUP * 3,
+                                (count + GROUP - 1) / GROUP, stored[0],
+                                stored + at->escapes_at + met, escapes - met, exponents);
         if (met > escapes)
             return HR_INTEGRITY;
         join(exponents, stored + at->mantissas_at + first, count, values + 2 * (size_t)first);

@@ -87,7 +87,7 @@ static bool page_is_right(const uint8_t *page, const shard_tail *tail, uint32_t 
     uint32_t crc = crc32c(crc32c(0, page, 60), page + 64, 4096 - 64);
     return memcmp(page, frame, 8) == 0 && number(page + 8, 4) == page_number &&
            number(page + 12, 4) == rows && zero(page + 16, 44) && number(page + 60, 4) == crc &&
-           zero(page + 64 + 64 * rows, 64 * (63 - rows));
+           zero(page + 64 + 64ull * rows, 64ull * (63 - rows));
 }
 
 static bool codec_fits(uint32_t container, uint32_t codec)
@@ -256,7 +256,7 @@ bool packed_reader_read(const uint8_t *shard, size_t len, const uint8_t *chunks,
         pages_crc = crc32c(pages_crc, page + 60, 4);
         for (uint32_t i = 0; i < rows_of(&tail, page_number); i++) {
             uint32_t chunk = page_number * 63 + i;
-            if (!read_row(page + 64 + 64 * i, &tail, chunk, &row) || row.stored_offset != at)
+            if (!read_row(page + 64 + 64ull * i, &tail, chunk, &row) || row.stored_offset != at)
                 return false;
             uint32_t gap = gap_len(tail.container, row.stored_len);
             at += row.stored_len + gap;

@@ -176,10 +176,12 @@ static void answer(hr_store_listing *listing, hr_status status, size_t count, ui
         .entries = listing->store->page,
         .count = count,
     };
-    hr_store *store = listing->store;
-    listing->answer(listing->context, &page);
-    hr_release(store->env, listing->buffer);
+    /* The page's names lie in the buffer, and the listing may be gone when it was answered. */
+    const hr_env *env = listing->store->env;
+    uint8_t *buffer = listing->buffer;
     listing->buffer = NULL;
+    listing->answer(listing->context, &page);
+    hr_release(env, buffer);
 }
 
 static void answer_failure(hr_store_listing *listing, hr_status status)

@@ -15,8 +15,10 @@
 
 #define TARGET __attribute__((target("sse4.2,pclmul")))
 
+#define LINE_LEN 64 /* bytes of a cache line */
+
 typedef struct stream_plan {
-    size_t len;      /* bytes of one stream, a multiple of 8 */
+    size_t len;      /* bytes of one stream, a multiple of LINE_LEN */
     uint32_t past_1; /* x^(8 * len - 33): past one stream */
     uint32_t past_2; /* x^(16 * len - 33): past two */
 } stream_plan;
@@ -41,13 +43,25 @@ TARGET static inline uint32_t shift(uint32_t crc, uint32_t constant)
     return (uint32_t)_mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
 }
 
+/* Lines of the next block, one for each stream. The hardware's own prefetch ends with a page, where
+ * a stream ends too, and what a drive or a NIC has just written is in no cache: 20 per cent
+ * (EXPERIMENTS.md). Behind the end of the bytes it costs nothing and never faults. */
+TARGET static inline void prefetch(uintptr_t at, size_t stride)
+{
+    for (unsigned i = 0; i < 3; i++)
+        _mm_prefetch((const void *)(at + i * stride), _MM_HINT_T0);
+}
+
 TARGET static inline uint32_t three_streams(uint32_t crc, const uint8_t *at, stream_plan plan)
 {
     uint64_t first = crc, second = 0, third = 0;
-    for (const uint8_t *end = at + plan.len; at < end; at += 8) {
-        first = _mm_crc32_u64(first, load_u64(at));
-        second = _mm_crc32_u64(second, load_u64(at + plan.len));
-        third = _mm_crc32_u64(third, load_u64(at + 2 * plan.len));
+    for (const uint8_t *end = at + plan.len; at < end;) {
+        prefetch((uintptr_t)at + 3 * plan.len, plan.len);
+        for (const uint8_t *line_end = at + LINE_LEN; at < line_end; at += 8) {
+            first = _mm_crc32_u64(first, load_u64(at));
+            second = _mm_crc32_u64(second, load_u64(at + plan.len));
+            third = _mm_crc32_u64(third, load_u64(at + 2 * plan.len));
+        }
     }
     return shift((uint32_t)first, plan.past_2) ^ shift((uint32_t)second, plan.past_1) ^
            (uint32_t)third;

@@ -123,6 +123,7 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
     [HR_BENCH_WIRE] =
         {
             .name = "wire",
+            .arguments = "",
             .summary = "From memory to memory over TCP, the transport alone.",
             .details =
                 "Two processes on this machine, chunks of 4 MiB from a ring of sixteen slots.",
@@ -130,17 +131,20 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
     [HR_BENCH_STORAGE] =
         {
             .name = "storage",
+            .arguments = "",
             .summary = "Reads a file through the storage seam, beside fio.",
         },
     [HR_BENCH_TRANSFER] =
         {
             .name = "transfer",
+            .arguments = "",
             .summary = "From disk to memory and to disk with headrace serve and get.",
             .details = "Beside fio and rsync where they are installed.",
         },
     [HR_BENCH_PEERS] =
         {
             .name = "peers",
+            .arguments = "",
             .summary = "All of it beside iperf3, fio and rsync, and whether the targets are met.",
             .details =
                 "Every contender is measured once a round, in turn, and each is compared with\n"

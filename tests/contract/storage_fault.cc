@@ -354,11 +354,13 @@ TEST_F(Disk, NeverLosesARenamedFile)
 {
     std::set<std::string> outcomes;
     for (uint64_t seed = 0; seed < 100; seed++) {
-        ASSERT_EQ(hr_disk_put(disk, "part", "new", 3), HR_OK);
-        ASSERT_EQ(hr_disk_put(disk, "final", "old", 3), HR_OK);
-        ASSERT_EQ(client->rename(nullptr, "part", "final"), HR_OK);
+        // Names of its own: a crash may leave one file under both, for the next turn to write to.
+        const std::string from = "part" + std::to_string(seed), to = "final" + std::to_string(seed);
+        ASSERT_EQ(hr_disk_put(disk, from.c_str(), "new", 3), HR_OK);
+        ASSERT_EQ(hr_disk_put(disk, to.c_str(), "old", 3), HR_OK);
+        ASSERT_EQ(client->rename(nullptr, from.c_str(), to.c_str()), HR_OK);
         hr_disk_crash(disk, seed);
-        const Bytes part = content_of("part"), final = content_of("final");
+        const Bytes part = content_of(from.c_str()), final = content_of(to.c_str());
         outcomes.insert(std::string(part.begin(), part.end()) + "/" +
                         std::string(final.begin(), final.end()));
     }

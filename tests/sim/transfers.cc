@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sys/time.h>
 #include <unistd.h>
 
 // The seams' headers are C, and C leaves members out.
@@ -31,7 +32,7 @@ constexpr uint64_t seeds_default = 300;
 constexpr uint64_t seeds_default = 4000;
 #endif
 constexpr unsigned problems_max = 5; // then it says no more
-constexpr unsigned watchdog_s = 120; // for one seed, which takes milliseconds
+constexpr time_t watchdog_s = 60;    // of processor time for one seed, which takes milliseconds
 
 uint64_t first_seed = 1, seed_count = 0;
 volatile uint64_t current_seed;
@@ -42,7 +43,7 @@ void say_seed(int signal)
 {
     char text[200];
     int len = snprintf(text, sizeof text, "\n%s in seed %llu; to replay: %s --seed %llu\n",
-                       signal == SIGALRM ? "a step that does not end" : "it died",
+                       signal == SIGPROF ? "a step that does not end" : "it died",
                        (unsigned long long)current_seed, program, (unsigned long long)current_seed);
     ssize_t written = write(STDERR_FILENO, text, (size_t)len);
     (void)written;
@@ -50,10 +51,17 @@ void say_seed(int signal)
     raise(signal);
 }
 
+void set_watchdog(time_t seconds)
+{
+    itimerval timer = {};
+    timer.it_value.tv_sec = seconds;
+    setitimer(ITIMER_PROF, &timer, nullptr);
+}
+
 hr_trial_result play(uint64_t seed, bool echo = false)
 {
     current_seed = seed;
-    alarm(watchdog_s);
+    set_watchdog(watchdog_s);
     hr_scenario scenario;
     hr_scenario_draw(&scenario, seed);
     if (echo)
@@ -62,7 +70,7 @@ hr_trial_result play(uint64_t seed, bool echo = false)
     options.echo = echo;
     hr_trial_result result;
     hr_trial_play(&scenario, &options, &result);
-    alarm(0);
+    set_watchdog(0);
     return result;
 }
 
@@ -135,7 +143,7 @@ int main(int argc, char **argv)
     program = argv[0];
     const char *wanted = getenv("HEADRACE_SIM_SEEDS");
     seed_count = wanted != nullptr ? strtoull(wanted, nullptr, 0) : seeds_default;
-    for (int signal : {SIGALRM, SIGABRT, SIGSEGV})
+    for (int signal : {SIGPROF, SIGABRT, SIGSEGV})
         std::signal(signal, say_seed);
     for (int i = 1; i + 1 < argc; i += 2) {
         uint64_t value = strtoull(argv[i + 1], nullptr, 0);

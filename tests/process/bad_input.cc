@@ -281,10 +281,12 @@ TEST_F(BadInput, TwoStagersOfOneTarget)
     offer("file", 6 * CHUNK);
     serve();
     Program first;
-    start_get(first, url("file"), target("file"), {"--limit", "20M"});
+    start_get(first, url("file"), target("file"), {"--limit", "1M"}); // it does not end by itself
     ASSERT_NE(0u, first.wait_verified(CHUNK));
     expect_refused(get(url("file"), target("file")), 10, {target("file"), "another headrace"});
-    expect_got(result_of(first), "file", 6 * CHUNK);
+    first.signal(SIGINT);
+    expect_refused(result_of(first), 9, {"interrupted"});
+    expect_got(get(url("file"), target("file")), "file", 6 * CHUNK);
 }
 
 TEST_F(BadInput, DirectoryThatTheClientMayNotWrite)

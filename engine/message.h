@@ -142,17 +142,17 @@ typedef struct hr_message_opened {
     uint32_t codec; /* hr_codec_id */
 } hr_message_opened;
 
-typedef struct hr_region {
+typedef struct hr_region_key {
     uint32_t index; /* the client's number, as in grants */
     uint64_t address;
     uint64_t len;
     uint32_t rkey;
-} hr_region;
+} hr_region_key;
 
 typedef struct hr_message_keys {
     uint32_t first_link; /* tickets are wanted for links first_link, first_link + 1, ... */
     uint32_t links;      /* that many; 0 when only regions are told */
-    const hr_region *regions;
+    const hr_region_key *regions;
     size_t region_count;
 } hr_message_keys;
 

@@ -87,7 +87,7 @@ static bool check_keys(const hr_message_keys *keys)
         (keys->links == 0 && keys->region_count == 0))
         return false;
     for (size_t i = 0; i < keys->region_count; i++) {
-        const hr_region *region = &keys->regions[i];
+        const hr_region_key *region = &keys->regions[i];
         if (region->len == 0 || region->address > UINT64_MAX - region->len)
             return false;
     }

@@ -103,12 +103,12 @@ static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
 
 static bool unpack_keys(const Headrace__Keys *from, hr_arena *arena, hr_message_keys *to)
 {
-    hr_region *regions = hr_arena_take(arena, from->n_regions * sizeof *regions);
+    hr_region_key *regions = hr_arena_take(arena, from->n_regions * sizeof *regions);
     if (regions == NULL)
         return false;
     for (size_t i = 0; i < from->n_regions; i++) {
         const Headrace__Region *region = from->regions[i];
-        regions[i] = (hr_region){
+        regions[i] = (hr_region_key){
             .index = region->index,
             .address = region->address,
             .len = region->len,

@@ -28,7 +28,7 @@ static const hr_message_entry entries[] = {
     {.name = BYTES("..."), .type = HR_NODE_DIRECTORY, .mode = 07777},
 };
 
-static const hr_region regions[] = {
+static const hr_region_key regions[] = {
     {.index = 0, .address = 0x7f0000000000, .len = 4259840, .rkey = 0xdeadbeef},
     {.index = 1, .address = 0, .len = 1, .rkey = 0},
 };

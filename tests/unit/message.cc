@@ -438,7 +438,7 @@ TEST(Message, TheLargestMessagesFitIntoTheArenasOfTheirSize)
     grant.kind = HR_MESSAGE_GRANT;
     grant.grant = {grants.data(), grants.size()};
 
-    std::vector<hr_region> regions(HR_MESSAGE_REGIONS_MAX, {UINT32_MAX, 1, UINT64_MAX / 2, 9});
+    std::vector<hr_region_key> regions(HR_MESSAGE_REGIONS_MAX, {UINT32_MAX, 1, UINT64_MAX / 2, 9});
     hr_message keys = {};
     keys.kind = HR_MESSAGE_KEYS;
     keys.keys = {1, 64, regions.data(), regions.size()};

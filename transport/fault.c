@@ -77,6 +77,48 @@ static void fault_refuse(hr_transport *transport, hr_incoming *incoming)
     inner->ops->refuse(inner, incoming);
 }
 
+static size_t fault_addresses(const hr_listener *listener, char (*addresses_out)[64], size_t max)
+{
+    return listener->inner_ops->addresses(listener->inner, addresses_out, max);
+}
+
+static void fault_rail(const hr_transport *transport, unsigned rail, hr_rail_info *info_out)
+{
+    const hr_transport *inner = ((const hr_fault *)transport)->inner;
+    inner->ops->rail(inner, rail, info_out);
+}
+
+static hr_status fault_lend(hr_transport *transport, hr_span span)
+{
+    hr_transport *inner = ((hr_fault *)transport)->inner;
+    return inner->ops->region->lend(inner, span);
+}
+
+static void fault_reclaim(hr_transport *transport, hr_span span)
+{
+    hr_transport *inner = ((hr_fault *)transport)->inner;
+    inner->ops->region->reclaim(inner, span);
+}
+
+static void fault_expose(hr_transport *transport, hr_region *region)
+{
+    hr_transport *inner = ((hr_fault *)transport)->inner;
+    inner->ops->region->expose(inner, region);
+}
+
+static void fault_withdraw(hr_transport *transport, hr_region *region)
+{
+    hr_transport *inner = ((hr_fault *)transport)->inner;
+    inner->ops->region->withdraw(inner, region);
+}
+
+static const hr_region_ops fault_region_ops = {
+    .lend = fault_lend,
+    .reclaim = fault_reclaim,
+    .expose = fault_expose,
+    .withdraw = fault_withdraw,
+};
+
 static const hr_transport_ops fault_ops = {
     .name = "fault",
     .destroy = fault_destroy,
@@ -84,6 +126,9 @@ static const hr_transport_ops fault_ops = {
     .listen = fault_listen,
     .unlisten = fault_unlisten,
     .refuse = fault_refuse,
+    .addresses = fault_addresses,
+    .rail = fault_rail,
+    .region = &fault_region_ops,
     .channel =
         {
             .connect = hr_fault_channel_connect,
@@ -96,6 +141,7 @@ static const hr_transport_ops fault_ops = {
         {
             .connect = hr_fault_link_connect,
             .adopt = hr_fault_link_adopt,
+            .aim = hr_fault_link_aim,
             .write = hr_fault_link_write,
             .arm = hr_fault_link_arm,
             .disarm = hr_fault_link_disarm,

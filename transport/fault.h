@@ -33,6 +33,7 @@ hr_status hr_fault_link_connect(hr_transport *transport, const char *address,
                                 void *context, hr_link **link_out);
 hr_status hr_fault_link_adopt(hr_transport *transport, hr_incoming *incoming,
                               const hr_link_events *events, void *context, hr_link **link_out);
+void hr_fault_link_aim(hr_link *link, const hr_link_ring *ring);
 void hr_fault_link_write(hr_link *link, hr_link_write *write);
 hr_status hr_fault_link_arm(hr_link *link, hr_place *place);
 bool hr_fault_link_disarm(hr_link *link, hr_place *place);

@@ -97,6 +97,8 @@ static passed *wrap(fault_link *link, const hr_link_write *outer, size_t copy_le
         .receipt = outer->receipt,
         .region = outer->region,
         .offset = outer->offset,
+        .address = outer->address,
+        .key = outer->key,
         .done = passed_done,
     };
     return write;
@@ -191,6 +193,8 @@ static void inner_up(void *context)
 {
     fault_link *link = context;
     memcpy(link->base.peer, link->inner->peer, sizeof link->base.peer);
+    link->base.rail = link->inner->rail;
+    link->base.ring = link->inner->ring;
     if (!link->is_dying)
         link->base.events->up(link->base.context);
 }
@@ -272,6 +276,13 @@ hr_status hr_fault_link_adopt(hr_transport *transport, hr_incoming *incoming,
     }
     *link_out = &link->base;
     return HR_OK;
+}
+
+void hr_fault_link_aim(hr_link *base, const hr_link_ring *ring)
+{
+    fault_link *link = (fault_link *)base;
+    if (!link->is_dying && !link->inner_is_down)
+        inner_ops(link)->aim(link->inner, ring);
 }
 
 void hr_fault_link_write(hr_link *base, hr_link_write *write)

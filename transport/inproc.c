@@ -11,12 +11,14 @@ typedef struct inproc {
     hr_transport base;
     hr_inproc_hub *hub;
     bool shared;
+    unsigned rails; /* 0: no NIC is imitated */
 } inproc;
 
 struct hr_inproc_hub {
     const hr_env *env;
     pthread_mutex_t lock; /* guards the listeners too */
     hr_list listeners;
+    hr_inproc_regions regions;
 };
 
 struct hr_listener {
@@ -25,6 +27,7 @@ struct hr_listener {
     hr_loop *loop;
     const hr_listener_events *events;
     void *context;
+    unsigned rails;
     char name[64];
     hr_letter letter;
     bool posted;
@@ -82,11 +85,13 @@ static void notify(hr_listener *listener)
     hr_loop_post(listener->loop, &listener->letter);
 }
 
+/* An address that names a rail is that of the listener before the slash. */
 static hr_listener *find_listener(hr_inproc_hub *hub, const char *name)
 {
+    size_t len = strcspn(name, "/");
     for (hr_list *node = hub->listeners.next; node != &hub->listeners; node = node->next) {
         hr_listener *listener = HR_CONTAINER(node, hr_listener, node);
-        if (strcmp(listener->name, name) == 0)
+        if (strncmp(listener->name, name, len) == 0 && listener->name[len] == '\0')
             return listener;
     }
     return NULL;
@@ -103,10 +108,27 @@ static void inproc_query(const hr_transport *transport, hr_transport_caps *caps_
 {
     *caps_out = (hr_transport_caps){
         .shared = hr_inproc_is_shared(transport),
-        .channels = true,
-        .rails = 1,
+        .rdma = hr_inproc_rails(transport) > 0,
+        .regions = hr_inproc_rails(transport) > 0,
+        .channels = hr_inproc_rails(transport) == 0,
+        .rails = hr_inproc_rails(transport) > 0 ? hr_inproc_rails(transport) : 1,
         .links_default = 1,
     };
+}
+
+static size_t inproc_addresses(const hr_listener *listener, char (*addresses_out)[64], size_t max)
+{
+    size_t count = 0;
+    for (; count < listener->rails && count < max; count++)
+        snprintf(addresses_out[count], 64, "%.50s/%zu", listener->name, count);
+    return count;
+}
+
+static void inproc_rail(const hr_transport *transport, unsigned rail, hr_rail_info *info_out)
+{
+    (void)transport;
+    *info_out = (hr_rail_info){.software = true, .numa_node = -1};
+    snprintf(info_out->device, sizeof info_out->device, "rail%u", rail);
 }
 
 static hr_status inproc_listen(hr_transport *transport, const char *address,
@@ -122,6 +144,7 @@ static hr_status inproc_listen(hr_transport *transport, const char *address,
         .loop = transport->loop,
         .events = events,
         .context = context,
+        .rails = hr_inproc_rails(transport),
         .letter.deliver = deliver_incoming,
     };
     hr_list_init(&listener->pending);
@@ -203,6 +226,23 @@ bool hr_inproc_is_shared(const hr_transport *transport)
     return ((const inproc *)transport)->shared;
 }
 
+unsigned hr_inproc_rails(const hr_transport *transport)
+{
+    return ((const inproc *)transport)->rails;
+}
+
+hr_inproc_regions *hr_inproc_lock_regions(hr_transport *transport)
+{
+    hr_inproc_hub *hub = ((inproc *)transport)->hub;
+    pthread_mutex_lock(&hub->lock);
+    return &hub->regions;
+}
+
+void hr_inproc_unlock_regions(hr_transport *transport)
+{
+    pthread_mutex_unlock(&((inproc *)transport)->hub->lock);
+}
+
 /* ---- making one ---- */
 
 hr_status hr_inproc_hub_create(const hr_env *env, hr_inproc_hub **hub_out)
@@ -213,6 +253,7 @@ hr_status hr_inproc_hub_create(const hr_env *env, hr_inproc_hub **hub_out)
     hub->env = env;
     pthread_mutex_init(&hub->lock, NULL);
     hr_list_init(&hub->listeners);
+    hr_list_init(&hub->regions.exposed);
     *hub_out = hub;
     return HR_OK;
 }
@@ -224,6 +265,26 @@ void hr_inproc_hub_destroy(hr_inproc_hub *hub)
     assert(hr_list_is_empty(&hub->listeners));
     pthread_mutex_destroy(&hub->lock);
     hr_release(hub->env, hub);
+}
+
+#define LINK_OPS                                                                                   \
+    {                                                                                              \
+        .connect = hr_inproc_link_connect, .adopt = hr_inproc_link_adopt,                          \
+        .aim = hr_inproc_link_aim, .write = hr_inproc_link_write, .arm = hr_inproc_link_arm,       \
+        .disarm = hr_inproc_link_disarm, .peek = hr_inproc_link_peek,                              \
+        .close = hr_inproc_link_close, .destroy = hr_inproc_link_destroy,                          \
+    }
+
+static hr_status create(hr_loop *loop, hr_inproc_hub *hub, const hr_transport_ops *ops,
+                        hr_transport **transport_out)
+{
+    inproc *self = hr_alloc(hr_loop_env(loop), sizeof *self);
+    if (self == NULL)
+        return HR_NO_MEMORY;
+    self->base = (hr_transport){.ops = ops, .loop = loop};
+    self->hub = hub;
+    *transport_out = &self->base;
+    return HR_OK;
 }
 
 hr_status hr_transport_inproc_create(hr_loop *loop, hr_inproc_hub *hub, bool shared,
@@ -244,24 +305,32 @@ hr_status hr_transport_inproc_create(hr_loop *loop, hr_inproc_hub *hub, bool sha
                 .close = hr_inproc_channel_close,
                 .destroy = hr_inproc_channel_destroy,
             },
-        .link =
-            {
-                .connect = hr_inproc_link_connect,
-                .adopt = hr_inproc_link_adopt,
-                .write = hr_inproc_link_write,
-                .arm = hr_inproc_link_arm,
-                .disarm = hr_inproc_link_disarm,
-                .peek = hr_inproc_link_peek,
-                .close = hr_inproc_link_close,
-                .destroy = hr_inproc_link_destroy,
-            },
+        .link = LINK_OPS,
     };
-    inproc *self = hr_alloc(hr_loop_env(loop), sizeof *self);
-    if (self == NULL)
-        return HR_NO_MEMORY;
-    self->base = (hr_transport){.ops = &ops, .loop = loop};
-    self->hub = hub;
-    self->shared = shared;
-    *transport_out = &self->base;
-    return HR_OK;
+    hr_status status = create(loop, hub, &ops, transport_out);
+    if (status == HR_OK)
+        ((inproc *)*transport_out)->shared = shared;
+    return status;
+}
+
+hr_status hr_transport_inproc_rdma_create(hr_loop *loop, hr_inproc_hub *hub, unsigned rails,
+                                          hr_transport **transport_out)
+{
+    static const hr_transport_ops ops = {
+        .name = "inproc-rdma",
+        .destroy = inproc_destroy,
+        .query = inproc_query,
+        .listen = inproc_listen,
+        .unlisten = inproc_unlisten,
+        .refuse = inproc_refuse,
+        .addresses = inproc_addresses,
+        .rail = inproc_rail,
+        .region = &hr_inproc_region_ops,
+        .link = LINK_OPS,
+    };
+    assert(rails >= 1 && rails <= HR_RAILS_MAX);
+    hr_status status = create(loop, hub, &ops, transport_out);
+    if (status == HR_OK)
+        ((inproc *)*transport_out)->rails = rails;
+    return status;
 }

@@ -54,6 +54,21 @@ void hr_inproc_dial(hr_transport *transport, const char *address, const hr_greet
 hr_wire *hr_inproc_accept(hr_transport *transport, hr_incoming *incoming);
 bool hr_inproc_is_shared(const hr_transport *transport);
 
+/* ---- as if NICs were between them: inproc_region.c ---- */
+
+/* 0 in an ordinary transport. */
+unsigned hr_inproc_rails(const hr_transport *transport);
+extern const hr_region_ops hr_inproc_region_ops;
+/* The regions that are exposed, of all transports of a hub; guarded by the hub's lock. */
+typedef struct hr_inproc_regions {
+    hr_list exposed;
+    uint64_t told; /* keys given out */
+} hr_inproc_regions;
+hr_inproc_regions *hr_inproc_lock_regions(hr_transport *transport);
+void hr_inproc_unlock_regions(hr_transport *transport);
+/* What a NIC would check: the key is that of a region on this rail that holds the payload. */
+bool hr_inproc_may_write(hr_transport *transport, unsigned rail, const hr_link_write *write);
+
 /* ---- the two tables ---- */
 
 hr_status hr_inproc_channel_connect(hr_transport *transport, const char *address,
@@ -71,6 +86,7 @@ hr_status hr_inproc_link_connect(hr_transport *transport, const char *address,
                                  void *context, hr_link **link_out);
 hr_status hr_inproc_link_adopt(hr_transport *transport, hr_incoming *incoming,
                                const hr_link_events *events, void *context, hr_link **link_out);
+void hr_inproc_link_aim(hr_link *link, const hr_link_ring *ring);
 void hr_inproc_link_write(hr_link *link, hr_link_write *write);
 hr_status hr_inproc_link_arm(hr_link *link, hr_place *place);
 bool hr_inproc_link_disarm(hr_link *link, hr_place *place);

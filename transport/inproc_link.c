@@ -3,6 +3,7 @@
  * nothing is ever written behind its back, but for places that the writer has peeked at: those it
  * fills itself, and the reader's end waits for them. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "inproc.h"
@@ -14,9 +15,11 @@ enum {
 
 typedef struct inproc_link {
     hr_link base;
+    hr_transport *transport;
     hr_wire *wire;
     unsigned side;
     bool up_is_due; /* connected and not said */
+    bool aimed;     /* the writer knows the ring of the reader, where there are rails */
     bool is_down;
 
     /* Guarded by the wire's lock, as the peer looks at them. */
@@ -52,6 +55,16 @@ static void notify_peer(inproc_link *link)
 
 /* ---- the reader ---- */
 
+/* With rails between them, the peer names the place by its address and shows the key to it. */
+static bool may_land(inproc_link *link, const hr_link_write *write, const hr_place *place)
+{
+    hr_transport *transport = link->transport;
+    if (hr_inproc_rails(transport) == 0)
+        return true;
+    return write->address == (uintptr_t)place->span.addr &&
+           hr_inproc_may_write(transport, link->base.rail, write);
+}
+
 /* The peer's next write and its place. NULL: there is none, or the wire has ended. */
 static hr_link_write *take_write(inproc_link *link, hr_place **place_out)
 {
@@ -59,7 +72,8 @@ static hr_link_write *take_write(inproc_link *link, hr_place **place_out)
     if (link->wire->ended || peer == NULL || hr_list_is_empty(&peer->outgoing))
         return NULL;
     hr_link_write *write = HR_CONTAINER(peer->outgoing.next, hr_link_write, node);
-    if (hr_places_take(&link->places, &write->receipt, place_out) != HR_OK) {
+    if (hr_places_take(&link->places, &write->receipt, place_out) != HR_OK ||
+        !may_land(link, write, *place_out)) {
         link->broke_protocol = true;
         hr_wire_end_both(link->wire, HR_PEER_LOST);
         return NULL;
@@ -166,10 +180,22 @@ static void attend(void *owner)
     link->base.events->down(link->base.context, status);
 }
 
+void hr_inproc_link_aim(hr_link *base, const hr_link_ring *ring)
+{
+    inproc_link *link = (inproc_link *)base;
+    lock(link);
+    inproc_link *peer = peer_of(link);
+    link->aimed = peer == NULL ||
+                  (ring->key == peer->base.ring.key && ring->address == peer->base.ring.address);
+    unlock(link);
+    assert(link->aimed && "that is another link's ring");
+}
+
 void hr_inproc_link_write(hr_link *base, hr_link_write *write)
 {
     inproc_link *link = (inproc_link *)base;
     assert(!link->is_down && write->payload.len == write->receipt.stored_len);
+    assert(link->aimed || hr_inproc_rails(base->transport) == 0);
     lock(link);
     inproc_link *peer = peer_of(link);
     hr_place *place = peer == NULL
@@ -242,6 +268,14 @@ void hr_inproc_link_close(hr_link *base)
 
 /* ---- making and ending ---- */
 
+/* "NAME/2" */
+static unsigned rail_of(const hr_transport *transport, const char *address)
+{
+    const char *slash = strchr(address, '/');
+    unsigned rails = hr_inproc_rails(transport);
+    return slash == NULL || rails == 0 ? 0 : (unsigned)strtoul(slash + 1, NULL, 10) % rails;
+}
+
 static inproc_link *link_create(hr_transport *transport, const hr_link_events *events,
                                 void *context)
 {
@@ -254,6 +288,7 @@ static inproc_link *link_create(hr_transport *transport, const hr_link_events *e
         .context = context,
         .peer = "inproc",
     };
+    link->transport = transport;
     hr_list_init(&link->outgoing);
     hr_list_init(&link->returned);
     hr_places_init(&link->places);
@@ -273,6 +308,8 @@ hr_status hr_inproc_link_connect(hr_transport *transport, const char *address,
         return status;
     }
     link->up_is_due = true;
+    link->base.rail = rail_of(transport, address);
+    link->base.ring = (hr_link_ring){.address = (uintptr_t)link, .key = greeting->link};
     hr_wire_attach(link->wire, 0, transport->loop, link, attend);
     hr_inproc_dial(transport, address, greeting, link->wire);
     *link_out = &link->base;

@@ -74,9 +74,9 @@ struct hr_channel {
 
 /* ---- memory that a NIC reaches ---- */
 
-/* Where caps.regions is set, a NIC reads payloads from and writes them into registered memory only.
- * The reader exposes each landing slot, or the target, on each rail that its links use, tells the
- * peer address and key over the channel, and withdraws it at the end. */
+/* Where caps.regions is set, and nowhere else, a NIC reads payloads from and writes them into
+ * registered memory only. The reader exposes each landing slot, or the target, on each rail that
+ * its links use, tells the peer address and key over the channel, and withdraws it at the end. */
 typedef struct hr_region hr_region;
 struct hr_region {
     hr_span span;
@@ -224,7 +224,7 @@ typedef struct hr_transport_caps {
     uint32_t links_default; /* links of a session that asked for none in particular */
 } hr_transport_caps;
 
-/* NULL where caps.regions is not set. */
+/* Only where caps.regions is set. */
 typedef struct hr_region_ops {
     /* Writer's side: payloads will lie in this memory, on any rail. Registers it for all of them
      * and waits for that: at the start, before there are links. HR_LIMIT: more than may be locked.
@@ -251,10 +251,10 @@ typedef struct hr_transport_ops {
     void (*unlisten)(hr_listener *listener);
     /* Drops an incoming connection that is not wanted. */
     void (*refuse)(hr_transport *transport, hr_incoming *incoming);
-    /* The addresses, one a rail, at which a listener can be reached; returns their number. NULL:
-     * the bound address is the only one. */
+    /* Only where caps.regions is set: the addresses, one a rail, at which a listener can be
+     * reached; returns their number. */
     size_t (*addresses)(const hr_listener *listener, char (*addresses_out)[64], size_t max);
-    /* NULL where caps.regions is not set. */
+    /* Only where caps.regions is set. */
     void (*rail)(const hr_transport *transport, unsigned rail, hr_rail_info *info_out);
     const hr_region_ops *region;
     hr_channel_ops channel;
@@ -311,6 +311,10 @@ void hr_inproc_hub_destroy(hr_inproc_hub *hub);
 /* shared: whether links offer peek (the simulator also runs without). */
 HR_CHECKED hr_status hr_transport_inproc_create(hr_loop *loop, hr_inproc_hub *hub, bool shared,
                                                 hr_transport **transport_out);
+/* As if NICs were between them: links only, on so many rails, into places that are exposed. A link
+ * goes through the rail that its address names, "NAME/2". */
+HR_CHECKED hr_status hr_transport_inproc_rdma_create(hr_loop *loop, hr_inproc_hub *hub,
+                                                     unsigned rails, hr_transport **transport_out);
 
 /* Chances in 1/65536. */
 typedef struct hr_transport_faults {

@@ -16,6 +16,7 @@ hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsigned workers
         .workers = workers != 0 ? workers : settings->workers,
         .worker_pool_len = settings->pool_len,
         .io = (hr_io_choice)settings->io,
+        .transport = (hr_transport_choice)settings->transport,
         .congestion = settings->congestion,
         .log_level = settings->quiet         ? 0
                      : settings->verbose < 2 ? (int)settings->verbose

@@ -10,6 +10,7 @@
 
 /* In the order of hr_io_choice. */
 static const char *const io_choices[] = {"auto", "uring", "threads", NULL};
+static const char *const transport_choices[] = {"auto", "tcp", "verbs", NULL};
 
 /* In the order of hr_pack_codec. */
 static const char *const codec_choices[] = {"auto", "lz4", "zstd", "planes", "none", NULL};
@@ -182,6 +183,15 @@ static const hr_option options[] = {
         .choices = io_choices,
         .help = "How files and sockets are driven; auto is io_uring where it works.",
         .offset = MEMBER(io),
+    },
+    {
+        .name = "transport",
+        .type = HR_OPTION_CHOICE,
+        .verbs = SERVE | GET,
+        .fallback = "auto",
+        .choices = transport_choices,
+        .help = "What carries the data; auto is RDMA where both sides have it and a probe arrives.",
+        .offset = MEMBER(transport),
     },
     {
         .name = "congestion",

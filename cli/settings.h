@@ -8,7 +8,8 @@
 typedef struct hr_cli_settings {
     /* the engine */
     unsigned workers;
-    unsigned io; /* hr_io_choice */
+    unsigned io;        /* hr_io_choice */
+    unsigned transport; /* hr_transport_choice */
     const char *congestion;
     bool footprint;
 

@@ -6,12 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "links.h"
 #include "transfer.h"
 
 #define CONNECT_TIMEOUT (5 * HR_NS_PER_S)
-/* A link that dies more often than this has a cause that opening it again does not mend. */
-#define REBUILDS_MAX      6
-#define REBUILD_WINDOW_NS (10 * HR_NS_PER_S)
 
 static void connect_control(hr_client *client);
 
@@ -87,32 +85,11 @@ void hr_client_fail(hr_client *client, hr_status status, const char *format, ...
     hr_loop_timer_clear(home_loop(client), &client->timer);
     if (client->control_open)
         hr_control_close(&client->control, HR_OK, "%s", "");
-    hr_client_drop_links(client);
+    hr_links_close(client);
     fail_everything(client);
 }
 
 /* ---- links ---- */
-
-static void ask_for_links(hr_client *client, unsigned count)
-{
-    client->asked_first = client->next_link;
-    client->asked_count = count;
-    client->next_link += count;
-    hr_client_send(client, &(hr_message){
-                               .kind = HR_MESSAGE_KEYS,
-                               .keys = {.first_link = client->asked_first, .links = count},
-                           });
-}
-
-/* All idle ones at once, when no tickets are under way. */
-static void open_idle_links(hr_client *client)
-{
-    unsigned idle = 0;
-    for (unsigned i = 0; i < client->link_count; i++)
-        idle += client->receivers[i].state == HR_RECEIVER_IDLE;
-    if (idle > 0 && client->asked_count == 0)
-        ask_for_links(client, idle);
-}
 
 static void feed_transfers(hr_client *client)
 {
@@ -123,11 +100,8 @@ static void feed_transfers(hr_client *client)
     }
 }
 
-static void receiver_up(void *context, hr_receiver *receiver)
+void hr_client_link_up(hr_client *client)
 {
-    (void)receiver;
-    hr_client *client = context;
-    client->links_up++;
     if (client->status == HR_AGAIN) {
         client->status = HR_OK;
         hr_loop_timer_clear(home_loop(client), &client->timer);
@@ -138,69 +112,10 @@ static void receiver_up(void *context, hr_receiver *receiver)
 
 static void destroy_if_over(hr_client *client);
 
-static void receiver_down(void *context, hr_receiver *receiver, hr_status status)
+void hr_client_link_over(hr_client *client)
 {
-    (void)receiver;
-    hr_client *client = context;
-    client->links_up = 0;
-    for (unsigned i = 0; i < client->link_count; i++)
-        client->links_up += client->receivers[i].state == HR_RECEIVER_UP;
-    if (client->status != HR_AGAIN && client->status != HR_OK) {
-        destroy_if_over(client);
-        return;
-    }
-    uint64_t now_ns = hr_now_ns(client->env);
-    if (now_ns - client->rebuild_since_ns > REBUILD_WINDOW_NS) {
-        client->rebuild_since_ns = now_ns;
-        client->rebuilds = 0;
-    }
-    if (++client->rebuilds > REBUILDS_MAX * client->link_count) {
-        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status,
-                       "data links to %s die again and again: %s", client->address,
-                       hr_status_text(status));
-        return;
-    }
-    hr_log(client->env, HR_LOG_INFO, "a data link to %s died: %s; opening another", client->address,
-           hr_status_text(status));
-    open_idle_links(client);
-}
-
-static const hr_receiver_events receiver_events = {.up = receiver_up, .down = receiver_down};
-
-static void take_tickets(hr_client *client, const hr_message_tickets *tickets)
-{
-    if (tickets->status != HR_OK || tickets->ticket_count != client->asked_count ||
-        client->asked_count == 0) {
-        hr_client_fail(client, tickets->status != HR_OK ? tickets->status : HR_PROTOCOL,
-                       "%s gave no tickets for data links: %.*s", client->address,
-                       (int)tickets->text.len, (const char *)tickets->text.at);
-        return;
-    }
-    client->asked_count = 0;
-    size_t used = 0;
-    for (unsigned i = 0; i < client->link_count && used < tickets->ticket_count; i++) {
-        if (client->receivers[i].state != HR_RECEIVER_IDLE)
-            continue;
-        const hr_ticket *ticket = &tickets->tickets[used++];
-        hr_greeting greeting = {
-            .kind = HR_GREETING_LINK,
-            .major = HR_PROTOCOL_MAJOR,
-            .session = client->session,
-            .link = ticket->link,
-        };
-        memcpy(greeting.ticket, ticket->ticket, HR_TICKET_LEN);
-        hr_receiver_open(&client->receivers[i], client->address, &greeting);
-    }
-    open_idle_links(client); /* those that died while the tickets were under way */
-}
-
-/* One that died meanwhile is not found: its number is not used again. */
-static void take_joined(hr_client *client, const hr_message_joined *joined)
-{
-    for (unsigned i = 0; i < client->link_count; i++)
-        if (client->receivers[i].state != HR_RECEIVER_IDLE &&
-            client->receivers[i].greeting.link == joined->link)
-            hr_receiver_join(&client->receivers[i]);
+    hr_links_close(client);
+    destroy_if_over(client);
 }
 
 /* ---- messages ---- */
@@ -232,7 +147,7 @@ static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
         hr_client_fail(client, HR_LIMIT, "%s allows no data links", client->address);
         return;
     }
-    open_idle_links(client);
+    hr_links_open(client);
 }
 
 static void take_entries(hr_client *client, const hr_message_entries *page)
@@ -278,9 +193,9 @@ static void take_message(void *context, const hr_message *message)
     else if (message->kind == HR_MESSAGE_WELCOME)
         take_welcome(client, &message->welcome);
     else if (message->kind == HR_MESSAGE_TICKETS)
-        take_tickets(client, &message->tickets);
+        hr_links_take_tickets(client, &message->tickets);
     else if (message->kind == HR_MESSAGE_JOINED)
-        take_joined(client, &message->joined);
+        hr_links_take_joined(client, &message->joined);
     else if (message->kind == HR_MESSAGE_ENTRIES)
         take_entries(client, &message->entries);
     else
@@ -395,32 +310,33 @@ static void embedded_ready(void *context)
     connect_control(client);
 }
 
-static void init_receivers(hr_client *client, unsigned links)
+/* "tcp,local": what is asked for and cannot be is refused here, before anything moves. Whether the
+ * server has RDMA too, and whether it works, is seen later. */
+static hr_status check_requirements(const hr_engine *engine, const char *require, bool network,
+                                    bool *rdma_out, hr_error *error)
 {
-    hr_engine *engine = client->engine;
-    client->link_count = links != 0 ? links : engine->worker_count;
-    if (client->link_count > HR_CLIENT_LINKS_MAX)
-        client->link_count = HR_CLIENT_LINKS_MAX;
-    for (unsigned i = 0; i < client->link_count; i++) {
-        hr_worker *worker = &engine->workers[i % engine->worker_count];
-        hr_receiver_init(&client->receivers[i], worker, hr_engine_home(engine),
-                         client->network ? worker->network : worker->inproc, &receiver_events,
-                         client);
-    }
-}
-
-/* "tcp,local": what is asked for and cannot be is refused here, before anything moves. */
-static hr_status check_requirements(const char *require, bool network, hr_error *error)
-{
+    bool tcp = false;
     while (require != NULL && *require != '\0') {
         size_t len = strcspn(require, ",");
-        bool met = (len == 3 && memcmp(require, "tcp", 3) == 0 && network) ||
-                   (len == 5 && memcmp(require, "local", 5) == 0 && !network);
+        bool rdma = len == 4 && memcmp(require, "rdma", 4) == 0 && network;
+        if (rdma && hr_engine_home(engine)->rdma == NULL)
+            return hr_error_set(error, HR_UNSUPPORTED,
+                                "rdma is required, and this machine has none: %s; headrace doctor "
+                                "says more, and without --require tcp is taken",
+                                engine->platform->rdma_why);
+        *rdma_out = *rdma_out || rdma;
+        tcp = tcp || (len == 3 && memcmp(require, "tcp", 3) == 0);
+        bool met =
+            rdma || (tcp && network) || (len == 5 && memcmp(require, "local", 5) == 0 && !network);
+        if (tcp && *rdma_out)
+            return hr_error_set(error, HR_UNSUPPORTED,
+                                "tcp and rdma are required: the data takes one of them");
         if (!met)
             return hr_error_set(error, HR_UNSUPPORTED,
                                 "%.*s is required, and this path is %s; without --require the "
                                 "best path that is there is taken",
-                                (int)len, require, network ? "tcp into host memory" : "local");
+                                (int)len, require,
+                                network ? "over the network into host memory" : "local");
         require += len + (require[len] == ',');
     }
     return HR_OK;
@@ -431,7 +347,9 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
 {
     if ((options->address == NULL) == (options->local_path == NULL))
         return hr_error_set(error, HR_INVALID, "a client needs an address or a local path");
-    hr_status status = check_requirements(options->require, options->address != NULL, error);
+    bool rdma = options->address != NULL && engine->transport == HR_TRANSPORT_VERBS;
+    hr_status status =
+        check_requirements(engine, options->require, options->address != NULL, &rdma, error);
     if (status != HR_OK)
         return status;
     hr_client *client = hr_alloc(engine->env, sizeof *client);
@@ -440,13 +358,17 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     client->engine = engine;
     client->env = engine->env;
     client->network = options->address != NULL;
+    client->rdma_required = rdma;
+    if (!client->network || hr_engine_home(engine)->rdma == NULL)
+        snprintf(client->no_rdma, sizeof client->no_rdma, "%s",
+                 client->network ? engine->platform->rdma_why : "within one process");
     client->status = HR_AGAIN;
     client->timer.fire = connect_timed_out;
     client->grant_task.run = send_grants;
     hr_list_init(&client->waiters);
     hr_list_init(&client->transfers);
     hr_list_init(&client->listings);
-    init_receivers(client, options->links);
+    hr_links_init(client, options->links);
     client->connect_timeout_ns =
         options->connect_timeout_ns != 0 ? options->connect_timeout_ns : CONNECT_TIMEOUT;
     status = hr_loop_timer_set(home_loop(client), &client->timer,
@@ -484,10 +406,7 @@ static bool is_over(const hr_client *client)
 {
     if (client->control_open || !hr_list_is_empty(&client->transfers))
         return false;
-    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
-        if (client->receivers[i].state != HR_RECEIVER_IDLE)
-            return false;
-    return true;
+    return hr_links_are_over(client);
 }
 
 static void embedded_closed(void *context)

@@ -10,6 +10,8 @@
 
 #include "control.h"
 #include "engine.h"
+#include "keyring.h"
+#include "rails.h"
 #include "receiver.h"
 #include "server.h"
 
@@ -45,8 +47,15 @@ struct hr_client {
     uint32_t next_link;   /* its number */
     uint32_t asked_first; /* of the tickets that are under way */
     unsigned asked_count;
-    unsigned rebuilds;
+    unsigned rebuilds; /* over the network, since */
     uint64_t rebuild_since_ns;
+    bool rdma_required;
+    char no_rdma[200]; /* why RDMA is not used; "" while it may be */
+    hr_rails rails;    /* of the server, for RDMA */
+    hr_timer rails_timer;
+    hr_rail_info rail_info; /* of ours that was used last */
+    hr_list exposures;      /* of landing slots: one a worker and rail */
+    uint32_t next_region;
 
     hr_list waiters;   /* of hr_client_waiter */
     hr_list transfers; /* of hr_transfer.node */
@@ -67,6 +76,9 @@ void hr_client_send(hr_client *client, const hr_message *message);
 void hr_client_grant(hr_client *client, const hr_grant *grant);
 /* The session is of no more use; everything in it fails. */
 void hr_client_fail(hr_client *client, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
+/* From links.c: one is up, or one is down while the client is failing. */
+void hr_client_link_up(hr_client *client);
+void hr_client_link_over(hr_client *client);
 /* Closes every link: the last resort to get places back from a peer that does not answer. */
 void hr_client_drop_links(hr_client *client);
 

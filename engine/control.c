@@ -114,9 +114,9 @@ static void beat(hr_timer *timer)
 {
     hr_control *control = HR_CONTAINER(timer, hr_control, heartbeat);
     uint64_t now_ns = hr_loop_now_ns(control->loop);
-    if (now_ns - control->heard_ns >= HR_CONTROL_SILENCE_NS) {
+    if (now_ns - control->heard_ns >= control->silence_ns) {
         hr_control_close(control, HR_PEER_LOST, "nothing was heard from %s for %d seconds",
-                         control->channel->peer, (int)(HR_CONTROL_SILENCE_NS / HR_NS_PER_S));
+                         control->channel->peer, (int)(control->silence_ns / HR_NS_PER_S));
         return;
     }
     hr_control_send(control,
@@ -205,6 +205,7 @@ static hr_status init(hr_control *control, const hr_env *env, hr_control_scratch
         .events = events,
         .context = context,
         .heartbeat = {.fire = beat},
+        .silence_ns = HR_CONTROL_SILENCE_NS,
     };
     control->collected = hr_alloc(env, HR_FRAME_HEADER_LEN + body_max);
     if (control->collected == NULL)

@@ -3,7 +3,7 @@
  * knows whether the peer is alive. Sessions of a server and clients sit on top of it.
  *
  * Heartbeat: each end sends a ping a second; an end that has heard nothing at all for
- * HR_CONTROL_SILENCE_NS calls the peer dead. */
+ * silence_ns calls the peer dead. */
 #ifndef HR_CONTROL_H
 #define HR_CONTROL_H
 
@@ -12,7 +12,9 @@
 #include "message.h"
 #include "transport.h"
 
-#define HR_CONTROL_SILENCE_NS (10 * HR_NS_PER_S) /* TCP; design, section 5 */
+/* Design, section 5: with TCP links, and with RDMA links, whose own retries alone take longer. */
+#define HR_CONTROL_SILENCE_NS      (10 * HR_NS_PER_S)
+#define HR_CONTROL_SILENCE_RDMA_NS (3 * HR_NS_PER_S)
 
 typedef struct hr_control hr_control;
 
@@ -51,6 +53,7 @@ struct hr_control {
     void *context;
     hr_timer heartbeat;
     uint64_t heard_ns;
+    uint64_t silence_ns; /* the owner may shorten it */
     uint64_t pings;
     bool up, closing, down;
     hr_error error; /* why we close it, or what the peer said */

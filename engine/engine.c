@@ -67,6 +67,7 @@ hr_status hr_engine_create_on(hr_platform *platform, const hr_engine_options *op
     }
     engine->env = platform->env;
     engine->workers = workers;
+    engine->transport = options->transport;
     engine->pool_len =
         options->worker_pool_len != 0 ? options->worker_pool_len : WORKER_POOL_DEFAULT;
     if (hr_control_scratch_init(&engine->scratch, engine->env) != HR_OK) {

@@ -15,6 +15,7 @@ struct hr_engine {
     unsigned worker_count;
     size_t pool_len; /* of one worker */
     bool started;
+    hr_transport_choice transport;
     hr_control_scratch scratch; /* of the controls, all on worker 0 */
     char description[200];
 };

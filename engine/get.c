@@ -14,9 +14,31 @@ static void open_target(hr_get *get);
 
 /* ---- the end ---- */
 
+/* Which way the data takes, and why no better one. */
+static void describe(hr_get *get)
+{
+    const hr_client *client = get->client;
+    const char *target = get->options.target_path != NULL ? "file, O_DIRECT"
+                         : get->options.target_host       ? "host slots"
+                                                          : "host memory";
+    char way[320];
+    if (!client->network)
+        snprintf(way, sizeof way, "local");
+    else if (client->rail_info.device[0] != '\0' && client->no_rdma[0] == '\0')
+        snprintf(way, sizeof way, "verbs (%s%s)", client->rail_info.device,
+                 client->rail_info.software ? ", soft-RoCE" : "");
+    else
+        snprintf(way, sizeof way, "%s (no RDMA: %s)", hr_get_home(get)->network->ops->name,
+                 client->no_rdma);
+    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s", way,
+             client->link_count, client->link_count == 1 ? "" : "s",
+             hr_engine_describe(client->engine), target);
+}
+
 static void settle(hr_get *get)
 {
     hr_loop_timer_clear(hr_get_home(get)->loop, &get->watch);
+    describe(get);
     if (!get->is_tree && get->progress.files_done > 0)
         get->error = (hr_error){.status = HR_OK}; /* it was to be ended, and was faster */
     if (get->error.status != HR_OK)
@@ -356,6 +378,7 @@ static void client_settled(hr_client_waiter *waiter)
         hr_get_end(get, client->error.status, "%s", client->error.text);
         return;
     }
+    describe(get);
     hr_get_start_item(get, "");
 }
 
@@ -405,17 +428,6 @@ static hr_status copy_target(hr_get *get)
         memcpy(get->target + len, last, strlen(last) + 1);
     }
     return HR_OK;
-}
-
-static void describe(hr_get *get)
-{
-    const hr_client *client = get->client;
-    const char *target = get->options.target_path != NULL ? "file, O_DIRECT"
-                         : get->options.target_host       ? "host slots"
-                                                          : "host memory";
-    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s",
-             client->network ? hr_get_home(get)->network->ops->name : "local", client->link_count,
-             client->link_count == 1 ? "" : "s", hr_engine_describe(client->engine), target);
 }
 
 hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get **get_out,

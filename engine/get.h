@@ -30,7 +30,7 @@ struct hr_get {
     hr_status status;
     hr_error error;
     hr_get_progress progress;
-    char description[240];
+    char description[600];
 
     hr_client_waiter waiter;
     bool waiting; /* for the client */

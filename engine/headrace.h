@@ -56,11 +56,19 @@ typedef enum hr_io_choice {
     HR_IO_THREADS, /* never io_uring */
 } hr_io_choice;
 
+typedef enum hr_transport_choice {
+    HR_TRANSPORT_AUTO,  /* RDMA where both sides have it and a probe has shown that it works, else
+                           TCP; the path says which and why */
+    HR_TRANSPORT_TCP,   /* never RDMA */
+    HR_TRANSPORT_VERBS, /* RDMA or HR_UNSUPPORTED */
+} hr_transport_choice;
+
 /* Zero means default, everywhere. */
 typedef struct hr_engine_options {
     unsigned workers;       /* 0: half of the cores, 1 to 8 */
     size_t worker_pool_len; /* bytes of slots that one worker takes at the start; 0: 64 MiB */
     hr_io_choice io;
+    hr_transport_choice transport;
     const char *congestion; /* TCP congestion control; NULL: chosen, see hr_transport.h */
     int log_level;          /* 0 warnings and errors, 1 and informations, 2 and debug */
     void (*log)(void *context, int level, const char *line); /* NULL: stderr */

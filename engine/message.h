@@ -18,7 +18,7 @@
 #include "status.h"
 
 #define HR_PROTOCOL_MAJOR 1
-#define HR_PROTOCOL_MINOR 0
+#define HR_PROTOCOL_MINOR 1
 
 /* The limits of PROTOCOL.md. */
 #define HR_MESSAGE_BODY_MAX         (64u << 10)  /* bytes of a body that is no list page */
@@ -149,11 +149,20 @@ typedef struct hr_region_key {
     uint32_t rkey;
 } hr_region_key;
 
+/* Where the receipts of an RDMA link land. */
+typedef struct hr_ring_key {
+    uint32_t link;
+    uint64_t address;
+    uint32_t rkey;
+} hr_ring_key;
+
 typedef struct hr_message_keys {
     uint32_t first_link; /* tickets are wanted for links first_link, first_link + 1, ... */
-    uint32_t links;      /* that many; 0 when only regions are told */
+    uint32_t links;      /* that many; 0 when only regions and rings are told */
     const hr_region_key *regions;
     size_t region_count;
+    const hr_ring_key *rings;
+    size_t ring_count;
 } hr_message_keys;
 
 typedef struct hr_ticket {

@@ -83,8 +83,8 @@ static bool check_opened(const hr_message_opened *opened)
 static bool check_keys(const hr_message_keys *keys)
 {
     if (keys->links > HR_MESSAGE_LINKS_MAX || keys->first_link > UINT32_MAX - keys->links ||
-        keys->region_count > HR_MESSAGE_REGIONS_MAX ||
-        (keys->links == 0 && keys->region_count == 0))
+        keys->region_count > HR_MESSAGE_REGIONS_MAX || keys->ring_count > HR_MESSAGE_LINKS_MAX ||
+        (keys->links == 0 && keys->region_count == 0 && keys->ring_count == 0))
         return false;
     for (size_t i = 0; i < keys->region_count; i++) {
         const hr_region_key *region = &keys->regions[i];

@@ -130,6 +130,16 @@ static bool pack_keys(const hr_message_keys *from, hr_arena *arena, Headrace__Ke
         region->len = from->regions[i].len;
         region->rkey = from->regions[i].rkey;
     }
+    to->n_rings = from->ring_count;
+    to->rings = (Headrace__Ring **)take_array(arena, from->ring_count, sizeof *to->rings[0]);
+    if (to->rings == NULL)
+        return false;
+    for (size_t i = 0; i < from->ring_count; i++) {
+        headrace__ring__init(to->rings[i]);
+        to->rings[i]->link = from->rings[i].link;
+        to->rings[i]->address = from->rings[i].address;
+        to->rings[i]->rkey = from->rings[i].rkey;
+    }
     return true;
 }
 

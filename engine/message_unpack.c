@@ -104,7 +104,8 @@ static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
 static bool unpack_keys(const Headrace__Keys *from, hr_arena *arena, hr_message_keys *to)
 {
     hr_region_key *regions = hr_arena_take(arena, from->n_regions * sizeof *regions);
-    if (regions == NULL)
+    hr_ring_key *rings = hr_arena_take(arena, from->n_rings * sizeof *rings);
+    if (regions == NULL || rings == NULL)
         return false;
     for (size_t i = 0; i < from->n_regions; i++) {
         const Headrace__Region *region = from->regions[i];
@@ -115,11 +116,21 @@ static bool unpack_keys(const Headrace__Keys *from, hr_arena *arena, hr_message_
             .rkey = region->rkey,
         };
     }
+    for (size_t i = 0; i < from->n_rings; i++) {
+        const Headrace__Ring *ring = from->rings[i];
+        rings[i] = (hr_ring_key){
+            .link = ring->link,
+            .address = ring->address,
+            .rkey = ring->rkey,
+        };
+    }
     *to = (hr_message_keys){
         .first_link = from->first_link,
         .links = from->links,
         .regions = regions,
         .region_count = from->n_regions,
+        .rings = rings,
+        .ring_count = from->n_rings,
     };
     return true;
 }

@@ -93,19 +93,19 @@ static void arm(hr_landing *landing)
         finish(landing, HR_PEER_LOST, true);
         return;
     }
-    uint64_t offset = (uint64_t)landing->chunk * part->chunk_len;
-    hr_span span;
-    if (landing->slot != NULL)
-        span = landing->slot->span;
-    else
-        span = hr_span_host(part->target.memory + offset, landing->len);
     landing->place = (hr_place){
         .transfer = part->transfer,
         .chunk = landing->chunk,
         .generation = landing->generation,
-        .offset = offset,
-        .span = span,
     };
+    if (landing->slot != NULL) {
+        landing->place.region = hr_receiver_region(receiver, landing->slot);
+        landing->place.span = landing->slot->span;
+    } else {
+        landing->place.offset = (uint64_t)landing->chunk * part->chunk_len;
+        landing->place.span =
+            hr_span_host(part->target.memory + landing->place.offset, landing->len);
+    }
     hr_status status = receiver->transport->ops->link.arm(receiver->end, &landing->place);
     if (status != HR_OK) {
         finish(landing, status == HR_AGAIN ? HR_AGAIN : HR_PEER_LOST, true);
@@ -119,7 +119,8 @@ static void arm(hr_landing *landing)
 
 static bool needs_slot(const hr_landing *landing)
 {
-    return landing->check || landing->part->target.memory == NULL;
+    return landing->check || landing->part->target.memory == NULL ||
+           landing->part->receiver->exposure != NULL;
 }
 
 static void start_waiting(hr_part *part)
@@ -167,6 +168,17 @@ static bool is_right(const hr_landing *landing, const hr_receipt *receipt)
            hr_crc32c(0, landing->place.span.addr, landing->len) == receipt->content_crc;
 }
 
+/* What landed in a slot on its way to memory is digested once more where it finally lies. */
+static bool copy_to_memory(const hr_landing *landing)
+{
+    const hr_part *part = landing->part;
+    if (landing->slot == NULL || part->target.memory == NULL)
+        return true;
+    uint8_t *to = part->target.memory + (uint64_t)landing->chunk * part->chunk_len;
+    memcpy(to, landing->place.span.addr, landing->len);
+    return hr_crc32c(0, to, landing->len) == landing->crc;
+}
+
 void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
 {
     hr_part *part = landing->part;
@@ -178,7 +190,7 @@ void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
     }
     landing->crc = receipt->content_crc;
     if (part->target.file == NULL) {
-        finish(landing, HR_OK, true);
+        finish(landing, copy_to_memory(landing) ? HR_OK : HR_INTEGRITY, true);
         return;
     }
     uint8_t *bytes = landing->slot->span.addr;

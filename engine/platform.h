@@ -20,6 +20,9 @@ struct hr_platform {
     /* The network's transport, and the one within the process. */
     hr_status (*network_create)(hr_platform *platform, hr_loop *loop, hr_transport **transport_out);
     hr_status (*inproc_create)(hr_platform *platform, hr_loop *loop, hr_transport **transport_out);
+    /* NULL where there is no RDMA, and rdma_why says why. */
+    hr_status (*rdma_create)(hr_platform *platform, hr_loop *loop, hr_transport **transport_out);
+    char rdma_why[200];
     void (*destroy)(hr_platform *platform);
 };
 

@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "crc32c.h"
+#include "probe.h"
 
 static void start_queued(hr_sender *sender);
 
@@ -72,6 +73,8 @@ static void written(hr_link_write *write)
     end_shipment(shipment, write->status == HR_OK ? HR_OK : HR_PEER_LOST);
 }
 
+static void ship(hr_shipment *shipment);
+
 static void was_read(hr_io *io)
 {
     hr_shipment *shipment = io->context;
@@ -88,6 +91,12 @@ static void was_read(hr_io *io)
         return;
     }
     start_queued(sender); /* the drive goes on while this one is digested and sent */
+    ship(shipment);
+}
+
+static void ship(hr_shipment *shipment)
+{
+    hr_sender *sender = shipment->sender;
     shipment->span.len = shipment->len;
     uint32_t crc = hr_crc32c(0, shipment->span.addr, shipment->len);
     shipment->write = (hr_link_write){
@@ -104,6 +113,8 @@ static void was_read(hr_io *io)
             },
         .region = shipment->region,
         .offset = shipment->offset,
+        .address = shipment->address,
+        .key = shipment->key,
         .done = written,
         .context = shipment,
     };
@@ -153,8 +164,13 @@ static bool start(hr_shipment *shipment)
         shipment->span = shipment->slot->span;
         buffer = shipment->slot->buffer;
     }
-    attach(sender->worker, source);
     sender->under_way++;
+    if (source->is_probe) {
+        hr_probe_fill(sender->link, shipment->span.addr, shipment->len);
+        ship(shipment);
+        return true;
+    }
+    attach(sender->worker, source);
     sender->reading++;
     shipment->io = (hr_io){
         .kind = HR_IO_READ,
@@ -237,6 +253,13 @@ static void deliver_open(hr_letter *letter)
         link_down(sender, status);
 }
 
+static void deliver_aim(hr_letter *letter)
+{
+    hr_sender *sender = HR_CONTAINER(letter, hr_sender, aim_letter);
+    if (!sender->down)
+        sender->transport->ops->link.aim(sender->end, &sender->ring);
+}
+
 static void deliver_close(hr_letter *letter)
 {
     hr_sender *sender = HR_CONTAINER(letter, hr_sender, close_letter);
@@ -262,12 +285,24 @@ void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_tr
     hr_list_init(&sender->waiter.node);
     sender->waiter.ready = slot_ready;
     sender->reads_max = 1;
+    hr_transport_caps caps;
+    transport->ops->query(transport, &caps);
+    sender->uses_regions = caps.regions;
     for (unsigned i = 0; i < HR_LINK_PLACES_MAX; i++) {
         sender->shipments[i].sender = sender;
         hr_list_append(&sender->free, &sender->shipments[i].node);
     }
     sender->open_letter.deliver = deliver_open;
     hr_loop_post(worker->loop, &sender->open_letter);
+}
+
+void hr_sender_aim(hr_sender *sender, const hr_link_ring *ring)
+{
+    assert(sender->uses_regions && !sender->aimed);
+    sender->aimed = true;
+    sender->ring = *ring;
+    sender->aim_letter.deliver = deliver_aim;
+    hr_loop_post(sender->worker->loop, &sender->aim_letter);
 }
 
 hr_shipment *hr_sender_take(hr_sender *sender)

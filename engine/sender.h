@@ -25,7 +25,9 @@ struct hr_shipment {
     hr_sender *sender;
     hr_source *source;
     uint32_t chunk, generation, region;
-    uint64_t offset; /* in the region */
+    uint64_t offset;  /* in the region */
+    uint64_t address; /* over RDMA: of the place */
+    uint32_t key;     /* over RDMA: of its region */
     /* HR_OK: written to the link. HR_PEER_LOST: the link died, nobody needs to be told. Anything
      * else: the grant goes back with this status. */
     hr_status status;
@@ -56,6 +58,8 @@ struct hr_sender {
     hr_shipment shipments[HR_LINK_PLACES_MAX];
     hr_list free;                     /* home's */
     bool closing;                     /* home's */
+    bool uses_regions, aimed;         /* home's */
+    hr_link_ring ring;                /* home's before it is aimed, then the worker's */
     uint64_t bytes_sent, chunks_sent; /* home's */
 
     /* the worker's */
@@ -66,12 +70,14 @@ struct hr_sender {
     unsigned under_way, reading;
     unsigned reads_max; /* grows from 1, so that the first chunk has the drive for itself */
     hr_slot_waiter waiter;
-    hr_letter open_letter, close_letter, fallen_letter, down_letter;
+    hr_letter open_letter, aim_letter, close_letter, fallen_letter, down_letter;
 };
 
 /* Adopts the connection on worker. Everything is told through events, on home. */
 void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_transport *transport,
                     hr_incoming *incoming, const hr_sender_events *events, void *context);
+/* Home, once, where it uses regions: before the first shipment is posted. */
+void hr_sender_aim(hr_sender *sender, const hr_link_ring *ring);
 /* Home: a free shipment, NULL if the client has granted more than a link can hold. */
 hr_shipment *hr_sender_take(hr_sender *sender);
 /* Home: gives back what was taken or shipped. */

@@ -13,6 +13,8 @@ struct hr_server {
     bool network;
     hr_transport *transport;
     hr_listener *listener;
+    hr_listener *rdma_listener; /* NULL: links come over the network only */
+    hr_session_rails rails;
     hr_store store;
     bool store_open, store_closing;
     hr_list sessions;
@@ -45,10 +47,16 @@ static void session_gone(void *context, hr_session *session)
 
 static const hr_session_events session_events = {.gone = session_gone};
 
-static void refuse(hr_server *server, hr_incoming *incoming)
+static hr_family family_of(const hr_server *server)
 {
+    return server->network ? HR_FAMILY_NETWORK : HR_FAMILY_INPROC;
+}
+
+static void refuse(hr_server *server, hr_family family, hr_incoming *incoming)
+{
+    hr_transport *transport = hr_worker_transport(hr_engine_home(server->engine), family);
     server->counters.refused++;
-    server->transport->ops->refuse(server->transport, incoming);
+    transport->ops->refuse(transport, incoming);
 }
 
 static void take_channel(hr_server *server, hr_incoming *incoming)
@@ -59,12 +67,13 @@ static void take_channel(hr_server *server, hr_incoming *incoming)
     if (session == NULL) {
         hr_log(server->env, HR_LOG_WARN, "refused %s: %u sessions are open", incoming->peer,
                server->sessions_max);
-        refuse(server, incoming);
+        refuse(server, family_of(server), incoming);
         return;
     }
     session->number = server->next_session;
     server->next_session += 1 + hr_random_u64(server->env) % 1000; /* nobody guesses the next */
     session->boot_id = server->boot_id;
+    session->rails = &server->rails;
     session->counters = &server->counters;
     hr_status status = hr_session_init(session, server->engine, &server->store, server->transport,
                                        incoming, &session_events, server);
@@ -78,17 +87,17 @@ static void take_channel(hr_server *server, hr_incoming *incoming)
     server->counters.sessions_open++;
 }
 
-static void take_link(hr_server *server, hr_incoming *incoming)
+static void take_link(hr_server *server, hr_family family, hr_incoming *incoming)
 {
     for (hr_list *node = server->sessions.next; node != &server->sessions; node = node->next) {
         hr_session *session = HR_CONTAINER(node, hr_session, node);
         if (session->number == incoming->greeting.session) {
-            if (hr_session_admit(session, server->network, incoming) != HR_OK)
-                refuse(server, incoming);
+            if (hr_session_admit(session, family, incoming) != HR_OK)
+                refuse(server, family, incoming);
             return;
         }
     }
-    refuse(server, incoming);
+    refuse(server, family, incoming);
 }
 
 static void incoming(void *context, hr_incoming *connection)
@@ -97,7 +106,16 @@ static void incoming(void *context, hr_incoming *connection)
     if (connection->greeting.kind == HR_GREETING_CHANNEL)
         take_channel(server, connection);
     else
-        take_link(server, connection);
+        take_link(server, family_of(server), connection);
+}
+
+static void incoming_rdma(void *context, hr_incoming *connection)
+{
+    hr_server *server = context;
+    if (connection->greeting.kind == HR_GREETING_LINK)
+        take_link(server, HR_FAMILY_RDMA, connection);
+    else
+        refuse(server, HR_FAMILY_RDMA, connection);
 }
 
 static void trouble(void *context, hr_status status)
@@ -108,8 +126,52 @@ static void trouble(void *context, hr_status status)
 }
 
 static const hr_listener_events listener_events = {.incoming = incoming, .trouble = trouble};
+static const hr_listener_events rdma_events = {.incoming = incoming_rdma, .trouble = trouble};
 
 /* ---- opening ---- */
+
+/* Where it cannot be had the server goes on without it, unless it was asked for. */
+static void rdma_refused(hr_server *server, hr_status status, const char *what)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s: %s%s", what, hr_status_text(status),
+             status == HR_LIMIT ? "; the NICs read from the slots, which need that much locked "
+                                  "memory: see ulimit -l, --pool and headrace doctor"
+                                : "");
+    if (server->engine->transport == HR_TRANSPORT_VERBS)
+        server->status = hr_error_set(&server->error, HR_UNSUPPORTED, "%s", text);
+    else
+        hr_log(server->env, HR_LOG_WARN, "serving over TCP only: %s", text);
+}
+
+/* Data links over RDMA, at the port of the channels. */
+static void start_rdma(hr_server *server)
+{
+    hr_engine *engine = server->engine;
+    hr_transport *rdma = hr_engine_home(engine)->rdma;
+    if (rdma == NULL)
+        return;
+    hr_status status = HR_OK;
+    for (unsigned i = 0; i < engine->worker_count && status == HR_OK; i++)
+        status = hr_worker_lend(&engine->workers[i]);
+    if (status != HR_OK) {
+        rdma_refused(server, status, "registering the slots with the NICs");
+        return;
+    }
+    char bound[64];
+    status = rdma->ops->listen(rdma, server->address, &rdma_events, server, &server->rdma_listener,
+                               bound);
+    if (status != HR_OK) {
+        char what[128];
+        snprintf(what, sizeof what, "listening for RDMA on %s", server->address);
+        rdma_refused(server, status, what);
+        return;
+    }
+    server->rails.count =
+        rdma->ops->addresses(server->rdma_listener, server->rails.addresses, HR_RAILS_MAX);
+    for (size_t i = 0; i < server->rails.count; i++)
+        hr_log(server->env, HR_LOG_INFO, "RDMA links come in at %s", server->rails.addresses[i]);
+}
 
 static void start_listening(hr_server *server)
 {
@@ -124,6 +186,8 @@ static void start_listening(hr_server *server)
     else if (status != HR_OK)
         hr_error_set(&server->error, status, "listening on %s: %s", server->wanted,
                      hr_status_text(status));
+    else if (server->network)
+        start_rdma(server);
 }
 
 static void store_ready(void *context, hr_status status, const char *text)
@@ -292,7 +356,11 @@ void hr_server_close(hr_server *server, void (*closed)(void *context), void *con
     server->closed_context = context;
     if (server->listener != NULL)
         server->transport->ops->unlisten(server->listener);
-    server->listener = NULL;
+    if (server->rdma_listener != NULL) {
+        hr_transport *rdma = hr_engine_home(server->engine)->rdma;
+        rdma->ops->unlisten(server->rdma_listener);
+    }
+    server->listener = server->rdma_listener = NULL;
     for (hr_list *node = server->sessions.next; node != &server->sessions; node = node->next)
         hr_session_end(HR_CONTAINER(node, hr_session, node), HR_PEER_LOST,
                        "the server is stopping; the next run continues where this one ended");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chunk.h"
+#include "probe.h"
 
 /* After the greeting: a stranger takes up a session no longer than that. */
 #define HELLO_TIMEOUT_NS (5 * HR_NS_PER_S)
@@ -304,9 +305,32 @@ static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk, 
                                        });
 }
 
+/* Over RDMA nobody but us keeps a write inside the place that was granted. */
+static bool find_place(hr_session *session, const hr_session_link *link, const hr_source *source,
+                       const hr_grant *grant, uint64_t *address_out, uint32_t *key_out)
+{
+    uint32_t len = hr_chunk_content_len(source->size, HR_CHUNK_LEN, grant->chunk);
+    hr_status status =
+        hr_keyring_find(&session->keyring, grant->region, grant->offset, len, address_out, key_out);
+    if (status != HR_OK || !link->sender->aimed)
+        hr_control_close(&session->control, HR_PROTOCOL,
+                         "grant for chunk %u of transfer %llu over link %u: %s", grant->chunk,
+                         (unsigned long long)grant->transfer, grant->link,
+                         !link->sender->aimed     ? "the link has no ring"
+                         : status == HR_NOT_FOUND ? "its region was not told"
+                                                  : "its place is shorter than the chunk");
+    return status == HR_OK && link->sender->aimed;
+}
+
+static hr_source *find_granted(hr_session *session, const hr_grant *grant)
+{
+    return grant->transfer == HR_PROBE_TRANSFER ? &session->probe
+                                                : find_source(session, grant->transfer);
+}
+
 static void take_grant(hr_session *session, const hr_grant *grant)
 {
-    hr_source *source = find_source(session, grant->transfer);
+    hr_source *source = find_granted(session, grant);
     if (source == NULL || !source->opened || source->wants_answer ||
         grant->chunk >= hr_chunk_count(source->size, HR_CHUNK_LEN)) {
         hr_control_close(&session->control, HR_PROTOCOL,
@@ -317,6 +341,10 @@ static void take_grant(hr_session *session, const hr_grant *grant)
     hr_session_link *link = find_link(session, grant->link);
     if (link == NULL || link->sender->closing)
         return; /* that link is dead, which takes the grant back */
+    uint64_t address = 0;
+    uint32_t key = 0;
+    if (link->sender->uses_regions && !find_place(session, link, source, grant, &address, &key))
+        return;
     if (__atomic_load_n(&source->canceled, __ATOMIC_RELAXED)) {
         send_failed(session, grant->transfer, grant->chunk, grant->generation, HR_CANCELED);
         return;
@@ -332,6 +360,8 @@ static void take_grant(hr_session *session, const hr_grant *grant)
     shipment->generation = grant->generation;
     shipment->region = grant->region;
     shipment->offset = grant->offset;
+    shipment->address = address;
+    shipment->key = key;
     hr_sender_post(link->sender, shipment);
 }
 
@@ -339,6 +369,10 @@ static void shipped(void *context, hr_shipment *shipment)
 {
     hr_session *session = context;
     hr_source *source = shipment->source;
+    if (source->is_probe) {
+        hr_sender_give(shipment->sender, shipment);
+        return;
+    }
     if (shipment->status == HR_OK) {
         session->counters->chunks_sent++;
         session->counters->bytes_sent += shipment->len;
@@ -381,8 +415,55 @@ static hr_session_link *free_link(hr_session *session, uint32_t number)
     return found;
 }
 
+/* Rings of links that have died meanwhile are of no more use. */
+static bool take_regions(hr_session *session, const hr_message_keys *keys)
+{
+    for (size_t i = 0; i < keys->region_count; i++) {
+        hr_status status =
+            hr_keyring_add(&session->keyring, session->engine->env, &keys->regions[i]);
+        if (status != HR_OK) {
+            hr_control_close(&session->control, status, "region %u: %s; a session has at most %d",
+                             keys->regions[i].index, hr_status_text(status), HR_KEYRING_MAX);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < keys->ring_count; i++) {
+        const hr_ring_key *ring = &keys->rings[i];
+        hr_session_link *link = find_link(session, ring->link);
+        if (link == NULL || link->sender->closing)
+            continue;
+        if (!link->sender->uses_regions || link->sender->aimed) {
+            hr_control_close(&session->control, HR_PROTOCOL,
+                             "the ring of link %u was told twice, or it needs none", ring->link);
+            return false;
+        }
+        hr_sender_aim(link->sender, &(hr_link_ring){.address = ring->address, .key = ring->rkey});
+    }
+    return true;
+}
+
+/* The rails of RDMA first, and last the one that the channel came by. */
+static size_t list_rails(const hr_session *session, hr_rail rails[HR_RAILS_MAX + 1])
+{
+    size_t count = 0;
+    const hr_transport *rdma = hr_engine_home(session->engine)->rdma;
+    for (size_t i = 0; i < session->rails->count; i++) {
+        const char *address = session->rails->addresses[i];
+        rails[count++] = (hr_rail){
+            .family = hr_bytes_make(rdma->ops->name, strlen(rdma->ops->name)),
+            .address = hr_bytes_make(address, strlen(address)),
+        };
+    }
+    const char *family = session->control.transport->ops->name;
+    rails[count++] =
+        (hr_rail){.family = hr_bytes_make(family, strlen(family)), .address = hr_bytes_make("", 0)};
+    return count;
+}
+
 static void take_keys(hr_session *session, const hr_message_keys *keys)
 {
+    if (!take_regions(session, keys) || keys->links == 0)
+        return;
     hr_ticket tickets[HR_MESSAGE_LINKS_MAX];
     size_t count = 0;
     for (; count < keys->links; count++) {
@@ -401,17 +482,16 @@ static void take_keys(hr_session *session, const hr_message_keys *keys)
         tickets[count].link = link->link;
         memcpy(tickets[count].ticket, link->ticket, HR_TICKET_LEN);
     }
-    const char *family = session->control.transport->ops->name;
-    hr_rail rail = {.family = hr_bytes_make(family, strlen(family)),
-                    .address = hr_bytes_make("", 0)};
+    hr_rail rails[HR_RAILS_MAX + 1];
+    size_t rail_count = list_rails(session, rails);
     hr_control_send(&session->control, &(hr_message){
                                            .kind = HR_MESSAGE_TICKETS,
                                            .tickets = {.status = HR_OK,
                                                        .text = hr_bytes_make("", 0),
                                                        .tickets = tickets,
                                                        .ticket_count = count,
-                                                       .rails = &rail,
-                                                       .rail_count = 1},
+                                                       .rails = rails,
+                                                       .rail_count = rail_count},
                                        });
 }
 
@@ -424,7 +504,7 @@ static bool is_same_ticket(const uint8_t a[HR_TICKET_LEN], const uint8_t b[HR_TI
     return differs == 0;
 }
 
-hr_status hr_session_admit(hr_session *session, bool network, hr_incoming *incoming)
+hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *incoming)
 {
     hr_session_link *link = NULL;
     for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
@@ -440,8 +520,10 @@ hr_status hr_session_admit(hr_session *session, bool network, hr_incoming *incom
     hr_engine *engine = session->engine;
     hr_worker *worker = &engine->workers[session->next_worker++ % engine->worker_count];
     sender->link = link->link;
-    hr_sender_init(sender, worker, hr_engine_home(engine),
-                   network ? worker->network : worker->inproc, incoming, &sender_events, session);
+    hr_sender_init(sender, worker, hr_engine_home(engine), hr_worker_transport(worker, family),
+                   incoming, &sender_events, session);
+    if (family == HR_FAMILY_RDMA)
+        session->control.silence_ns = HR_CONTROL_SILENCE_RDMA_NS;
     hr_control_send(&session->control,
                     &(hr_message){.kind = HR_MESSAGE_JOINED, .joined = {.link = link->link}});
     return HR_OK;
@@ -572,6 +654,7 @@ static void end_if_over(hr_session *session)
         if (session->links[i].sender != NULL)
             return;
     session->gone = true;
+    hr_keyring_fini(&session->keyring, session->engine->env);
     hr_control_fini(&session->control);
     session->events->gone(session->context, session);
 }
@@ -598,6 +681,13 @@ hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *stor
     session->events = events;
     session->context = context;
     hr_list_init(&session->sources);
+    session->probe = (hr_source){
+        .transfer = HR_PROBE_TRANSFER,
+        .size = HR_PROBE_LEN,
+        .is_probe = true,
+        .opened = true,
+        .session = session,
+    };
     transport->ops->query(transport, &session->caps);
     session->hello_timer.fire = hello_is_late;
     hr_status status = hr_control_adopt(&session->control, engine->env, &engine->scratch, transport,

@@ -14,6 +14,7 @@
 
 #include "control.h"
 #include "engine.h"
+#include "keyring.h"
 #include "sender.h"
 #include "source.h"
 #include "store.h"
@@ -30,6 +31,12 @@ typedef struct hr_session_link {
     hr_sender *sender;
 } hr_session_link;
 
+/* Where links may come in, besides the address of the channel: the server's. */
+typedef struct hr_session_rails {
+    char addresses[HR_RAILS_MAX][64];
+    size_t count;
+} hr_session_rails;
+
 typedef struct hr_session_events {
     /* Nothing of the session is under way any more: the owner frees it, in the call or later. */
     void (*gone)(void *context, hr_session *session);
@@ -43,12 +50,15 @@ struct hr_session {
     hr_list node; /* the server's */
     uint64_t number;
     const uint8_t *boot_id; /* of the server */
+    const hr_session_rails *rails;
     hr_control control;
     bool greeted, ending, control_down, gone;
     hr_timer hello_timer;
     hr_transport_caps caps;
     hr_session_link links[HR_SESSION_LINKS_MAX];
     unsigned next_worker;
+    hr_keyring keyring;
+    hr_source probe;
     hr_list sources;
     unsigned source_count;
     hr_store_listing listing; /* one at a time */
@@ -61,7 +71,7 @@ HR_CHECKED hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_
                                      const hr_session_events *events, void *context);
 /* A link's connection that named this session. HR_POLICY: its ticket is not good; the connection is
  * still the caller's. */
-HR_CHECKED hr_status hr_session_admit(hr_session *session, bool network, hr_incoming *incoming);
+HR_CHECKED hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *incoming);
 /* Says why and ends it; gone follows. */
 void hr_session_end(hr_session *session, hr_status status, const char *why);
 

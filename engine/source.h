@@ -16,6 +16,7 @@ typedef struct hr_source {
     uint64_t size;
     uint8_t identity[HR_IDENTITY_LEN];
     hr_file_info info; /* when it was opened */
+    bool is_probe;     /* no file: the bytes of probe.h */
     bool canceled;     /* through __atomic: shipments that have not started go back */
     uint64_t attached; /* through __atomic: bit n: the storage of worker n knows the file */
 

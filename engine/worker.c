@@ -39,7 +39,13 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
                      pool_len, index, hr_status_text(status));
         goto fail;
     }
-    return HR_OK;
+    if (platform->rdma_create == NULL)
+        return HR_OK;
+    status = platform->rdma_create(platform, worker->loop, &worker->rdma);
+    if (status == HR_OK)
+        return HR_OK;
+    hr_error_set(error, status, "making the RDMA transport of worker %u: %s", index,
+                 hr_status_text(status));
 fail:
     hr_worker_fini(worker);
     return status;
@@ -48,7 +54,11 @@ fail:
 void hr_worker_fini(hr_worker *worker)
 {
     hr_worker_stop(worker);
+    if (worker->lent)
+        worker->rdma->ops->region->reclaim(worker->rdma, worker->slots.pool);
     hr_slots_fini(&worker->slots);
+    if (worker->rdma != NULL)
+        worker->rdma->ops->destroy(worker->rdma);
     if (worker->inproc != NULL)
         worker->inproc->ops->destroy(worker->inproc);
     if (worker->network != NULL)
@@ -56,9 +66,19 @@ void hr_worker_fini(hr_worker *worker)
     if (worker->storage != NULL)
         worker->storage->ops->destroy(worker->storage);
     hr_loop_destroy(worker->loop);
-    worker->inproc = worker->network = NULL;
+    worker->inproc = worker->network = worker->rdma = NULL;
+    worker->lent = false;
     worker->storage = NULL;
     worker->loop = NULL;
+}
+
+hr_status hr_worker_lend(hr_worker *worker)
+{
+    if (worker->lent)
+        return HR_OK;
+    hr_status status = worker->rdma->ops->region->lend(worker->rdma, worker->slots.pool);
+    worker->lent = status == HR_OK;
+    return status;
 }
 
 void hr_worker_settle(hr_worker *worker)

@@ -86,12 +86,13 @@ static void notify(hr_listener *listener)
 }
 
 /* An address that names a rail is that of the listener before the slash. */
-static hr_listener *find_listener(hr_inproc_hub *hub, const char *name)
+static hr_listener *find_listener(hr_inproc_hub *hub, const char *name, bool rdma)
 {
     size_t len = strcspn(name, "/");
     for (hr_list *node = hub->listeners.next; node != &hub->listeners; node = node->next) {
         hr_listener *listener = HR_CONTAINER(node, hr_listener, node);
-        if (strncmp(listener->name, name, len) == 0 && listener->name[len] == '\0')
+        if ((listener->rails > 0) == rdma && strncmp(listener->name, name, len) == 0 &&
+            listener->name[len] == '\0')
             return listener;
     }
     return NULL;
@@ -150,9 +151,9 @@ static hr_status inproc_listen(hr_transport *transport, const char *address,
     hr_list_init(&listener->pending);
     int len = snprintf(listener->name, sizeof listener->name, "%s", address);
     pthread_mutex_lock(&hub->lock);
-    hr_status status = (size_t)len >= sizeof listener->name  ? HR_INVALID
-                       : find_listener(hub, address) != NULL ? HR_BUSY
-                                                             : HR_OK;
+    hr_status status = (size_t)len >= sizeof listener->name                       ? HR_INVALID
+                       : find_listener(hub, address, listener->rails > 0) != NULL ? HR_BUSY
+                                                                                  : HR_OK;
     if (status == HR_OK)
         hr_list_append(&hub->listeners, &listener->node);
     pthread_mutex_unlock(&hub->lock);
@@ -197,7 +198,7 @@ void hr_inproc_dial(hr_transport *transport, const char *address, const hr_greet
     if (incoming != NULL) {
         incoming->base = (hr_incoming){.greeting = *greeting, .peer = "inproc", .connection = wire};
         pthread_mutex_lock(&self->hub->lock);
-        hr_listener *listener = find_listener(self->hub, address);
+        hr_listener *listener = find_listener(self->hub, address, self->rails > 0);
         status = listener != NULL ? HR_OK : HR_UNREACHABLE;
         if (listener != NULL) {
             hr_list_append(&listener->pending, &incoming->node);

@@ -46,6 +46,12 @@ const Story stories[] = {
     {"Host", [](hr_scenario *s) { s->target = HR_SCENARIO_TO_HOST; }},
     {"Local", [](hr_scenario *s) { s->local = true; }},
     {"TwoClients", [](hr_scenario *s) { s->clients = 2; }},
+    {"Rdma", [](hr_scenario *s) { s->server.rails = s->client.rails = 1; }},
+    {"RdmaSpan",
+     [](hr_scenario *s) {
+         s->server.rails = s->client.rails = 2;
+         s->target = HR_SCENARIO_TO_SPAN;
+     }},
     // An attempt before it has left some of the file.
     {"Resume",
      [](hr_scenario *s) {

@@ -82,9 +82,10 @@ std::string how_to_replay(uint64_t seed)
 
 void print_summary(const hr_trial_result &sum)
 {
-    printf("%llu seeds, %u attempts, %llu steps, %.1f GB moved, %.1f reused:",
-           (unsigned long long)seed_count, sum.attempts, (unsigned long long)sum.steps,
-           (double)sum.bytes_moved / 1e9, (double)sum.bytes_reused / 1e9);
+    printf("%llu seeds, %u attempts, %u over RDMA, %llu steps, %.1f GB moved, %.1f reused:",
+           (unsigned long long)seed_count, sum.attempts, sum.over_rdma,
+           (unsigned long long)sum.steps, (double)sum.bytes_moved / 1e9,
+           (double)sum.bytes_reused / 1e9);
     for (int i = 0; i < HR_TRIAL_STATUSES; i++)
         if (sum.ended[i] > 0)
             printf(" %s %u", hr_status_name((hr_status)-i), sum.ended[i]);
@@ -106,17 +107,19 @@ TEST(Transfers, EveryShardIsPublishedFailedOrResumable)
         sum.steps += result.steps;
         sum.bytes_moved += result.bytes_moved;
         sum.bytes_reused += result.bytes_reused;
+        sum.over_rdma += result.over_rdma;
         for (int i = 0; i < HR_TRIAL_STATUSES; i++)
             sum.ended[i] += result.ended[i];
     }
     print_summary(sum);
-    // A generator that has lost its teeth would pass every test. The rare endings want many stories:
-    // the slower builds, which tell a few hundred, need not meet each of them.
+    // A generator that has lost its teeth would pass every test. The rare endings want many
+    // stories: the slower builds, which tell a few hundred, need not meet each of them.
     if (seed_count >= 2000) {
         for (int status : {HR_OK, HR_PARTIAL, HR_NO_SPACE, HR_NO_MEMORY, HR_PEER_LOST, HR_CHANGED,
                            HR_IO, HR_CANCELED, HR_EXISTS})
             EXPECT_GT(sum.ended[-status], 0u) << hr_status_name((hr_status)status);
         EXPECT_GT(sum.bytes_reused, 0u);
+        EXPECT_GT(sum.over_rdma, 0u);
     }
 }
 

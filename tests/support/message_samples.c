@@ -33,6 +33,10 @@ static const hr_region_key regions[] = {
     {.index = 1, .address = 0, .len = 1, .rkey = 0},
 };
 
+static const hr_ring_key rings[] = {
+    {.link = 7, .address = 0x7f0000001000, .rkey = 0x12345678},
+};
+
 static const hr_ticket tickets[] = {
     {.link = 7, .ticket = "the first ticket has 32 letters"},
     {.link = 8, .ticket = {0xff, 0, 0xff}},
@@ -100,7 +104,12 @@ const hr_message_sample hr_message_samples[] = {
                  .text = BYTES("opening data/x: not found")}}},
     {HR_SIDE_CLIENT,
      {.kind = HR_MESSAGE_KEYS,
-      .keys = {.first_link = 7, .links = 2, .regions = regions, .region_count = 2}}},
+      .keys = {.first_link = 7,
+               .links = 2,
+               .regions = regions,
+               .region_count = 2,
+               .rings = rings,
+               .ring_count = 1}}},
     {HR_SIDE_SERVER,
      {.kind = HR_MESSAGE_TICKETS,
       .tickets = {.status = HR_OK,

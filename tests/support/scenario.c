@@ -97,6 +97,11 @@ static void draw_request(uint64_t *dice, hr_scenario *scenario)
 {
     scenario->local = one_in(dice, 5);
     scenario->shared = one_in(dice, 2);
+    if (one_in(dice, 2)) {
+        unsigned rails = 1 + (unsigned)below(dice, 2);
+        scenario->server.rails = one_in(dice, 8) ? 0 : rails;
+        scenario->client.rails = one_in(dice, 8) ? 0 : rails;
+    }
     scenario->clients = one_in(dice, 8) ? 2 : 1;
     scenario->second_step = below(dice, 4u << below(dice, 7));
     scenario->links = 1 + (unsigned)below(dice, 4);
@@ -291,12 +296,13 @@ static void print_side(const char *name, const hr_scenario_side *side)
     const hr_storage_faults *storage = &side->storage;
     const hr_transport_faults *transport = &side->transport;
     fprintf(stderr,
-            "  %s: %u workers, storage: read %u write %u space %u sync %u other %u lost %u torn %u "
+            "  %s: %u workers, %u rails, storage: read %u write %u space %u sync %u other %u lost "
+            "%u torn %u "
             "flipped %u delay %u of %llu ns, nth %llu\n",
-            name, side->workers, storage->read_error, storage->write_error, storage->no_space,
-            storage->sync_error, storage->other_error, storage->lost_write, storage->torn_write,
-            storage->flipped_bit, storage->delay, (unsigned long long)storage->delay_ns_max,
-            (unsigned long long)storage->fail_nth);
+            name, side->workers, side->rails, storage->read_error, storage->write_error,
+            storage->no_space, storage->sync_error, storage->other_error, storage->lost_write,
+            storage->torn_write, storage->flipped_bit, storage->delay,
+            (unsigned long long)storage->delay_ns_max, (unsigned long long)storage->fail_nth);
     fprintf(stderr,
             "    transport: refused %u lost %u corrupted %u delayed %u of %llu ns late %u; memory: "
             "nth %llu\n",

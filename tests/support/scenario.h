@@ -46,6 +46,7 @@ typedef struct hr_scenario_event {
 
 typedef struct hr_scenario_side {
     unsigned workers;
+    unsigned rails; /* of imitated RDMA; 0: it has none */
     hr_storage_faults storage;
     hr_transport_faults transport;
     uint64_t memory_fail_nth;

@@ -148,6 +148,7 @@ static void prepare(hr_trial *trial)
 static void set_side(hr_world_side *side, const hr_scenario_side *wanted, bool clean)
 {
     side->workers = wanted->workers;
+    side->rails = wanted->rails;
     side->storage = clean ? (hr_storage_faults){0} : wanted->storage;
     side->transport = clean ? (hr_transport_faults){0} : wanted->transport;
     side->memory_fail_nth = clean ? 0 : wanted->memory_fail_nth;
@@ -182,6 +183,14 @@ static void stop_server(hr_trial *trial)
 
 /* ---- the players ---- */
 
+static void note_path(hr_trial_get *get)
+{
+    hr_trial_result *result = get->player->trial->result;
+    snprintf(result->path, sizeof result->path, "%s", hr_get_path(get->get));
+    if (hr_get_status(get->get) == HR_OK && strncmp(result->path, "verbs", 5) == 0)
+        result->over_rdma++;
+}
+
 static void note_over(hr_trial_get *get, hr_status status, const char *text)
 {
     hr_trial *trial = get->player->trial;
@@ -193,10 +202,11 @@ static void note_over(hr_trial_get *get, hr_status status, const char *text)
     hr_sim_note(&trial->world.sim, "moved", get->progress.bytes_moved);
     if (trial->options->echo)
         fprintf(stderr,
-                "%12.6f step %llu: %s: %s: %s (moved %llu, reused %llu, sure before %llu)\n",
+                "%12.6f step %llu: %s: %s: %s (moved %llu, reused %llu, sure before %llu; %s)\n",
                 (double)trial->world.sim.now_ns / 1e9, (unsigned long long)trial->step, get->source,
                 hr_status_name(status), text, (unsigned long long)get->progress.bytes_moved,
-                (unsigned long long)get->progress.bytes_reused, (unsigned long long)get->sure);
+                (unsigned long long)get->progress.bytes_reused, (unsigned long long)get->sure,
+                trial->result->path);
 }
 
 static void file_done(void *context, const hr_file_report *report)
@@ -403,6 +413,7 @@ static bool look(hr_trial *trial)
                 going_on = true;
                 continue;
             }
+            note_path(get);
             note_over(get, hr_get_status(get->get), hr_get_error(get->get)->text);
             hr_trial_check_over(get);
         }

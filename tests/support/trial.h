@@ -28,6 +28,8 @@ typedef struct hr_trial_result {
     unsigned attempts;
     uint64_t bytes_moved, bytes_reused;
     unsigned ended[HR_TRIAL_STATUSES]; /* gets, by -status */
+    unsigned over_rdma;                /* gets that ended well and say that RDMA carried them */
+    char path[200];                    /* of the last get that ended */
 } hr_trial_result;
 
 /* options may be NULL. */

@@ -83,17 +83,14 @@ static hr_status storage_create(hr_platform *base, hr_loop *loop, hr_storage **s
     return status;
 }
 
-static hr_status transport_create(world_platform *platform, hr_loop *loop, bool shared,
-                                  hr_transport **transport_out)
+/* Owns inner, in every case. */
+static hr_status wrap_transport(world_platform *platform, hr_transport *inner,
+                                hr_transport **transport_out)
 {
-    hr_transport *inner;
-    hr_status status = hr_transport_inproc_create(loop, platform->world->hub, shared, &inner);
-    if (status != HR_OK)
-        return status;
     hr_transport_faults faults = platform->side->transport;
     faults.seed ^= hr_sim_random(&platform->world->sim);
     hr_transport *outer = inner;
-    status = hr_transport_fault_create(inner, &faults, &outer);
+    hr_status status = hr_transport_fault_create(inner, &faults, &outer);
     if (status == HR_OK && platform->side->wrap_transport != NULL)
         status = platform->side->wrap_transport(outer, &outer);
     if (status != HR_OK)
@@ -101,6 +98,23 @@ static hr_status transport_create(world_platform *platform, hr_loop *loop, bool 
     else
         *transport_out = outer;
     return status;
+}
+
+static hr_status transport_create(world_platform *platform, hr_loop *loop, bool shared,
+                                  hr_transport **transport_out)
+{
+    hr_transport *inner;
+    hr_status status = hr_transport_inproc_create(loop, platform->world->hub, shared, &inner);
+    return status != HR_OK ? status : wrap_transport(platform, inner, transport_out);
+}
+
+static hr_status rdma_create(hr_platform *base, hr_loop *loop, hr_transport **transport_out)
+{
+    world_platform *platform = (world_platform *)base;
+    hr_transport *inner;
+    hr_status status =
+        hr_transport_inproc_rdma_create(loop, platform->world->hub, platform->side->rails, &inner);
+    return status != HR_OK ? status : wrap_transport(platform, inner, transport_out);
 }
 
 static hr_status network_create(hr_platform *base, hr_loop *loop, hr_transport **transport_out)
@@ -151,6 +165,8 @@ hr_status hr_world_engine(hr_world *world, bool server, hr_engine **engine_out, 
         .storage_create = storage_create,
         .network_create = network_create,
         .inproc_create = inproc_create,
+        .rdma_create = platform->side->rails > 0 ? rdma_create : NULL,
+        .rdma_why = "this side has no rails",
         .destroy = destroy,
     };
     hr_status status = memory_create(env, platform->side->memory_fail_nth, &platform->base.memory);

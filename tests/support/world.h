@@ -12,6 +12,7 @@
 
 typedef struct hr_world_side {
     unsigned workers;
+    unsigned rails; /* of imitated RDMA; 0: none */
     hr_storage_faults storage;
     hr_transport_faults transport;
     uint64_t memory_fail_nth; /* 0: none */

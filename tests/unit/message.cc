@@ -441,7 +441,11 @@ TEST(Message, TheLargestMessagesFitIntoTheArenasOfTheirSize)
     std::vector<hr_region_key> regions(HR_MESSAGE_REGIONS_MAX, {UINT32_MAX, 1, UINT64_MAX / 2, 9});
     hr_message keys = {};
     keys.kind = HR_MESSAGE_KEYS;
-    keys.keys = {1, 64, regions.data(), regions.size()};
+    keys.keys = {};
+    keys.keys.first_link = 1;
+    keys.keys.links = 64;
+    keys.keys.regions = regions.data();
+    keys.keys.region_count = regions.size();
 
     std::vector<hr_ticket> tickets(HR_MESSAGE_LINKS_MAX);
     std::string family(HR_MESSAGE_FAMILY_MAX, 'f'), address(HR_MESSAGE_ADDRESS_MAX, 'a');

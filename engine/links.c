@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "links.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "transfer.h"
+
+/* A link that dies more often than this has a cause that opening it again does not mend. */
+#define REBUILDS_MAX      6
+#define REBUILD_WINDOW_NS (10 * HR_NS_PER_S)
+
+static hr_worker *home_of(const hr_client *client)
+{
+    return hr_engine_home(client->engine);
+}
+
+/* ---- tickets ---- */
+
+void hr_links_open(hr_client *client)
+{
+    unsigned idle = 0;
+    for (unsigned i = 0; i < client->link_count; i++)
+        idle += client->receivers[i].state == HR_RECEIVER_IDLE;
+    if (idle == 0 || client->asked_count > 0)
+        return;
+    client->asked_first = client->next_link;
+    client->asked_count = idle;
+    client->next_link += idle;
+    hr_client_send(client, &(hr_message){
+                               .kind = HR_MESSAGE_KEYS,
+                               .keys = {.first_link = client->asked_first, .links = idle},
+                           });
+}
+
+/* What of the server's rails we have a transport for. */
+static void learn_rails(hr_client *client, const hr_message_tickets *tickets)
+{
+    const hr_transport *rdma = home_of(client)->rdma;
+    for (size_t i = 0; rdma != NULL && i < tickets->rail_count; i++) {
+        const hr_rail *rail = &tickets->rails[i];
+        const char *family = rdma->ops->name;
+        if (rail->family.len == strlen(family) &&
+            memcmp(rail->family.at, family, rail->family.len) == 0)
+            hr_rails_add(&client->rails, (const char *)rail->address.at, rail->address.len);
+    }
+    if (client->no_rdma[0] == '\0' && client->rails.count == 0)
+        snprintf(client->no_rdma, sizeof client->no_rdma, "the server offers no RDMA");
+}
+
+static void open_link(hr_client *client, unsigned number, const hr_greeting *greeting)
+{
+    hr_receiver *receiver = &client->receivers[number];
+    hr_worker *worker = receiver->worker;
+    receiver->server_rail = client->no_rdma[0] != '\0'
+                                ? HR_RAIL_NONE
+                                : hr_rails_choose(&client->rails, number, hr_now_ns(client->env));
+    if (receiver->server_rail != HR_RAIL_NONE)
+        hr_receiver_open(receiver, worker->rdma, client->rails.rails[receiver->server_rail].address,
+                         greeting);
+    else
+        hr_receiver_open(receiver, client->network ? worker->network : worker->inproc,
+                         client->address, greeting);
+}
+
+void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
+{
+    if (tickets->status != HR_OK || tickets->ticket_count != client->asked_count ||
+        client->asked_count == 0) {
+        hr_client_fail(client, tickets->status != HR_OK ? tickets->status : HR_PROTOCOL,
+                       "%s gave no tickets for data links: %.*s", client->address,
+                       (int)tickets->text.len, (const char *)tickets->text.at);
+        return;
+    }
+    client->asked_count = 0;
+    learn_rails(client, tickets);
+    if (client->rdma_required && client->no_rdma[0] != '\0') {
+        hr_client_fail(client, HR_UNSUPPORTED, "RDMA is required: %s", client->no_rdma);
+        return;
+    }
+    size_t used = 0;
+    for (unsigned i = 0; i < client->link_count && used < tickets->ticket_count; i++) {
+        if (client->receivers[i].state != HR_RECEIVER_IDLE)
+            continue;
+        const hr_ticket *ticket = &tickets->tickets[used++];
+        hr_greeting greeting = {
+            .kind = HR_GREETING_LINK,
+            .major = HR_PROTOCOL_MAJOR,
+            .session = client->session,
+            .link = ticket->link,
+        };
+        memcpy(greeting.ticket, ticket->ticket, HR_TICKET_LEN);
+        open_link(client, i, &greeting);
+    }
+    hr_links_open(client); /* those that died while the tickets were under way */
+}
+
+/* One that died meanwhile is not found: its number is not used again. */
+void hr_links_take_joined(hr_client *client, const hr_message_joined *joined)
+{
+    for (unsigned i = 0; i < client->link_count; i++)
+        if (client->receivers[i].state != HR_RECEIVER_IDLE &&
+            client->receivers[i].greeting.link == joined->link)
+            hr_receiver_join(&client->receivers[i]);
+}
+
+/* ---- what RDMA needs before a link is up ---- */
+
+/* RDMA is of no use in this session. */
+static void give_rdma_up(hr_client *client, hr_status status, const char *what)
+{
+    if (client->no_rdma[0] != '\0')
+        return;
+    snprintf(client->no_rdma, sizeof client->no_rdma, "%s: %s%s", what, hr_status_text(status),
+             status == HR_LIMIT ? "; locked memory is limited: see ulimit -l and headrace doctor"
+                                : "");
+    if (client->rdma_required) {
+        hr_client_fail(client, HR_UNSUPPORTED, "RDMA is required: %s", client->no_rdma);
+        return;
+    }
+    hr_log(client->env, HR_LOG_WARN, "going on over TCP: %s", client->no_rdma);
+    for (unsigned i = 0; i < client->link_count; i++)
+        if (client->receivers[i].server_rail != HR_RAIL_NONE) {
+            client->receivers[i].moving = true;
+            hr_receiver_close(&client->receivers[i]);
+        }
+}
+
+static hr_exposure *find_exposure(hr_client *client, const hr_receiver *receiver)
+{
+    for (hr_list *node = client->exposures.next; node != &client->exposures; node = node->next) {
+        hr_exposure *exposure = HR_CONTAINER(node, hr_exposure, node);
+        if (exposure->worker == receiver->worker && exposure->rail == receiver->rail)
+            return exposure;
+    }
+    return NULL;
+}
+
+/* The keys of the slots are told once, that of the ring for each link. */
+static void tell_keys(hr_client *client, hr_receiver *receiver, hr_exposure *exposure)
+{
+    hr_region_key regions[HR_MESSAGE_REGIONS_MAX];
+    size_t count = 0;
+    for (; !exposure->told && count < exposure->count; count++)
+        regions[count] = (hr_region_key){
+            .index = exposure->first + (uint32_t)count,
+            .address = exposure->regions[count].address,
+            .len = exposure->regions[count].span.len,
+            .rkey = exposure->regions[count].key,
+        };
+    exposure->told = true;
+    hr_ring_key ring = {
+        .link = receiver->greeting.link,
+        .address = receiver->ring.address,
+        .rkey = receiver->ring.key,
+    };
+    hr_client_send(
+        client,
+        &(hr_message){
+            .kind = HR_MESSAGE_KEYS,
+            .keys = {.regions = regions, .region_count = count, .rings = &ring, .ring_count = 1},
+        });
+    hr_receiver_probe(receiver, exposure);
+}
+
+static void exposure_opened(void *context, hr_exposure *exposure, hr_status status)
+{
+    hr_client *client = context;
+    if (status != HR_OK) {
+        hr_list_remove(&exposure->node);
+        hr_release(client->env, exposure);
+        give_rdma_up(client, status, "registering the landing slots with the NIC");
+        return;
+    }
+    for (unsigned i = 0; i < client->link_count; i++) {
+        hr_receiver *receiver = &client->receivers[i];
+        if (receiver->state == HR_RECEIVER_PREPARING && receiver->worker == exposure->worker &&
+            receiver->rail == exposure->rail)
+            tell_keys(client, receiver, exposure);
+    }
+    if (client->status != HR_AGAIN && client->status != HR_OK)
+        hr_links_close(client);
+}
+
+static void exposure_closed(void *context, hr_exposure *exposure)
+{
+    hr_client *client = context;
+    hr_list_remove(&exposure->node);
+    hr_release(client->env, exposure);
+}
+
+static const hr_exposure_events exposure_events = {
+    .opened = exposure_opened,
+    .closed = exposure_closed,
+};
+
+static void expose_slots(hr_client *client, const hr_receiver *receiver)
+{
+    hr_slots *slots = &receiver->worker->slots;
+    hr_exposure *exposure =
+        slots->count <= HR_MESSAGE_REGIONS_MAX &&
+                client->next_region + slots->count <= HR_KEYRING_MAX
+            ? hr_exposure_create(receiver->worker, home_of(client), receiver->rail,
+                                 client->next_region, slots->count, &exposure_events, client)
+            : NULL;
+    if (exposure == NULL) {
+        give_rdma_up(client, HR_NO_MEMORY, "telling the NIC of the landing slots");
+        return;
+    }
+    for (unsigned i = 0; i < slots->count; i++)
+        exposure->regions[i].span = slots->slots[i].span;
+    client->next_region += slots->count;
+    hr_list_append(&client->exposures, &exposure->node);
+    hr_exposure_open(exposure);
+}
+
+static void receiver_prepare(void *context, hr_receiver *receiver)
+{
+    hr_client *client = context;
+    hr_exposure *exposure = find_exposure(client, receiver);
+    if (exposure == NULL)
+        expose_slots(client, receiver);
+    else if (exposure->state == HR_EXPOSURE_OPEN)
+        tell_keys(client, receiver, exposure);
+}
+
+static void receiver_probing(void *context, hr_receiver *receiver, const hr_grant *grant)
+{
+    (void)receiver;
+    hr_client_grant(context, grant);
+}
+
+/* ---- up and down ---- */
+
+static void receiver_up(void *context, hr_receiver *receiver)
+{
+    hr_client *client = context;
+    client->links_up++;
+    hr_rails_worked(&client->rails, receiver->server_rail);
+    if (receiver->server_rail != HR_RAIL_NONE) {
+        client->control.silence_ns = HR_CONTROL_SILENCE_RDMA_NS;
+        home_of(client)->rdma->ops->rail(home_of(client)->rdma, receiver->rail, &client->rail_info);
+    }
+    hr_client_link_up(client);
+}
+
+static void rails_rested(hr_timer *timer)
+{
+    hr_client *client = HR_CONTAINER(timer, hr_client, rails_timer);
+    hr_loop *loop = home_of(client)->loop;
+    uint64_t now_ns = hr_loop_now_ns(loop);
+    uint64_t next_ns = hr_rails_wake(&client->rails, now_ns);
+    for (unsigned i = 0; i < client->link_count; i++) {
+        hr_receiver *receiver = &client->receivers[i];
+        if (receiver->state == HR_RECEIVER_UP &&
+            receiver->server_rail != hr_rails_choose(&client->rails, i, now_ns)) {
+            receiver->moving = true;
+            hr_receiver_close(receiver);
+        }
+    }
+    if (next_ns != HR_NEVER && hr_loop_timer_set(loop, timer, next_ns) != HR_OK)
+        hr_log(client->env, HR_LOG_WARN, "a rail stays unused: out of memory");
+    hr_links_open(client);
+}
+
+static void rail_failed(hr_client *client, const hr_receiver *receiver, hr_status status)
+{
+    hr_rails *rails = &client->rails;
+    uint64_t now_ns = hr_now_ns(client->env);
+    const char *address = rails->rails[receiver->server_rail].address;
+    bool rests = hr_rails_failed(rails, receiver->server_rail, now_ns);
+    hr_log(client->env, HR_LOG_INFO, "a link over the rail %s died: %s%s", address,
+           hr_status_text(status), rests ? "; it rests for ten seconds" : "; opening another");
+    if (hr_rails_never_worked(rails)) {
+        char what[120];
+        snprintf(what, sizeof what, "the probe over the rail %s", address);
+        give_rdma_up(client, status == HR_OK ? HR_DEADLINE : status, what);
+    } else if (rests && hr_loop_timer_set(home_of(client)->loop, &client->rails_timer,
+                                          hr_rails_wake(rails, now_ns)) != HR_OK) {
+        hr_log(client->env, HR_LOG_WARN, "the rail %s stays unused: out of memory", address);
+    }
+}
+
+static void network_failed(hr_client *client, hr_status status)
+{
+    uint64_t now_ns = hr_now_ns(client->env);
+    if (now_ns - client->rebuild_since_ns > REBUILD_WINDOW_NS) {
+        client->rebuild_since_ns = now_ns;
+        client->rebuilds = 0;
+    }
+    if (++client->rebuilds > REBUILDS_MAX * client->link_count) {
+        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status,
+                       "data links to %s die again and again: %s", client->address,
+                       hr_status_text(status));
+        return;
+    }
+    hr_log(client->env, HR_LOG_INFO, "a data link to %s died: %s; opening another", client->address,
+           hr_status_text(status));
+}
+
+static void receiver_down(void *context, hr_receiver *receiver, hr_status status)
+{
+    hr_client *client = context;
+    client->links_up = 0;
+    for (unsigned i = 0; i < client->link_count; i++)
+        client->links_up += client->receivers[i].state == HR_RECEIVER_UP;
+    if (client->status == HR_AGAIN || client->status == HR_OK) {
+        if (receiver->moving)
+            ;
+        else if (receiver->server_rail != HR_RAIL_NONE)
+            rail_failed(client, receiver, status);
+        else
+            network_failed(client, status);
+    }
+    if (client->status == HR_AGAIN || client->status == HR_OK)
+        hr_links_open(client);
+    else
+        hr_client_link_over(client);
+}
+
+static const hr_receiver_events receiver_events = {
+    .prepare = receiver_prepare,
+    .probing = receiver_probing,
+    .up = receiver_up,
+    .down = receiver_down,
+};
+
+/* ---- the beginning and the end ---- */
+
+void hr_links_init(hr_client *client, unsigned wanted)
+{
+    hr_engine *engine = client->engine;
+    client->link_count = wanted != 0 ? wanted : engine->worker_count;
+    if (client->link_count > HR_CLIENT_LINKS_MAX)
+        client->link_count = HR_CLIENT_LINKS_MAX;
+    for (unsigned i = 0; i < client->link_count; i++)
+        hr_receiver_init(&client->receivers[i], &engine->workers[i % engine->worker_count],
+                         home_of(client), &receiver_events, client);
+    hr_list_init(&client->exposures);
+    client->rails_timer.fire = rails_rested;
+}
+
+/* An exposure that is still opening is closed when it has. The slots are withdrawn only after the
+ * last link is down: its places lie in them. */
+void hr_links_close(hr_client *client)
+{
+    hr_loop_timer_clear(home_of(client)->loop, &client->rails_timer);
+    bool idle = true;
+    for (unsigned i = 0; i < client->link_count; i++) {
+        hr_receiver_close(&client->receivers[i]);
+        idle = idle && client->receivers[i].state == HR_RECEIVER_IDLE;
+    }
+    for (hr_list *node = client->exposures.next; idle && node != &client->exposures;
+         node = node->next) {
+        hr_exposure *exposure = HR_CONTAINER(node, hr_exposure, node);
+        if (exposure->state == HR_EXPOSURE_OPEN)
+            hr_exposure_close(exposure);
+    }
+}
+
+bool hr_links_are_over(const hr_client *client)
+{
+    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
+        if (client->receivers[i].state != HR_RECEIVER_IDLE)
+            return false;
+    return hr_list_is_empty(&client->exposures);
+}

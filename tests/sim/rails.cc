@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which way a transfer takes between machines with and without RDMA, and what it says of it. The
+// NICs are imitated, and check every key and address that they are shown.
+#include <gtest/gtest.h>
+
+#include <string>
+
+// The seams' headers are C, and C leaves members out.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+extern "C" {
+#include "trial.h"
+}
+
+namespace
+{
+
+class Rails : public testing::Test
+{
+  protected:
+    hr_scenario scenario_ = {};
+    hr_trial_options options_ = {};
+
+    void SetUp() override
+    {
+        hr_scenario_file *file = &scenario_.files[0];
+        snprintf(file->path, sizeof file->path, "t/f");
+        for (size_t k = 0; k < HR_SCENARIO_VERSIONS_MAX; k++)
+            file->versions[k] = {4096 * k + 100, 2 * HR_CHUNK_LEN + 77 + k};
+        scenario_.seed = 5;
+        scenario_.file_count = 1;
+        scenario_.clients = 1;
+        scenario_.links = 2;
+        for (hr_scenario_side *side : {&scenario_.server, &scenario_.client}) {
+            side->workers = 2;
+            side->rails = 2;
+        }
+    }
+    // The path that the last get says.
+    std::string play()
+    {
+        hr_trial_result result;
+        hr_trial_play(&scenario_, &options_, &result);
+        EXPECT_STREQ("", result.problem);
+        EXPECT_GT(result.ended[-HR_OK], 0u);
+        return result.path;
+    }
+    static bool holds(const std::string &text, const char *part)
+    {
+        return text.find(part) != std::string::npos;
+    }
+};
+
+TEST_F(Rails, BothSidesHaveThem)
+{
+    EXPECT_EQ(0u, play().find("verbs (rail"));
+}
+
+TEST_F(Rails, ATargetInMemoryIsReachedToo)
+{
+    scenario_.target = HR_SCENARIO_TO_SPAN;
+    EXPECT_EQ(0u, play().find("verbs (rail"));
+}
+
+TEST_F(Rails, TheServerHasNone)
+{
+    scenario_.server.rails = 0;
+    std::string path = play();
+    EXPECT_TRUE(holds(path, "no RDMA: the server offers no RDMA")) << path;
+}
+
+TEST_F(Rails, TheClientHasNone)
+{
+    scenario_.client.rails = 0;
+    std::string path = play();
+    EXPECT_TRUE(holds(path, "no RDMA: this side has no rails")) << path;
+}
+
+// ---- links over rails that connect and then are good for nothing ----
+
+void (*inner_write)(hr_link *, hr_link_write *);
+unsigned writes;
+unsigned spoiled_from, spoiled_to; // of the writes over rails, counted
+
+// The first byte is wrong, and stays so for as long as it is under way.
+void spoiling_write(hr_link *link, hr_link_write *write)
+{
+    unsigned number = writes++;
+    if (number >= spoiled_from && number < spoiled_to && write->payload.len > 0)
+        static_cast<uint8_t *>(write->payload.addr)[0] ^= 1;
+    inner_write(link, write);
+}
+
+hr_status wrap(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    hr_transport_caps caps;
+    inner->ops->query(inner, &caps);
+    if (caps.regions) {
+        ops = *inner->ops;
+        inner_write = ops.link.write;
+        ops.link.write = spoiling_write;
+        inner->ops = &ops;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+TEST_F(Rails, AProbeThatArrivesWrongMeansTcp)
+{
+    writes = 0;
+    spoiled_from = 0;
+    spoiled_to = UINT32_MAX;
+    options_.wrap_server_transport = wrap;
+    std::string path = play();
+    EXPECT_TRUE(holds(path, "no RDMA: the probe over the rail")) << path;
+    EXPECT_TRUE(holds(path, hr_status_text(HR_INTEGRITY))) << path;
+    EXPECT_LE(writes, 2u) << "nothing but the probes went over it";
+}
+
+TEST_F(Rails, OneChunkThatArrivesWrongIsAskedForAgain)
+{
+    writes = 0;
+    spoiled_from = 3;
+    spoiled_to = 4;
+    options_.wrap_server_transport = wrap;
+    scenario_.faulty_attempts = 1;
+    EXPECT_EQ(0u, play().find("verbs (rail"));
+    EXPECT_EQ(2u + 3u + 1u, writes) << "two probes, three chunks, one of them twice";
+}
+
+} // namespace

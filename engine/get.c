@@ -21,18 +21,20 @@ static void describe(hr_get *get)
     const char *target = get->options.target_path != NULL ? "file, O_DIRECT"
                          : get->options.target_host       ? "host slots"
                                                           : "host memory";
-    char way[320];
+    char way[120];
+    bool rdma = client->rail_info.device[0] != '\0' && client->no_rdma[0] == '\0';
     if (!client->network)
         snprintf(way, sizeof way, "local");
-    else if (client->rail_info.device[0] != '\0' && client->no_rdma[0] == '\0')
+    else if (rdma)
         snprintf(way, sizeof way, "verbs (%s%s)", client->rail_info.device,
                  client->rail_info.software ? ", soft-RoCE" : "");
     else
-        snprintf(way, sizeof way, "%s (no RDMA: %s)", hr_get_home(get)->network->ops->name,
-                 client->no_rdma);
-    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s", way,
+        snprintf(way, sizeof way, "%s", hr_get_home(get)->network->ops->name);
+    bool why = client->network && !rdma && client->no_rdma[0] != '\0';
+    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s", way,
              client->link_count, client->link_count == 1 ? "" : "s",
-             hr_engine_describe(client->engine), target);
+             hr_engine_describe(client->engine), target, why ? "; no RDMA: " : "",
+             why ? client->no_rdma : "");
 }
 
 static void settle(hr_get *get)

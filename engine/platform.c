@@ -127,6 +127,7 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
         .storage_create = storage_create,
         .network_create = network_create,
         .inproc_create = inproc_create,
+        .rdma_why = "this build has none",
         .destroy = destroy,
     };
     read_boot_id(&system->env, system->base.boot_id);

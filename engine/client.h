@@ -55,7 +55,7 @@ struct hr_client {
     hr_timer rails_timer;
     hr_rail_info rail_info; /* of ours that was used last */
     hr_list exposures;      /* of landing slots: one a worker and rail */
-    uint32_t next_region;
+    uint64_t regions[HR_KEYRING_MAX / 64]; /* numbers in use, a bit each */
 
     hr_list waiters;   /* of hr_client_waiter */
     hr_list transfers; /* of hr_transfer.node */

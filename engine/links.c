@@ -104,6 +104,33 @@ void hr_links_take_joined(hr_client *client, const hr_message_joined *joined)
             hr_receiver_join(&client->receivers[i]);
 }
 
+/* ---- numbers of regions ---- */
+
+static bool is_taken(const hr_client *client, uint32_t number)
+{
+    return (client->regions[number / 64] >> number % 64 & 1) != 0;
+}
+
+bool hr_links_take_regions(hr_client *client, unsigned count, uint32_t *first_out)
+{
+    for (uint32_t number = 0, free = 0; number < HR_KEYRING_MAX; number++) {
+        free = is_taken(client, number) ? 0 : free + 1;
+        if (free < count)
+            continue;
+        *first_out = number + 1 - count;
+        for (uint32_t i = *first_out; i <= number; i++)
+            client->regions[i / 64] |= UINT64_C(1) << i % 64;
+        return true;
+    }
+    return false;
+}
+
+void hr_links_give_regions(hr_client *client, uint32_t first, unsigned count)
+{
+    for (uint32_t i = first; i < first + count; i++)
+        client->regions[i / 64] &= ~(UINT64_C(1) << i % 64);
+}
+
 /* ---- what RDMA needs before a link is up ---- */
 
 /* RDMA is of no use in this session. */
@@ -163,12 +190,18 @@ static void tell_keys(hr_client *client, hr_receiver *receiver, hr_exposure *exp
     hr_receiver_probe(receiver, exposure);
 }
 
+static void forget_exposure(hr_client *client, hr_exposure *exposure)
+{
+    hr_list_remove(&exposure->node);
+    hr_links_give_regions(client, exposure->first, exposure->count);
+    hr_release(client->env, exposure);
+}
+
 static void exposure_opened(void *context, hr_exposure *exposure, hr_status status)
 {
     hr_client *client = context;
     if (status != HR_OK) {
-        hr_list_remove(&exposure->node);
-        hr_release(client->env, exposure);
+        forget_exposure(client, exposure);
         give_rdma_up(client, status, "registering the landing slots with the NIC");
         return;
     }
@@ -184,9 +217,7 @@ static void exposure_opened(void *context, hr_exposure *exposure, hr_status stat
 
 static void exposure_closed(void *context, hr_exposure *exposure)
 {
-    hr_client *client = context;
-    hr_list_remove(&exposure->node);
-    hr_release(client->env, exposure);
+    forget_exposure(context, exposure);
 }
 
 static const hr_exposure_events exposure_events = {
@@ -197,19 +228,18 @@ static const hr_exposure_events exposure_events = {
 static void expose_slots(hr_client *client, const hr_receiver *receiver)
 {
     hr_slots *slots = &receiver->worker->slots;
-    hr_exposure *exposure =
-        slots->count <= HR_MESSAGE_REGIONS_MAX &&
-                client->next_region + slots->count <= HR_KEYRING_MAX
-            ? hr_exposure_create(receiver->worker, home_of(client), receiver->rail,
-                                 client->next_region, slots->count, &exposure_events, client)
-            : NULL;
+    uint32_t first = 0;
+    hr_exposure *exposure = NULL;
+    if (slots->count <= HR_MESSAGE_REGIONS_MAX &&
+        hr_links_take_regions(client, slots->count, &first))
+        exposure = hr_exposure_create(receiver->worker, home_of(client), receiver->rail, first,
+                                      slots->count, &exposure_events, client);
     if (exposure == NULL) {
         give_rdma_up(client, HR_NO_MEMORY, "telling the NIC of the landing slots");
         return;
     }
     for (unsigned i = 0; i < slots->count; i++)
         exposure->regions[i].span = slots->slots[i].span;
-    client->next_region += slots->count;
     hr_list_append(&client->exposures, &exposure->node);
     hr_exposure_open(exposure);
 }

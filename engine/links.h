@@ -6,6 +6,10 @@
 
 #include "client.h"
 
+/* Numbers for regions, count of them in a row. False: there are none. */
+bool hr_links_take_regions(struct hr_client *client, unsigned count, uint32_t *first_out);
+void hr_links_give_regions(struct hr_client *client, uint32_t first, unsigned count);
+
 void hr_links_init(struct hr_client *client, unsigned wanted);
 /* All idle ones at once, when no tickets are under way. */
 void hr_links_open(struct hr_client *client);

@@ -85,6 +85,14 @@ static void submit_io(hr_landing *landing, hr_io_kind kind, void (*done)(hr_io *
     hr_storage_submit(part->worker->storage, &landing->io);
 }
 
+/* Over RDMA, into the target itself. */
+static bool direct_region(const hr_landing *landing, uint32_t *region_out)
+{
+    const hr_part *part = landing->part;
+    return part->receiver->exposure != NULL && part->target.direct != NULL &&
+           hr_direct_region(part->target.direct, part->receiver->rail, region_out);
+}
+
 static void arm(hr_landing *landing)
 {
     hr_part *part = landing->part;
@@ -102,6 +110,7 @@ static void arm(hr_landing *landing)
         landing->place.region = hr_receiver_region(receiver, landing->slot);
         landing->place.span = landing->slot->span;
     } else {
+        (void)direct_region(landing, &landing->place.region);
         landing->place.offset = (uint64_t)landing->chunk * part->chunk_len;
         landing->place.span =
             hr_span_host(part->target.memory + landing->place.offset, landing->len);
@@ -119,8 +128,9 @@ static void arm(hr_landing *landing)
 
 static bool needs_slot(const hr_landing *landing)
 {
+    uint32_t region;
     return landing->check || landing->part->target.memory == NULL ||
-           landing->part->receiver->exposure != NULL;
+           (landing->part->receiver->exposure != NULL && !direct_region(landing, &region));
 }
 
 static void start_waiting(hr_part *part)

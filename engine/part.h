@@ -13,6 +13,7 @@
 #ifndef HR_PART_H
 #define HR_PART_H
 
+#include "direct.h"
 #include "receiver.h"
 #include "storage.h"
 #include "transport.h"
@@ -65,9 +66,10 @@ typedef struct hr_part_events {
 
 /* Where the chunks of a transfer end: one of the three. */
 typedef struct hr_part_target {
-    hr_file *file;   /* written from slots, O_DIRECT, at the chunk's offset */
-    uint8_t *memory; /* host memory: chunks land where they belong */
-    bool discard;    /* verified in a slot, and then no longer needed: a measurement */
+    hr_file *file;           /* written from slots, O_DIRECT, at the chunk's offset */
+    uint8_t *memory;         /* host memory: chunks land where they belong */
+    const hr_direct *direct; /* of memory: where RDMA reaches it */
+    bool discard;            /* verified in a slot, and then no longer needed: a measurement */
 } hr_part_target;
 
 struct hr_part {

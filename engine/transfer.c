@@ -37,6 +37,10 @@ static void finish_if_over(hr_transfer *transfer)
     }
     if (transfer->has_draft && !transfer->draft_closed)
         return;
+    if (transfer->has_direct && !hr_direct_is_closed(&transfer->direct)) {
+        hr_direct_close(&transfer->direct);
+        return;
+    }
     transfer->state = HR_TRANSFER_OVER;
     hr_loop_timer_clear(hr_engine_home(transfer->client->engine)->loop, &transfer->timer);
     hr_list_remove(&transfer->node);
@@ -81,7 +85,8 @@ static void start_ending(hr_transfer *transfer)
 static void try_to_end(hr_transfer *transfer)
 {
     if (transfer->state == HR_TRANSFER_DRAINING && count_busy(transfer) == 0 &&
-        !transfer->draft_stepping)
+        !transfer->draft_stepping &&
+        (!transfer->has_direct || hr_direct_is_settled(&transfer->direct)))
         start_ending(transfer);
 }
 
@@ -521,13 +526,34 @@ void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *optio
                         status == HR_INVALID ? "its path is too long" : hr_status_text(status));
 }
 
+static void direct_changed(void *context)
+{
+    hr_transfer *transfer = context;
+    if (transfer->state == HR_TRANSFER_PREPARING)
+        start_moving(transfer);
+    else if (transfer->state == HR_TRANSFER_DRAINING)
+        try_to_end(transfer);
+    else
+        finish_if_over(transfer);
+}
+
 void hr_transfer_begin_memory(hr_transfer *transfer, void *memory)
 {
     if (transfer->state != HR_TRANSFER_OPENED || !make_chunks(transfer))
         return;
     transfer->target.memory = memory;
     transfer->target.discard = memory == NULL;
-    start_moving(transfer);
+    if (memory == NULL) {
+        start_moving(transfer);
+        return;
+    }
+    transfer->state = HR_TRANSFER_PREPARING;
+    transfer->has_direct = true;
+    transfer->target.direct = &transfer->direct;
+    hr_direct_open(&transfer->direct, transfer->client, hr_span_host(memory, transfer->size),
+                   direct_changed, transfer);
+    if (hr_direct_is_settled(&transfer->direct))
+        start_moving(transfer);
 }
 
 /* The source is asked for before anything gets a name: it may have changed after the last read. */

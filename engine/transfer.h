@@ -2,7 +2,7 @@
 /* hr_transfer: one shard on its way from a server into its target. On worker 0.
  *
  *   opening    open was sent. opened -> begun by the owner, or over
- *   preparing  the draft reads what an earlier run left. ready -> moving
+ *   preparing  the draft reads what an earlier run left; memory is exposed. ready -> moving
  *   moving     parts carry chunks; what is doubtful is read again. plan complete -> closing
  *   closing    the server looks whether the source is still what was opened. closed -> finishing
  *   finishing  the draft syncs; with read_back every chunk is read again (rereading); publishes
@@ -69,6 +69,8 @@ struct hr_transfer {
     bool server_open; /* the server holds it open: a close is due */
 
     hr_part_target target;
+    hr_direct direct; /* of a target in memory */
+    bool has_direct;
     hr_draft draft;
     bool has_draft, read_back, dry_run;
     bool draft_stepping; /* one of ready, synced, published, failed will come */

@@ -62,6 +62,53 @@ TEST_F(Rails, ATargetInMemoryIsReachedToo)
     EXPECT_EQ(0u, play().find("verbs (rail"));
 }
 
+// ---- where chunks land ----
+
+hr_status (*inner_arm)(hr_link *, hr_place *);
+unsigned armed_in_slots, armed_in_target;
+
+// Every chunk but the first has its offset in a target; in a slot it has none.
+hr_status counting_arm(hr_link *link, hr_place *place)
+{
+    if (place->chunk > 0)
+        (place->offset == 0 ? armed_in_slots : armed_in_target)++;
+    return inner_arm(link, place);
+}
+
+hr_status wrap_to_count(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    hr_transport_caps caps;
+    inner->ops->query(inner, &caps);
+    if (caps.regions) {
+        ops = *inner->ops;
+        inner_arm = ops.link.arm;
+        ops.link.arm = counting_arm;
+        inner->ops = &ops;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+TEST_F(Rails, ContentForMemoryLandsWhereItBelongs)
+{
+    armed_in_slots = armed_in_target = 0;
+    options_.wrap_client_transport = wrap_to_count;
+    scenario_.target = HR_SCENARIO_TO_SPAN;
+    play();
+    EXPECT_EQ(2u, armed_in_target);
+    EXPECT_EQ(0u, armed_in_slots);
+}
+
+TEST_F(Rails, ContentForAFileLandsInSlots)
+{
+    armed_in_slots = armed_in_target = 0;
+    options_.wrap_client_transport = wrap_to_count;
+    play();
+    EXPECT_EQ(0u, armed_in_target);
+    EXPECT_EQ(2u, armed_in_slots);
+}
+
 TEST_F(Rails, TheServerHasNone)
 {
     scenario_.server.rails = 0;

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "direct.h"
+
+#include "links.h"
+
+static void forget(hr_direct *direct, hr_exposure *exposure)
+{
+    direct->exposures[exposure->rail] = NULL;
+    direct->count--;
+    hr_links_give_regions(direct->client, exposure->first, exposure->count);
+    hr_release(direct->client->env, exposure);
+}
+
+static void tell_key(hr_direct *direct, const hr_exposure *exposure)
+{
+    hr_region_key key = {
+        .index = exposure->first,
+        .address = exposure->regions[0].address,
+        .len = exposure->regions[0].span.len,
+        .rkey = exposure->regions[0].key,
+    };
+    hr_client_send(direct->client, &(hr_message){
+                                       .kind = HR_MESSAGE_KEYS,
+                                       .keys = {.regions = &key, .region_count = 1},
+                                   });
+}
+
+static void close_exposures(hr_direct *direct)
+{
+    for (unsigned i = 0; i < HR_RAILS_MAX; i++)
+        if (direct->exposures[i] != NULL && direct->exposures[i]->state == HR_EXPOSURE_OPEN)
+            hr_exposure_close(direct->exposures[i]);
+}
+
+static void opened(void *context, hr_exposure *exposure, hr_status status)
+{
+    hr_direct *direct = context;
+    if (status == HR_OK) {
+        tell_key(direct, exposure);
+    } else {
+        hr_log(
+            direct->client->env, HR_LOG_WARN,
+            "%zu bytes of the target cannot be registered with a NIC: %s; chunks are copied there",
+            exposure->regions[0].span.len, hr_status_text(status));
+        forget(direct, exposure);
+    }
+    if (direct->closing)
+        close_exposures(direct);
+    if (direct->closing ? hr_direct_is_closed(direct) : hr_direct_is_settled(direct))
+        direct->changed(direct->context);
+}
+
+static void closed(void *context, hr_exposure *exposure)
+{
+    hr_direct *direct = context;
+    forget(direct, exposure);
+    if (hr_direct_is_closed(direct))
+        direct->changed(direct->context);
+}
+
+static const hr_exposure_events exposure_events = {.opened = opened, .closed = closed};
+
+static void expose(hr_direct *direct, unsigned rail, hr_span span)
+{
+    hr_client *client = direct->client;
+    hr_worker *home = hr_engine_home(client->engine);
+    uint32_t number;
+    if (!hr_links_take_regions(client, 1, &number))
+        return;
+    hr_exposure *exposure =
+        hr_exposure_create(home, home, rail, number, 1, &exposure_events, direct);
+    if (exposure == NULL) {
+        hr_links_give_regions(client, number, 1);
+        return;
+    }
+    exposure->regions[0].span = span;
+    direct->exposures[rail] = exposure;
+    direct->count++;
+    hr_exposure_open(exposure);
+}
+
+void hr_direct_open(hr_direct *direct, hr_client *client, hr_span span,
+                    void (*changed)(void *context), void *context)
+{
+    *direct = (hr_direct){.client = client, .changed = changed, .context = context};
+    for (unsigned i = 0; span.len > 0 && i < client->link_count; i++) {
+        const hr_receiver *receiver = &client->receivers[i];
+        if (receiver->state == HR_RECEIVER_UP && receiver->uses_regions &&
+            direct->exposures[receiver->rail] == NULL)
+            expose(direct, receiver->rail, span);
+    }
+}
+
+bool hr_direct_is_settled(const hr_direct *direct)
+{
+    for (unsigned i = 0; i < HR_RAILS_MAX; i++)
+        if (direct->exposures[i] != NULL && direct->exposures[i]->state == HR_EXPOSURE_OPENING)
+            return false;
+    return true;
+}
+
+bool hr_direct_region(const hr_direct *direct, unsigned rail, uint32_t *region_out)
+{
+    if (direct->exposures[rail] == NULL)
+        return false;
+    *region_out = direct->exposures[rail]->first;
+    return true;
+}
+
+void hr_direct_close(hr_direct *direct)
+{
+    if (direct->closing)
+        return;
+    direct->closing = true;
+    close_exposures(direct);
+}
+
+bool hr_direct_is_closed(const hr_direct *direct)
+{
+    return direct->count == 0;
+}

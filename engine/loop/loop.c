@@ -9,16 +9,22 @@
 #include "bytes.h"
 #include "loop_ops.h"
 
+enum {
+    SPINS = 128, /* looks at the pollers before a sleep: some microseconds */
+};
+
 void hr_loop_init(hr_loop *loop, const hr_loop_ops *ops, const hr_env *env)
 {
     memset(loop, 0, sizeof *loop);
     loop->ops = ops;
     loop->env = env;
+    hr_list_init(&loop->pollers);
 }
 
 void hr_loop_fini(hr_loop *loop)
 {
     assert(loop->under_way == 0 && loop->timer_count == 0);
+    assert(hr_list_is_empty(&loop->pollers));
     hr_release(loop->env, loop->timers);
 }
 
@@ -185,6 +191,59 @@ static unsigned run_tasks(hr_loop *loop)
     return count;
 }
 
+/* ---- pollers ---- */
+
+void hr_loop_poller_add(hr_loop *loop, hr_poller *poller)
+{
+    if (hr_list_is_empty(&poller->node))
+        hr_list_append(&loop->pollers, &poller->node);
+}
+
+void hr_loop_poller_remove(hr_poller *poller)
+{
+    hr_list_remove(&poller->node);
+}
+
+/* What any of them does may add and remove others. */
+static unsigned look(hr_loop *loop)
+{
+    unsigned did = 0;
+    hr_list round;
+    hr_list_init(&round);
+    for (hr_list *node; (node = hr_list_take_first(&loop->pollers)) != NULL;)
+        hr_list_append(&round, node);
+    for (hr_list *node; (node = hr_list_take_first(&round)) != NULL;) {
+        hr_list_append(&loop->pollers, node);
+        hr_poller *poller = HR_CONTAINER(node, hr_poller, node);
+        did += poller->look(poller);
+    }
+    return did;
+}
+
+static unsigned let_rest(hr_loop *loop)
+{
+    unsigned did = 0;
+    while (did == 0 && !hr_list_is_empty(&loop->pollers)) {
+        hr_poller *poller = HR_CONTAINER(hr_list_take_first(&loop->pollers), hr_poller, node);
+        did += poller->rest(poller);
+    }
+    return did;
+}
+
+/* Goes on until something is found, or all of them rest. A step that may not wait looks once: those
+ * who wait elsewhere make 128 such steps. */
+static unsigned look_again(hr_loop *loop, bool may_wait)
+{
+    unsigned did = 0;
+    loop->has_spun = true;
+    do
+        did += look(loop);
+    while (++loop->empty_looks < SPINS && did == 0 && may_wait);
+    if (did == 0 && loop->empty_looks >= SPINS)
+        did = let_rest(loop);
+    return did;
+}
+
 /* ---- the loop itself ---- */
 
 static unsigned do_what_is_ready(hr_loop *loop)
@@ -197,7 +256,12 @@ static unsigned do_what_is_ready(hr_loop *loop)
 
 unsigned hr_loop_step(hr_loop *loop, uint64_t deadline_ns)
 {
-    unsigned did = do_what_is_ready(loop);
+    unsigned did = do_what_is_ready(loop) + look(loop);
+    loop->has_spun = false;
+    if (did > 0 || hr_list_is_empty(&loop->pollers))
+        loop->empty_looks = 0;
+    else if (loop->task_first == NULL)
+        did = look_again(loop, deadline_ns != 0);
     bool stay_awake = did > 0 || loop->task_first != NULL;
     uint64_t until_ns = stay_awake ? 0 : hr_min_u64(deadline_ns, first_due_ns(loop));
     loop->unflushed = false;
@@ -209,7 +273,8 @@ unsigned hr_loop_step(hr_loop *loop, uint64_t deadline_ns)
 
 uint64_t hr_loop_next_due_ns(hr_loop *loop)
 {
-    if (loop->unflushed || loop->task_first != NULL || !hr_mailbox_is_empty(&loop->mailbox))
+    if (loop->unflushed || loop->task_first != NULL || !hr_mailbox_is_empty(&loop->mailbox) ||
+        !hr_list_is_empty(&loop->pollers))
         return 0;
     return first_due_ns(loop);
 }

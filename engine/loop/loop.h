@@ -98,14 +98,35 @@ struct hr_task {
 /* Runs the task in the next step (or later in this one, after what is already queued). */
 void hr_loop_defer(hr_loop *loop, hr_task *task);
 
+/* ---- pollers ---- */
+
+/* Something that is looked at without a system call, as a completion queue. Added, it is looked at
+ * in each step; before the loop sleeps it looks some 128 times more, and then takes the poller out
+ * and lets it rest: from there on its own descriptor (HR_OP_POLL_IN) has to wake the loop. The
+ * owner adds it again when there is something to look for. */
+typedef struct hr_poller hr_poller;
+struct hr_poller {
+    /* Takes what is there; how many. */
+    unsigned (*look)(hr_poller *poller);
+    /* Asks to be told, then looks once more, for what came just before; how many. It may add itself
+     * again. */
+    unsigned (*rest)(hr_poller *poller);
+    hr_list node; /* the loop's; initialised by the owner */
+};
+
+/* Neither minds being called twice. */
+void hr_loop_poller_add(hr_loop *loop, hr_poller *poller);
+void hr_loop_poller_remove(hr_poller *poller);
+
 /* ---- the loop itself ---- */
 
 /* One round: letters, tasks, timers, operations; waits for the first of them until deadline_ns
  * (0: does not wait; HR_NEVER: as long as it takes). Work per round is bounded. Returns how many
  * things it did. */
 unsigned hr_loop_step(hr_loop *loop, uint64_t deadline_ns);
-/* The time at which a step has something to do without any event: 0 (now) while tasks, letters or
- * operations not yet handed to the kernel wait, else when the first timer is due, else HR_NEVER. */
+/* The time at which a step has something to do without any event: 0 (now) while tasks, letters,
+ * pollers or operations not yet handed to the kernel wait, else when the first timer is due, else
+ * HR_NEVER. */
 uint64_t hr_loop_next_due_ns(hr_loop *loop);
 /* No operation, timer, task or letter is left: it may be destroyed. */
 bool hr_loop_is_idle(hr_loop *loop);

@@ -27,7 +27,10 @@ struct hr_loop {
     const hr_env *env;
     hr_mailbox mailbox;
     hr_task *task_first, *task_last;
-    hr_timer **timers; /* a binary heap from index 1 */
+    hr_list pollers;
+    unsigned empty_looks; /* in a row */
+    bool has_spun;        /* pollers were looked at until now: wait need not spin as well */
+    hr_timer **timers;    /* a binary heap from index 1 */
     size_t timer_count, timer_capacity;
     size_t under_way; /* operations submitted and not done */
     bool unflushed;   /* a submit or cancel that no wait has seen yet; wait sets it again where it

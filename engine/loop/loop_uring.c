@@ -342,7 +342,9 @@ static unsigned uring_wait(hr_loop *base, uint64_t deadline_ns)
         deadline_ns = 0;
     fetch(loop);
     did += reap(loop);
-    bool spin = deadline_ns != 0 && loop->in_ring > 0;
+    /* A loop that looks at completion queues gets its bytes from there: it spins over these, which
+     * costs no system call. */
+    bool spin = deadline_ns != 0 && loop->in_ring > 0 && !base->has_spun;
     for (unsigned i = 0; spin && i < SPINS && did == 0 && !loop->woken; i++) {
         fetch(loop);
         did += reap(loop);

@@ -80,6 +80,41 @@ struct Op : hr_op {
     }
 };
 
+struct Poller : hr_poller {
+    hr_loop *loop;
+    int there = 0; // things that it would find
+    int looks = 0, rests = 0;
+    int comes_at_rest = 0; // found by the last look
+    bool stays = true;     // else it removes itself when it is looked at
+    explicit Poller(hr_loop *loop_) : hr_poller{}, loop(loop_)
+    {
+        hr_list_init(&node);
+        look = [](hr_poller *poller) {
+            auto *self = static_cast<Poller *>(poller);
+            self->looks++;
+            if (!self->stays)
+                hr_loop_poller_remove(self);
+            return self->Take();
+        };
+        rest = [](hr_poller *poller) {
+            auto *self = static_cast<Poller *>(poller);
+            self->rests++;
+            self->there += self->comes_at_rest;
+            self->comes_at_rest = 0;
+            unsigned found = self->Take();
+            if (found > 0)
+                hr_loop_poller_add(self->loop, self);
+            return found;
+        };
+    }
+    unsigned Take()
+    {
+        auto found = static_cast<unsigned>(there);
+        there = 0;
+        return found;
+    }
+};
+
 class Loop : public testing::TestWithParam<std::string>
 {
   protected:
@@ -691,6 +726,94 @@ TEST_P(RealLoop, SleepsInsteadOfTurning)
     // One spin and one sleep a step, however long the wait.
     EXPECT_LE(after.syscalls - before.syscalls, steps * 140);
     EXPECT_LE(steps, 3u);
+    hr_loop_cancel(loop, &recv);
+    StepUntilDone(recv);
+}
+
+// ---- pollers ----
+
+TEST_P(Loop, LooksAtAPollerInEachStep)
+{
+    Poller poller(loop), other(loop);
+    hr_loop_poller_add(loop, &poller);
+    hr_loop_poller_add(loop, &poller);
+    hr_loop_poller_add(loop, &other);
+    EXPECT_EQ(hr_loop_next_due_ns(loop), 0u);
+    poller.there = 2;
+    other.there = 1;
+    EXPECT_EQ(hr_loop_step(loop, HR_NEVER), 3u);
+    EXPECT_EQ(poller.looks, 1);
+    EXPECT_EQ(other.looks, 1);
+    poller.stays = other.stays = false; // each while it is looked at
+    hr_loop_step(loop, 0);
+    int looks = poller.looks;
+    hr_loop_step(loop, 0);
+    EXPECT_EQ(poller.looks, looks);
+    EXPECT_EQ(poller.rests + other.rests, 0);
+    EXPECT_TRUE(hr_loop_is_idle(loop));
+}
+
+TEST_P(Loop, APollerThatFindsNothingRestsBeforeTheLoopSleeps)
+{
+    Poller poller(loop);
+    std::vector<int> order;
+    Timer timer(&order, 1);
+    SetTimer(&timer, HR_NS_PER_MS);
+    hr_loop_poller_add(loop, &poller);
+    while (order.empty())
+        hr_loop_step(loop, HR_NEVER);
+    EXPECT_EQ(poller.rests, 1);
+    int looks = poller.looks;
+    EXPECT_GE(looks, 128);
+    hr_loop_step(loop, 0);
+    EXPECT_EQ(poller.looks, looks); // until it is added again
+    EXPECT_TRUE(hr_loop_is_idle(loop));
+}
+
+TEST_P(Loop, APollerThatFindsSomethingAtTheLastMomentKeepsTheLoopAwake)
+{
+    Poller poller(loop), other(loop);
+    poller.comes_at_rest = 1;
+    hr_loop_poller_add(loop, &poller);
+    hr_loop_poller_add(loop, &other);
+    EXPECT_EQ(hr_loop_step(loop, HR_NEVER), 1u);
+    EXPECT_EQ(poller.rests, 1);
+    EXPECT_EQ(hr_loop_next_due_ns(loop), 0u); // it added itself
+    poller.stays = other.stays = false;
+    hr_loop_step(loop, 0);
+}
+
+TEST_P(Loop, APollerRestsTooWhereTheCallerSleepsElsewhere)
+{
+    Poller poller(loop);
+    hr_loop_poller_add(loop, &poller);
+    int steps = 0;
+    for (; poller.rests == 0; steps++)
+        hr_loop_step(loop, 0);
+    EXPECT_GT(steps, 10);
+    EXPECT_LE(steps, 128);
+    EXPECT_TRUE(hr_loop_is_idle(loop));
+}
+
+TEST_P(RealLoop, LookingCostsNoSystemCall)
+{
+    char byte;
+    Op recv(HR_OP_RECV, pair[0]);
+    recv.data = &byte;
+    recv.len = 1;
+    hr_loop_submit(loop, &recv);
+    hr_loop_step(loop, 0);
+    std::vector<int> order;
+    Timer timer(&order, 1);
+    SetTimer(&timer, HR_NS_PER_MS);
+    Poller poller(loop);
+    hr_loop_poller_add(loop, &poller);
+    hr_loop_counters before = hr_loop_count(loop);
+    hr_loop_step(loop, HR_NEVER);
+    EXPECT_EQ(poller.rests, 1);
+    // What the loop submits, and the sleep; no spinning over the ring on top.
+    EXPECT_LE(hr_loop_count(loop).syscalls - before.syscalls, 2u);
+    hr_loop_timer_clear(loop, &timer);
     hr_loop_cancel(loop, &recv);
     StepUntilDone(recv);
 }

@@ -88,7 +88,7 @@ struct hr_region {
     uint64_t address; /* set by expose: what a peer writes to for the first byte of span */
     uint32_t key;     /* set by expose */
 
-    void *scratch[6]; /* the transport's own */
+    void *scratch[8]; /* the transport's own */
 };
 
 /* Where the receipts of one link land: the reader's, told to the writer before the first grant. */
@@ -187,6 +187,7 @@ typedef struct hr_channel_ops {
 } hr_channel_ops;
 
 typedef struct hr_link_ops {
+    /* Where caps.regions, the end that connects reads and the one that adopts writes. */
     hr_status (*connect)(hr_transport *transport, const char *address, const hr_greeting *greeting,
                          const hr_link_events *events, void *context, hr_link **link_out);
     hr_status (*adopt)(hr_transport *transport, hr_incoming *incoming, const hr_link_events *events,

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -123,7 +124,9 @@ struct Chunk {
     std::vector<uint8_t> payload, memory;
     hr_place place = {};
     hr_link_write write = {};
-    int done = 0;
+    hr_region region = {}; // where a NIC must know the memory
+    bool is_lent = false;
+    int done = 0, region_done = 0;
     static constexpr size_t guard = 64;
 
     Chunk(uint32_t number, size_t len, size_t room) : payload(Pattern(len, number))
@@ -139,6 +142,12 @@ struct Chunk {
         write.receipt.generation = 1;
         write.receipt.stored_len = write.receipt.content_len = static_cast<uint32_t>(len);
         write.receipt.stored_crc = number * 3;
+        region.span = place.span;
+        region.context = this;
+        region.done = [](hr_region *answered) {
+            EXPECT_TRUE(in_step);
+            static_cast<Chunk *>(answered->context)->region_done++;
+        };
         write.context = this;
         write.done = [](hr_link_write *ended) {
             EXPECT_TRUE(in_step);
@@ -186,11 +195,23 @@ struct Kind {
     const char *name;
     const char *loop;
     bool tcp, shared, fault;
+    bool verbs = false;
+    unsigned rails = 0; // of an inproc transport that imitates NICs
 };
 
 inline void PrintTo(const Kind &kind, std::ostream *out)
 {
     *out << kind.name;
+}
+
+// Of a real device, from the environment; else one that the fake has.
+inline const char *VerbsAddress()
+{
+    static const std::string address =
+        std::string(getenv("HEADRACE_VERBS_ADDRESS") != nullptr ? getenv("HEADRACE_VERBS_ADDRESS")
+                                                                : "127.0.0.1") +
+        ":0";
+    return address.c_str();
 }
 
 // The real clock, and what the test adds to it.
@@ -217,11 +238,18 @@ class World
     hr_status Open(const hr_transport_faults &faults)
     {
         hr_status status = hr_inproc_hub_create(&sim.env, &hub);
+        if (status == HR_OK && kind.verbs)
+            status = OpenVerbs();
         for (Peer *peer : {&server, &client}) {
             if (status == HR_OK)
                 status = OpenLoop(&peer->loop);
             if (status == HR_OK && kind.tcp)
                 status = hr_transport_tcp_create(peer->loop, nullptr, &peer->transport);
+            else if (status == HR_OK && kind.verbs)
+                status = hr_transport_verbs_create(peer->loop, verbs, &peer->transport);
+            else if (status == HR_OK && kind.rails > 0)
+                status =
+                    hr_transport_inproc_rdma_create(peer->loop, hub, kind.rails, &peer->transport);
             else if (status == HR_OK)
                 status = hr_transport_inproc_create(peer->loop, hub, kind.shared, &peer->transport);
             if (status == HR_OK && kind.fault)
@@ -240,6 +268,8 @@ class World
             hr_loop_destroy(peer->loop);
         }
         hr_inproc_hub_destroy(hub);
+        hr_verbs_destroy(verbs);
+        hr_helpers_destroy(helpers);
         EXPECT_EQ(sim.allocated, 0u);
     }
     bool Step()
@@ -268,6 +298,11 @@ class World
         for (int i = 0; i < 50; i++)
             Step();
     }
+    std::string GetReason() const
+    {
+        return error.status != HR_OK ? error.text
+                                     : std::string(kind.loop) + " is not supported on this machine";
+    }
     void Advance(uint64_t ns)
     {
         sim.now_ns += ns;
@@ -276,12 +311,25 @@ class World
     Kind kind;
     hr_sim sim;
     hr_inproc_hub *hub = nullptr;
+    hr_helpers *helpers = nullptr;
+    hr_verbs *verbs = nullptr;
     Peer server, client;
 
   private:
+    hr_error error = {};
+
     bool IsClientIdle()
     {
         return client.loop == nullptr || hr_loop_is_idle(client.loop);
+    }
+    // The real devices where HEADRACE_VERBS_ADDRESS names the address of one.
+    hr_status OpenVerbs()
+    {
+        hr_verbs_options options = {};
+        hr_status status = hr_helpers_create(&sim.env, 2, &helpers);
+        if (status == HR_OK)
+            status = hr_verbs_create(&sim.env, helpers, &options, &verbs, &error);
+        return status;
     }
     hr_status OpenLoop(hr_loop **loop_out)
     {
@@ -304,9 +352,10 @@ class Transport : public testing::TestWithParam<Kind>
         world = std::make_unique<World>(kind);
         hr_status status = world->Open(faults);
         if (status == HR_UNSUPPORTED)
-            GTEST_SKIP() << kind.loop << " is not supported on this machine";
-        ASSERT_EQ(status, HR_OK);
+            GTEST_SKIP() << world->GetReason();
+        ASSERT_EQ(status, HR_OK) << world->GetReason();
         ops = world->client.transport->ops;
+        ops->query(world->client.transport, &caps);
         ASSERT_EQ(Listen(&listener), HR_OK);
     }
     void TearDown() override
@@ -317,6 +366,8 @@ class Transport : public testing::TestWithParam<Kind>
             End(link);
         if (listener.listener != nullptr)
             ops->unlisten(listener.listener);
+        for (auto &chunk : made)
+            TakeBack(*chunk);
         world.reset();
     }
     hr_status Listen(Listener *listener_)
@@ -326,6 +377,8 @@ class Transport : public testing::TestWithParam<Kind>
     }
     const char *GetAddress() const
     {
+        if (world->kind.verbs)
+            return VerbsAddress();
         return world->kind.tcp ? "127.0.0.1:0" : "somewhere";
     }
     // Closes and frees what a test left open.
@@ -392,13 +445,44 @@ class Transport : public testing::TestWithParam<Kind>
             ops->link.adopt(world->server.transport, incoming, &link_events, &writer, &writer.link),
             HR_OK);
         ASSERT_TRUE(world->Until([&] { return reader.ups > 0; }));
+        if (caps.regions)
+            ops->link.aim(writer.link, &reader.link->ring);
+    }
+    // A NIC has to know both ends of a chunk.
+    void Register(Chunk &chunk)
+    {
+        if (!caps.regions || chunk.is_lent)
+            return;
+        hr_transport *lender = world->server.transport, *exposer = world->client.transport;
+        if (!chunk.payload.empty()) {
+            ASSERT_EQ(ops->region->lend(lender, chunk.write.payload), HR_OK);
+        }
+        chunk.is_lent = true;
+        chunk.region.rail = reader.link->rail;
+        ops->region->expose(exposer, &chunk.region);
+        ASSERT_TRUE(world->Until([&] { return chunk.region_done == 1; }));
+        ASSERT_EQ(chunk.region.status, HR_OK);
+        chunk.write.address = chunk.region.address;
+        chunk.write.key = chunk.region.key;
+    }
+    void TakeBack(Chunk &chunk)
+    {
+        if (!chunk.is_lent)
+            return;
+        if (!chunk.payload.empty())
+            ops->region->reclaim(world->server.transport, chunk.write.payload);
+        ops->region->withdraw(world->client.transport, &chunk.region);
+        ASSERT_TRUE(world->Until([&] { return chunk.region_done == 2; }));
+        EXPECT_EQ(chunk.region.status, HR_OK);
     }
     void Arm(Chunk &chunk)
     {
+        Register(chunk);
         ASSERT_EQ(ops->link.arm(reader.link, &chunk.place), HR_OK);
     }
     void Write(Chunk &chunk)
     {
+        Register(chunk);
         ops->link.write(writer.link, &chunk.write);
     }
     bool UntilLanded(size_t count)
@@ -433,6 +517,7 @@ class Transport : public testing::TestWithParam<Kind>
     std::unique_ptr<World> world;
     std::vector<std::unique_ptr<Chunk>> made;
     const hr_transport_ops *ops = nullptr;
+    hr_transport_caps caps = {};
     Listener listener;
     Channel near, far;
     Link reader, writer;

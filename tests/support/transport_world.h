@@ -21,6 +21,9 @@ extern "C" {
 #include "loop_sim.h"
 #include "sim_env.h"
 #include "transport.h"
+#ifdef HEADRACE_HAS_VERBS
+#include "verbs_fake.h"
+#endif
 }
 #pragma GCC diagnostic pop
 
@@ -270,6 +273,11 @@ class World
         hr_inproc_hub_destroy(hub);
         hr_verbs_destroy(verbs);
         hr_helpers_destroy(helpers);
+#ifdef HEADRACE_HAS_VERBS
+        if (has_fake) {
+            EXPECT_STREQ(hr_verbs_fake_close(), "");
+        }
+#endif
         EXPECT_EQ(sim.allocated, 0u);
     }
     bool Step()
@@ -315,8 +323,16 @@ class World
     hr_verbs *verbs = nullptr;
     Peer server, client;
 
+    hr_verbs_options options = {};
+#ifdef HEADRACE_HAS_VERBS
+    hr_verbs_fake_setup fake = {};
+    const char *fail_name = nullptr; // with it, the call that fails
+    unsigned fail_nth = 0;
+#endif
+
   private:
     hr_error error = {};
+    bool has_fake = false;
 
     bool IsClientIdle()
     {
@@ -325,7 +341,14 @@ class World
     // The real devices where HEADRACE_VERBS_ADDRESS names the address of one.
     hr_status OpenVerbs()
     {
-        hr_verbs_options options = {};
+#ifdef HEADRACE_HAS_VERBS
+        if (getenv("HEADRACE_VERBS_ADDRESS") == nullptr) {
+            hr_verbs_fake_open(&fake);
+            has_fake = true;
+            options.calls = hr_verbs_fake_calls();
+            hr_verbs_fake_fail(fail_name, fail_nth, EIO);
+        }
+#endif
         hr_status status = hr_helpers_create(&sim.env, 2, &helpers);
         if (status == HR_OK)
             status = hr_verbs_create(&sim.env, helpers, &options, &verbs, &error);
@@ -350,6 +373,10 @@ class Transport : public testing::TestWithParam<Kind>
     void Open(const Kind &kind, const hr_transport_faults &faults)
     {
         world = std::make_unique<World>(kind);
+        world->options = options;
+#ifdef HEADRACE_HAS_VERBS
+        world->fake = fake;
+#endif
         hr_status status = world->Open(faults);
         if (status == HR_UNSUPPORTED)
             GTEST_SKIP() << world->GetReason();
@@ -360,6 +387,8 @@ class Transport : public testing::TestWithParam<Kind>
     }
     void TearDown() override
     {
+        if (world == nullptr)
+            return;
         for (Channel *channel : {&near, &far})
             End(channel);
         for (Link *link : {&reader, &writer})
@@ -518,6 +547,10 @@ class Transport : public testing::TestWithParam<Kind>
     std::vector<std::unique_ptr<Chunk>> made;
     const hr_transport_ops *ops = nullptr;
     hr_transport_caps caps = {};
+    hr_verbs_options options = {};
+#ifdef HEADRACE_HAS_VERBS
+    hr_verbs_fake_setup fake = {};
+#endif
     Listener listener;
     Channel near, far;
     Link reader, writer;

@@ -19,6 +19,7 @@ typedef struct system_platform {
     hr_env env;
     hr_helpers *helpers;
     hr_inproc_hub *hub;
+    hr_verbs *verbs; /* NULL where there is none */
     hr_io_choice io;
     char *congestion;
     void (*log)(void *context, int level, const char *line);
@@ -66,9 +67,16 @@ static hr_status inproc_create(hr_platform *platform, hr_loop *loop, hr_transpor
     return hr_transport_inproc_create(loop, system->hub, true, transport_out);
 }
 
+static hr_status rdma_create(hr_platform *platform, hr_loop *loop, hr_transport **transport_out)
+{
+    system_platform *system = (system_platform *)platform;
+    return hr_transport_verbs_create(loop, system->verbs, transport_out);
+}
+
 static void destroy(hr_platform *platform)
 {
     system_platform *system = (system_platform *)platform;
+    hr_verbs_destroy(system->verbs);
     hr_helpers_destroy(system->helpers);
     hr_inproc_hub_destroy(system->hub);
     hr_memory_destroy(platform->memory);
@@ -106,6 +114,25 @@ static void read_boot_id(const hr_env *env, uint8_t boot_id_out[16])
         env->random(env->context, boot_id_out, 16);
 }
 
+/* Where there is no RDMA, why is kept for those who ask for it; only who insists on it fails. */
+static hr_status open_verbs(system_platform *system, hr_transport_choice choice, hr_error *error)
+{
+    hr_platform *platform = &system->base;
+    hr_error why = {.status = HR_UNSUPPORTED, .text = "it was not asked for (--transport tcp)"};
+    hr_verbs_options options = {0};
+    if (choice != HR_TRANSPORT_TCP &&
+        hr_verbs_create(&system->env, system->helpers, &options, &system->verbs, &why) == HR_OK) {
+        platform->rdma_create = rdma_create;
+        return HR_OK;
+    }
+    snprintf(platform->rdma_why, sizeof platform->rdma_why, "%.199s", why.text);
+    if (choice != HR_TRANSPORT_VERBS)
+        return HR_OK;
+    return hr_error_set(error, HR_UNSUPPORTED,
+                        "RDMA was asked for (--transport verbs): %s; headrace doctor says more",
+                        why.text);
+}
+
 hr_status hr_platform_system_create(const hr_engine_options *options, hr_platform **platform_out,
                                     hr_error *error)
 {
@@ -127,7 +154,6 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
         .storage_create = storage_create,
         .network_create = network_create,
         .inproc_create = inproc_create,
-        .rdma_why = "this build has none",
         .destroy = destroy,
     };
     read_boot_id(&system->env, system->base.boot_id);
@@ -140,9 +166,13 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
         status = hr_inproc_hub_create(&system->env, &system->hub);
     if (status == HR_OK)
         status = hr_helpers_create(&system->env, HELPER_THREADS, &system->helpers);
+    if (status != HR_OK)
+        hr_error_set(error, status, "making the engine: %s", hr_status_text(status));
+    else
+        status = open_verbs(system, options->transport, error);
     if (status != HR_OK) {
         destroy(&system->base);
-        return hr_error_set(error, status, "making the engine: %s", hr_status_text(status));
+        return status;
     }
     *platform_out = &system->base;
     return HR_OK;

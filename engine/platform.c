@@ -118,13 +118,15 @@ static void read_boot_id(const hr_env *env, uint8_t boot_id_out[16])
 static hr_status open_verbs(system_platform *system, hr_transport_choice choice, hr_error *error)
 {
     hr_platform *platform = &system->base;
-    hr_error why = {.status = HR_UNSUPPORTED, .text = "it was not asked for (--transport tcp)"};
+    hr_error why = {0};
     hr_verbs_options options = {0};
     if (choice != HR_TRANSPORT_TCP &&
         hr_verbs_create(&system->env, system->helpers, &options, &system->verbs, &why) == HR_OK) {
         platform->rdma_create = rdma_create;
         return HR_OK;
     }
+    if (choice == HR_TRANSPORT_TCP)
+        hr_error_set(&why, HR_UNSUPPORTED, "--transport tcp");
     snprintf(platform->rdma_why, sizeof platform->rdma_why, "%.199s", why.text);
     if (choice != HR_TRANSPORT_VERBS)
         return HR_OK;

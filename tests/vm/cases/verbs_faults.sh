@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# vm: --drive 768M --mount /mnt/nvme --cpu qemu64
+# What a fabric does to a transfer: packets that are lost, late and out of order, an interface that
+# goes away and comes back, and a receiver that is slower than its sender.
+. tests/vm/headrace.sh
+
+make_file large 40000003
+serve
+
+# Traffic of a device to itself goes through lo.
+tc qdisc add dev lo root netem loss 1% delay 1ms 1ms reorder 5%
+get large /mnt/nvme/lossy --require rdma
+expect_way verbs
+arrived large /mnt/nvme/lossy
+tc qdisc del dev lo root
+echo "lost, late and out of order: $(of seconds) s"
+
+get large /mnt/nvme/slow --require rdma --limit 8M
+arrived large /mnt/nvme/slow
+
+# Down for as long as it takes to be noticed, then up.
+interface=$(rdma link show | sed -n 's/.*netdev \([a-z0-9]*\).*/\1/p' | head -n 1)
+get large /mnt/nvme/down --limit 8M &
+getting=$!
+until grep -q '"bytes_moved":[1-9]' "$logs/get" 2>/dev/null; do :; done
+ip link set "$interface" down
+sleep 4
+ip link set "$interface" up
+ip -4 address show dev "$interface" | grep -q "$VM_SERVER/" ||
+    ip address add "$VM_SERVER/24" dev "$interface"
+code=0
+wait "$getting" || code=$?
+echo "an interface that goes away: exit $code"
+[ "$code" = 0 ] || [ "$code" = 8 ] || { cat "$logs"/*; exit 1; }
+[ "$code" = 0 ] || get large /mnt/nvme/down
+arrived large /mnt/nvme/down
+kill -0 "$server"

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+# For the cases in which Headrace itself runs in the guest; sourced by them. The drive is mounted at
+# /mnt/nvme.
+set -euo pipefail
+
+bin=${HEADRACE_BUILD:-build-release}/bin
+headrace=$(realpath "$bin" 2>/dev/null)/headrace
+if [ ! -x "$headrace" ]; then
+    echo "$bin/headrace is not built: scripts/build, or HEADRACE_BUILD names the folder"
+    exit 77
+fi
+
+data=/mnt/nvme/data
+port=7431
+logs=$(mktemp -d)
+trap 'jobs -p | xargs -r kill -9 2>/dev/null || true' EXIT
+
+# make_file NAME BYTES: something that compresses badly and has no period.
+make_file() { mkdir -p "$data" && head -c "$2" /dev/urandom >"$data/$1"; }
+
+# serve [OPTION...]: until it listens. Its process is $server.
+serve() {
+    "$headrace" serve "$data" --listen "${address:-$VM_SERVER}:$port" --insecure -v "$@" \
+        >"$logs/serve" 2>&1 &
+    server=$!
+    until grep -q ' serving ' "$logs/serve"; do
+        kill -0 "$server" 2>/dev/null || { cat "$logs/serve"; return 1; }
+    done
+}
+
+# get NAME TARGET [OPTION...]: its last line of JSON is in $summary, its exit code is its own.
+get() {
+    local name=$1 target=$2 code=0
+    shift 2
+    "$headrace" get "hr://${address:-$VM_SERVER}:$port/data/$name" "$target" --json "$@" \
+        >"$logs/get" 2>"$logs/get.err" || code=$?
+    summary=$(grep '"type":"summary"' "$logs/get" | tail -n 1 || true)
+    return "$code"
+}
+
+# of KEY: a value of the last summary.
+of() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<<"$summary"; }
+
+# expect_way WAY: the path that the last summary says begins with it.
+expect_way() {
+    [[ $(sed -n 's/.*"path":"\([^"]*\)".*/\1/p' <<<"$summary") == "$1"* ]] ||
+        { echo "not over $1: $summary"; cat "$logs/get.err"; exit 1; }
+}
+
+# arrived NAME TARGET: byte for byte, and nothing half-done beside it.
+arrived() {
+    cmp "$data/$1" "$2"
+    if compgen -G "$(dirname "$2")/.headrace-*" >/dev/null; then
+        ls -la "$(dirname "$2")"
+        exit 1
+    fi
+}
+
+# exits CODE COMMAND...
+exits() {
+    local wanted=$1 code=0
+    shift
+    "$@" || code=$?
+    [ "$code" = "$wanted" ] ||
+        { echo "exit $code and not $wanted: $*"; cat "$logs"/*; exit 1; }
+}

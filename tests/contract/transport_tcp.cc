@@ -330,10 +330,10 @@ TEST_P(Tcp, SaysWhereItListens)
 
 TEST_P(Tcp, ACongestionControlThatIsNotThereIsSaidAtOnce)
 {
-    hr_tcp_options options = {};
-    options.congestion = "no-such-control";
+    hr_tcp_options tcp_options = {};
+    tcp_options.congestion = "no-such-control";
     hr_transport *transport = nullptr;
-    EXPECT_EQ(hr_transport_tcp_create(world->client.loop, &options, &transport), HR_UNSUPPORTED);
+    EXPECT_EQ(hr_transport_tcp_create(world->client.loop, &tcp_options, &transport), HR_UNSUPPORTED);
     EXPECT_EQ(transport, nullptr);
 }
 

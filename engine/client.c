@@ -196,6 +196,8 @@ static void take_message(void *context, const hr_message *message)
         hr_links_take_tickets(client, &message->tickets);
     else if (message->kind == HR_MESSAGE_JOINED)
         hr_links_take_joined(client, &message->joined);
+    else if (message->kind == HR_MESSAGE_PARTED)
+        hr_links_take_parted(client, &message->parted);
     else if (message->kind == HR_MESSAGE_ENTRIES)
         take_entries(client, &message->entries);
     else

@@ -53,8 +53,8 @@ struct hr_client {
     char no_rdma[200]; /* why RDMA is not used; "" while it may be */
     hr_rails rails;    /* of the server, for RDMA */
     hr_timer rails_timer;
-    hr_rail_info rail_info; /* of ours that was used last */
-    hr_list exposures;      /* of landing slots: one a worker and rail */
+    hr_rail_info rail_info;                /* of ours that was used last */
+    hr_list exposures;                     /* of landing slots: one a worker and rail */
     uint64_t regions[HR_KEYRING_MAX / 64]; /* numbers in use, a bit each */
 
     hr_list waiters;   /* of hr_client_waiter */

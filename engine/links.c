@@ -104,6 +104,14 @@ void hr_links_take_joined(hr_client *client, const hr_message_joined *joined)
             hr_receiver_join(&client->receivers[i]);
 }
 
+void hr_links_take_parted(hr_client *client, const hr_message_parted *parted)
+{
+    for (unsigned i = 0; i < client->link_count; i++)
+        if (client->receivers[i].uses_regions && client->receivers[i].state != HR_RECEIVER_IDLE &&
+            client->receivers[i].greeting.link == parted->link)
+            hr_receiver_close(&client->receivers[i]);
+}
+
 /* ---- numbers of regions ---- */
 
 static bool is_taken(const hr_client *client, uint32_t number)
@@ -335,6 +343,9 @@ static void receiver_down(void *context, hr_receiver *receiver, hr_status status
     for (unsigned i = 0; i < client->link_count; i++)
         client->links_up += client->receivers[i].state == HR_RECEIVER_UP;
     if (client->status == HR_AGAIN || client->status == HR_OK) {
+        if (receiver->uses_regions && receiver->joined)
+            hr_client_send(client, &(hr_message){.kind = HR_MESSAGE_PARTED,
+                                                 .parted = {.link = receiver->greeting.link}});
         if (receiver->moving)
             ;
         else if (receiver->server_rail != HR_RAIL_NONE)

@@ -15,6 +15,7 @@ void hr_links_init(struct hr_client *client, unsigned wanted);
 void hr_links_open(struct hr_client *client);
 void hr_links_take_tickets(struct hr_client *client, const hr_message_tickets *tickets);
 void hr_links_take_joined(struct hr_client *client, const hr_message_joined *joined);
+void hr_links_take_parted(struct hr_client *client, const hr_message_parted *parted);
 /* Closes all, and what was exposed for them; again and again until it is over. */
 void hr_links_close(struct hr_client *client);
 /* Nothing of any link is under way, and nothing is exposed. */

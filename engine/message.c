@@ -24,9 +24,10 @@ static const struct {
     [HR_MESSAGE_CLOSE] = {"close", true, false},     [HR_MESSAGE_CLOSED] = {"closed", false, true},
     [HR_MESSAGE_ERROR] = {"error", true, true},      [HR_MESSAGE_PING] = {"ping", true, true},
     [HR_MESSAGE_PONG] = {"pong", true, true},        [HR_MESSAGE_JOINED] = {"joined", false, true},
+    [HR_MESSAGE_PARTED] = {"parted", true, true},
 };
 
-static_assert((int)HR_MESSAGE_JOINED == (int)HEADRACE__ENVELOPE__BODY_JOINED,
+static_assert((int)HR_MESSAGE_PARTED == (int)HEADRACE__ENVELOPE__BODY_PARTED,
               "kinds are field numbers");
 
 const char *hr_message_name(hr_message_kind kind)

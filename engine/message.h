@@ -67,6 +67,7 @@ typedef enum hr_message_kind {
     HR_MESSAGE_PING = 15,
     HR_MESSAGE_PONG = 16,
     HR_MESSAGE_JOINED = 17,
+    HR_MESSAGE_PARTED = 18,
 } hr_message_kind;
 
 /* Bytes that mean something to people or file systems; no encoding is assumed. Quote before
@@ -191,6 +192,11 @@ typedef struct hr_message_joined {
     uint32_t link;
 } hr_message_joined;
 
+/* Its sender's end of an RDMA link is gone. */
+typedef struct hr_message_parted {
+    uint32_t link;
+} hr_message_parted;
+
 enum {
     HR_GRANT_COMPLAIN = 1 << 0, /* what came before did not match its digest: read again, and do
                                    not trust a stored digest */
@@ -254,6 +260,7 @@ typedef struct hr_message {
         hr_message_keys keys;
         hr_message_tickets tickets;
         hr_message_joined joined;
+        hr_message_parted parted;
         hr_message_grant grant;
         hr_message_failed failed;
         hr_message_cancel cancel;

@@ -160,6 +160,7 @@ static bool is_within_limits(const hr_message *message)
     case HR_MESSAGE_PING:
     case HR_MESSAGE_PONG:
     case HR_MESSAGE_JOINED:
+    case HR_MESSAGE_PARTED:
         return true;
     case HR_MESSAGE_HINT:
         break;

@@ -276,6 +276,10 @@ static bool pack_body(const hr_message *message, hr_arena *arena, hr_message_bod
         headrace__joined__init(&body->joined);
         body->joined.link = message->joined.link;
         return true;
+    case HR_MESSAGE_PARTED:
+        headrace__parted__init(&body->parted);
+        body->parted.link = message->parted.link;
+        return true;
     case HR_MESSAGE_HINT:
         break;
     }

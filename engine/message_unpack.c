@@ -259,6 +259,9 @@ bool hr_message_from_wire(const Headrace__Envelope *from, hr_arena *arena, hr_me
     case HR_MESSAGE_JOINED:
         to->joined.link = from->joined->link;
         return true;
+    case HR_MESSAGE_PARTED:
+        to->parted.link = from->parted->link;
+        return true;
     case HR_MESSAGE_HINT:
         break;
     }

@@ -20,6 +20,7 @@ typedef union hr_message_body {
     Headrace__Keys keys;
     Headrace__Tickets tickets;
     Headrace__Joined joined;
+    Headrace__Parted parted;
     Headrace__Grants grants;
     Headrace__Failed failed;
     Headrace__Transfer transfer;

@@ -384,9 +384,26 @@ static void shipped(void *context, hr_shipment *shipment)
     close_if_over(source);
 }
 
+/* Death of a queue pair is not seen at its other end when the fabric is what died. */
+static void part_link(hr_session *session, uint32_t link)
+{
+    if (!session->ending && !session->control.closing)
+        hr_control_send(&session->control,
+                        &(hr_message){.kind = HR_MESSAGE_PARTED, .parted = {.link = link}});
+}
+
+static void take_parted(hr_session *session, uint32_t number)
+{
+    hr_session_link *link = find_link(session, number);
+    if (link != NULL)
+        hr_sender_close(link->sender);
+}
+
 static void sender_down(void *context, hr_sender *sender, hr_status status)
 {
     hr_session *session = context;
+    if (sender->uses_regions)
+        part_link(session, sender->link);
     hr_log(session->engine->env, HR_LOG_DEBUG, "session %llu: link %u is down: %s",
            (unsigned long long)session->number, sender->link, hr_status_text(status));
     for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
@@ -591,6 +608,9 @@ static void take_message(void *context, const hr_message *message)
         break;
     case HR_MESSAGE_KEYS:
         take_keys(session, &message->keys);
+        break;
+    case HR_MESSAGE_PARTED:
+        take_parted(session, message->parted.link);
         break;
     case HR_MESSAGE_GRANT:
         for (size_t i = 0; i < message->grant.count && !session->control.closing; i++)

@@ -118,6 +118,7 @@ const hr_message_sample hr_message_samples[] = {
                   .rails = rails,
                   .rail_count = 2}}},
     {HR_SIDE_SERVER, {.kind = HR_MESSAGE_JOINED, .joined = {.link = 7}}},
+    {HR_SIDE_SERVER, {.kind = HR_MESSAGE_PARTED, .parted = {.link = 7}}},
     {HR_SIDE_CLIENT, {.kind = HR_MESSAGE_GRANT, .grant = {.grants = grants, .count = 2}}},
     {HR_SIDE_SERVER,
      {.kind = HR_MESSAGE_FAILED,

@@ -118,7 +118,7 @@ std::string Repeat(const std::string &piece, size_t count)
 
 TEST(Message, EveryKindComesBackAsItWas)
 {
-    std::vector<bool> seen(HR_MESSAGE_JOINED + 1);
+    std::vector<bool> seen(HR_MESSAGE_PARTED + 1);
     for (size_t i = 0; i < hr_message_sample_count; i++) {
         const hr_message_sample &sample = hr_message_samples[i];
         SCOPED_TRACE(hr_message_name(sample.message.kind));
@@ -132,7 +132,7 @@ TEST(Message, EveryKindComesBackAsItWas)
         EXPECT_EQ(body, Body(back));
         seen[back.kind] = true;
     }
-    for (int kind = HR_MESSAGE_HELLO; kind <= HR_MESSAGE_JOINED; kind++)
+    for (int kind = HR_MESSAGE_HELLO; kind <= HR_MESSAGE_PARTED; kind++)
         EXPECT_TRUE(seen[static_cast<size_t>(kind)]) << kind;
 }
 
@@ -219,7 +219,8 @@ TEST(Message, NobodySpeaksForTheOtherSide)
         const hr_message_sample &sample = hr_message_samples[i];
         hr_side other = sample.sender == HR_SIDE_CLIENT ? HR_SIDE_SERVER : HR_SIDE_CLIENT;
         hr_message_kind kind = sample.message.kind;
-        bool both = kind == HR_MESSAGE_ERROR || kind == HR_MESSAGE_PING || kind == HR_MESSAGE_PONG;
+        bool both = kind == HR_MESSAGE_ERROR || kind == HR_MESSAGE_PING ||
+                    kind == HR_MESSAGE_PONG || kind == HR_MESSAGE_PARTED;
         EXPECT_EQ(both ? HR_OK : HR_PROTOCOL, StatusOf(Body(sample.message), other))
             << hr_message_name(kind);
     }

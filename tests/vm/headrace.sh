@@ -44,7 +44,7 @@ of() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<<"$summary"; }
 # expect_way WAY: the path that the last summary says begins with it.
 expect_way() {
     [[ $(sed -n 's/.*"path":"\([^"]*\)".*/\1/p' <<<"$summary") == "$1"* ]] ||
-        { echo "not over $1: $summary"; cat "$logs/get.err"; exit 1; }
+        { echo "not over $1: $summary"; show_logs; exit 1; }
 }
 
 # arrived NAME TARGET: byte for byte, and nothing half-done beside it.
@@ -56,11 +56,13 @@ arrived() {
     fi
 }
 
+show_logs() { tail -n 5 "$logs"/*; }
+
 # exits CODE COMMAND...
 exits() {
     local wanted=$1 code=0
     shift
     "$@" || code=$?
     [ "$code" = "$wanted" ] ||
-        { echo "exit $code and not $wanted: $*"; cat "$logs"/*; exit 1; }
+        { echo "exit $code and not $wanted: $*"; show_logs; exit 1; }
 }

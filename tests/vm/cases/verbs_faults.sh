@@ -32,7 +32,7 @@ ip -4 address show dev "$interface" | grep -q "$VM_SERVER/" ||
 code=0
 wait "$getting" || code=$?
 echo "an interface that goes away: exit $code"
-[ "$code" = 0 ] || [ "$code" = 8 ] || { cat "$logs"/*; exit 1; }
+[ "$code" = 0 ] || [ "$code" = 8 ] || { show_logs; exit 1; }
 [ "$code" = 0 ] || get large /mnt/nvme/down
 arrived large /mnt/nvme/down
 kill -0 "$server"

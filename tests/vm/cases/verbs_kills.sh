@@ -26,7 +26,7 @@ for victim in client server client server; do
     wait "$getting" || code=$?
     [ ! -e /mnt/nvme/target ]
     if [ "$victim" = server ]; then
-        [ "$code" = 8 ] || { echo "exit $code"; cat "$logs"/*; exit 1; }
+        [ "$code" = 8 ] || { echo "exit $code"; show_logs; exit 1; }
         wait "$server" || true
         serve
     fi

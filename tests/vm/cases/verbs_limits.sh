@@ -24,7 +24,7 @@ chmod 666 /dev/infiniband/*
 headrace=/tmp/limited
 get some /mnt/nvme/out/limited
 expect_way tcp
-grep -q 'locked' "$logs/get.err" <(echo "$summary") || { cat "$logs/get.err"; echo "$summary"; exit 1; }
+grep -q 'locked' "$logs/get.err" <(echo "$summary") || { show_logs; exit 1; }
 arrived some /mnt/nvme/out/limited
 exits 11 get some /mnt/nvme/out/none --require rdma
 grep -q 'locked' "$logs/get.err"
@@ -35,7 +35,7 @@ chmod 600 /dev/infiniband/*
 get some /mnt/nvme/out/denied
 expect_way tcp
 exits 11 get some /mnt/nvme/out/none --require rdma
-grep -qi 'permission' "$logs/get.err" || { cat "$logs/get.err"; exit 1; }
+grep -qi 'permission' "$logs/get.err" || { show_logs; exit 1; }
 headrace=$headrace_as_root
 
 # A server whose pool may not be locked serves over TCP.

@@ -17,7 +17,7 @@ if [ "$VM_ROLE" = server ]; then
 fi
 
 until get large /mnt/nvme/got --require rdma; do
-    grep -q 'connecting' "$logs/get.err" || { cat "$logs/get.err"; exit 1; }
+    grep -q 'connecting' "$logs/get.err" || { show_logs; exit 1; }
 done
 expect_way 'verbs (rxe0, soft-RoCE)'
 arrived large /mnt/nvme/got

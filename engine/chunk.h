@@ -9,6 +9,8 @@
 /* 4 PiB in chunks of 4 MiB; the last number stands for "none" in lists. */
 #define HR_CHUNKS_MAX (UINT32_C(1) << 30)
 #define HR_CHUNK_NONE UINT32_MAX
+/* Chunks of a packed shard may be shorter than others, but are so many whole pages. */
+#define HR_CHUNK_LEN_UNIT 4096u
 
 typedef enum hr_chunk_state {
     HR_CHUNK_MISSING,  /* must come from the source */

@@ -36,7 +36,11 @@
 #define HR_MESSAGE_HEARTBEAT_MS     1000u /* what a server asks for */
 #define HR_MESSAGE_HEARTBEAT_MS_MIN 100u
 #define HR_MESSAGE_HEARTBEAT_MS_MAX 10000u
+#define HR_MESSAGE_DIRECT_MAX       (32u << 10) /* bytes of opened.direct: of 1 TiB */
 #define HR_ID_LEN                   16
+
+/* Bits of features in hello and welcome. */
+#define HR_FEATURE_PACKED (UINT64_C(1) << 1) /* open.content and its answer */
 
 /* Enough arena for every message within the limits, to pack or unpack it. */
 #define HR_MESSAGE_ARENA_LEN      (384u << 10)
@@ -79,7 +83,7 @@ typedef struct hr_bytes {
 
 typedef struct hr_message_hello {
     uint32_t major, minor;
-    uint64_t features; /* that the client can; none is defined in 1.0 */
+    uint64_t features; /* that the client can */
     hr_bytes name;     /* of the client, for the server's log; may be empty */
 } hr_message_hello;
 
@@ -128,19 +132,23 @@ typedef struct hr_message_entries {
 typedef struct hr_message_open {
     uint64_t transfer; /* the client's number, never used again in this session */
     hr_bytes path;
+    bool content; /* of a packed shard: what is packed in it, and not its own bytes */
 } hr_message_open;
 
 typedef struct hr_message_opened {
     uint64_t transfer;
     hr_status status;
-    hr_bytes text;
+    hr_bytes text; /* with HR_OK: why content was asked for and the file comes as it is, or empty */
     uint8_t identity[HR_ID_LEN]; /* this and what follows: zero unless status is HR_OK */
     uint32_t type; /* HR_NODE_REGULAR, or HR_NODE_DIRECTORY: then there is no transfer, list it */
     uint32_t mode;
     uint64_t size; /* content bytes; 0 of a directory */
     int64_t mtime_ns;
     uint32_t chunk_len;
-    uint32_t codec; /* hr_codec_id */
+    uint32_t codec; /* hr_codec_id of the chunks that are compressed; stored: none is */
+    /* Of a packed shard whose content was asked for: */
+    uint64_t stored_len; /* of the shard itself */
+    hr_bytes direct;     /* bit n % 8 of byte n / 8: chunk n is stored as it is. Empty: not told */
 } hr_message_opened;
 
 typedef struct hr_region_key {

@@ -68,16 +68,30 @@ static bool is_openable(uint32_t type)
     return type == HR_NODE_REGULAR || type == HR_NODE_DIRECTORY;
 }
 
+/* Of a packed shard it is the packer's choice, but chunks are written into files as pages. */
+static bool is_chunk_len(uint32_t len, bool packed)
+{
+    return len == HR_CHUNK_LEN ||
+           (packed && len != 0 && len < HR_CHUNK_LEN && len % HR_CHUNK_LEN_UNIT == 0);
+}
+
+static bool check_direct(const hr_message_opened *opened)
+{
+    uint64_t chunks = hr_chunk_count(opened->size, opened->chunk_len);
+    return opened->direct.len == 0 ||
+           (opened->codec != 0 && opened->direct.len == (chunks + 7) / 8 &&
+            opened->direct.len <= HR_MESSAGE_DIRECT_MAX);
+}
+
 static bool check_opened(const hr_message_opened *opened)
 {
     if (!is_text(opened->text))
         return false;
     if (opened->status != HR_OK)
         return true;
-    return is_openable(opened->type) && opened->mode <= 07777 &&
-           opened->chunk_len == HR_CHUNK_LEN &&
-           hr_chunk_count(opened->size, HR_CHUNK_LEN) <= HR_CHUNKS_MAX &&
-           opened->codec <= UINT8_MAX;
+    return is_openable(opened->type) && opened->mode <= 07777 && opened->codec <= UINT8_MAX &&
+           is_chunk_len(opened->chunk_len, opened->codec != 0) &&
+           hr_chunk_count(opened->size, opened->chunk_len) <= HR_CHUNKS_MAX && check_direct(opened);
 }
 
 static bool check_keys(const hr_message_keys *keys)

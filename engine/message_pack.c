@@ -93,6 +93,7 @@ static void pack_open(const hr_message_open *from, Headrace__Open *to)
     headrace__open__init(to);
     to->transfer = from->transfer;
     to->path = wire_name(from->path);
+    to->content = from->content;
 }
 
 static void pack_opened(const hr_message_opened *from, Headrace__Opened *to)
@@ -110,6 +111,8 @@ static void pack_opened(const hr_message_opened *from, Headrace__Opened *to)
     to->mtime_ns = from->mtime_ns;
     to->chunk_len = from->chunk_len;
     to->codec = from->codec;
+    to->stored_len = from->stored_len;
+    to->direct = wire_name(from->direct);
 }
 
 static bool pack_keys(const hr_message_keys *from, hr_arena *arena, Headrace__Keys *to)

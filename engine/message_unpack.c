@@ -80,7 +80,11 @@ static bool unpack_entries(const Headrace__Entries *from, hr_arena *arena, hr_me
 
 static void unpack_open(const Headrace__Open *from, hr_message_open *to)
 {
-    *to = (hr_message_open){.transfer = from->transfer, .path = bytes_of(from->path)};
+    *to = (hr_message_open){
+        .transfer = from->transfer,
+        .path = bytes_of(from->path),
+        .content = from->content != 0,
+    };
 }
 
 static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
@@ -98,6 +102,8 @@ static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
     to->mtime_ns = from->mtime_ns;
     to->chunk_len = from->chunk_len;
     to->codec = from->codec;
+    to->stored_len = from->stored_len;
+    to->direct = bytes_of(from->direct);
     return copy_exactly(from->identity, to->identity, sizeof to->identity);
 }
 

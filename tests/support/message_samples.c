@@ -137,6 +137,23 @@ const hr_message_sample hr_message_samples[] = {
       .error = {.status = HR_VERSION, .text = BYTES("this server speaks 1.0, the client 2.0")}}},
     {HR_SIDE_CLIENT, {.kind = HR_MESSAGE_PING, .ping = {.number = 5}}},
     {HR_SIDE_SERVER, {.kind = HR_MESSAGE_PONG, .ping = {.number = UINT64_MAX}}},
+    {HR_SIDE_SERVER,
+     {.kind = HR_MESSAGE_OPENED,
+      .opened = {.transfer = 3,
+                 .status = HR_OK,
+                 .text = BYTES("a note"),
+                 .identity = "of the content.",
+                 .type = HR_NODE_REGULAR,
+                 .mode = 0640,
+                 .size = 9 * 262144,
+                 .mtime_ns = 1700000000123456789,
+                 .chunk_len = 262144,
+                 .codec = 2,
+                 .stored_len = 1234567,
+                 .direct = BYTES("\x05\x01")}}},
+    {HR_SIDE_CLIENT,
+     {.kind = HR_MESSAGE_OPEN,
+      .open = {.transfer = 3, .path = BYTES("data/shard.zst"), .content = true}}},
 };
 
 const size_t hr_message_sample_count = sizeof hr_message_samples / sizeof hr_message_samples[0];

@@ -270,10 +270,11 @@ std::string Entry(const std::string &name, const std::string &rest = "")
     return Bytes(HR_MESSAGE_ENTRIES, Bytes(5, Bytes(1, name) + Number(2, 1) + rest));
 }
 
-std::string Opened(uint64_t type, uint64_t size, uint64_t chunk_len, const std::string &identity)
+std::string Opened(uint64_t type, uint64_t size, uint64_t chunk_len, const std::string &identity,
+                   const std::string &rest = "")
 {
     return Bytes(HR_MESSAGE_OPENED, Number(1, 1) + Bytes(4, identity) + Number(5, type) +
-                                        Number(7, size) + Number(9, chunk_len));
+                                        Number(7, size) + Number(9, chunk_len) + rest);
 }
 
 std::string Grant(const std::string &fields, size_t count = 1)
@@ -328,6 +329,14 @@ std::vector<Refused> AllRefused()
         {"opened special", server, Opened(4, 1, 4194304, kIdentity)},
         {"opened, chunk", server, Opened(1, 1, 1048576, kIdentity)},
         {"opened, size", server, Opened(1, (UINT64_C(1) << 52) + 1, 4194304, kIdentity)},
+        {"opened, chunk of a packed shard", server,
+         Opened(1, 1, 4194304 - 2048, kIdentity, Number(10, 1))},
+        {"opened, direct of a plain file", server,
+         Opened(1, 1, 4194304, kIdentity, Bytes(21, "1"))},
+        {"opened, direct too long", server,
+         Opened(1, 1, 4194304, kIdentity, Number(10, 1) + Bytes(21, "12"))},
+        {"opened, direct too short", server,
+         Opened(1, 9 * 4194304, 4194304, kIdentity, Number(10, 1) + Bytes(21, "1"))},
         {"opened, identity", server, Opened(1, 1, 4194304, "short")},
         {"no keys", client, Bytes(HR_MESSAGE_KEYS, Number(1, 1))},
         {"keys, links", client, Bytes(HR_MESSAGE_KEYS, Number(2, 65))},
@@ -386,6 +395,8 @@ TEST(Message, TheLimitsThemselvesAreUnpacked)
          Bytes(HR_MESSAGE_ENTRIES, Bytes(5, Bytes(1, "a") + Number(2, 5)))},
         {"text", server, Bytes(HR_MESSAGE_ENTRIES, Bytes(3, std::string(499, 't')))},
         {"opened", server, Opened(1, UINT64_C(1) << 52, 4194304, kIdentity)},
+        {"opened, packed", server,
+         Opened(1, 9 * 4096, 4096, kIdentity, Number(10, 1) + Bytes(21, "12"))},
         {"keys", client, Bytes(HR_MESSAGE_KEYS, Number(1, UINT32_MAX - 64) + Number(2, 64))},
         {"region", client, Bytes(HR_MESSAGE_KEYS, Region(std::string(8, '\0'), UINT64_MAX))},
         {"regions", client, Bytes(HR_MESSAGE_KEYS, Repeat(Region(std::string(8, '\0'), 1), 1024))},
@@ -405,7 +416,7 @@ TEST(Message, WeDoNotSayWhatOthersRefuse)
     std::string path(HR_MESSAGE_PATH_MAX + 1, 'p');
     hr_message message = {};
     message.kind = HR_MESSAGE_OPEN;
-    message.open = {1, Borrow(path)};
+    message.open = {1, Borrow(path), false};
     EXPECT_EQ("", Pack(message));
     message.open.path.len--;
     EXPECT_NE("", Pack(message));

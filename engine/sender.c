@@ -17,7 +17,7 @@ static void deliver_home(hr_letter *letter)
     hr_sender *sender = shipment->sender;
     shipment->source->outstanding--;
     if (shipment->status == HR_OK) {
-        sender->bytes_sent += shipment->len;
+        sender->bytes_sent += shipment->extent.len;
         sender->chunks_sent++;
     }
     sender->events->shipped(sender->context, shipment);
@@ -75,6 +75,20 @@ static void written(hr_link_write *write)
 
 static void ship(hr_shipment *shipment);
 
+/* Computed if there are none; stored ones are believed until somebody complains. False: they are
+ * wrong. */
+static bool set_digests(hr_shipment *shipment)
+{
+    hr_extent *extent = &shipment->extent;
+    if (extent->has_digests && !shipment->complain)
+        return true;
+    uint32_t crc = hr_crc32c(0, shipment->span.addr, extent->len);
+    if (extent->has_digests)
+        return crc == extent->crc;
+    extent->crc = extent->content_crc = crc;
+    return true;
+}
+
 static void was_read(hr_io *io)
 {
     hr_shipment *shipment = io->context;
@@ -86,19 +100,25 @@ static void was_read(hr_io *io)
         end_shipment(shipment, sender->down ? HR_PEER_LOST : io->status);
         return;
     }
-    if (io->bytes < shipment->len) { /* it shrank since it was opened */
+    const hr_extent *extent = &shipment->extent;
+    if (io->bytes < shipment->skip + extent->len) { /* it shrank since it was opened */
         end_shipment(shipment, HR_CHANGED);
         return;
     }
     start_queued(sender); /* the drive goes on while this one is digested and sent */
+    shipment->span.addr = (uint8_t *)shipment->span.addr + shipment->skip;
     ship(shipment);
 }
 
 static void ship(hr_shipment *shipment)
 {
     hr_sender *sender = shipment->sender;
-    shipment->span.len = shipment->len;
-    uint32_t crc = hr_crc32c(0, shipment->span.addr, shipment->len);
+    const hr_extent *extent = &shipment->extent;
+    shipment->span.len = extent->len;
+    if (!set_digests(shipment)) {
+        end_shipment(shipment, HR_INTEGRITY);
+        return;
+    }
     shipment->write = (hr_link_write){
         .payload = shipment->span,
         .receipt =
@@ -106,10 +126,12 @@ static void ship(hr_shipment *shipment)
                 .transfer = shipment->source->transfer,
                 .chunk = shipment->chunk,
                 .generation = shipment->generation,
-                .stored_len = shipment->len,
-                .content_len = shipment->len,
-                .stored_crc = crc,
-                .content_crc = crc,
+                .codec = extent->codec,
+                .flags = extent->has_digests ? HR_RECEIPT_DIGEST_STORED : 0,
+                .stored_len = extent->len,
+                .content_len = extent->content_len,
+                .stored_crc = extent->crc,
+                .content_crc = extent->content_crc,
             },
         .region = shipment->region,
         .offset = shipment->offset,
@@ -153,11 +175,13 @@ static bool start(hr_shipment *shipment)
 {
     hr_sender *sender = shipment->sender;
     hr_source *source = shipment->source;
-    uint64_t offset = (uint64_t)shipment->chunk * HR_CHUNK_LEN;
-    shipment->len = (uint32_t)hr_min_u64(HR_CHUNK_LEN, source->size - offset);
-    size_t read_len = (size_t)hr_round_up(shipment->len, HR_DIRECT_ALIGN);
+    shipment->extent = hr_source_extent(source, shipment->chunk);
+    shipment->skip = (uint32_t)(shipment->extent.offset % HR_DIRECT_ALIGN);
+    uint64_t offset = shipment->extent.offset - shipment->skip;
+    size_t read_len =
+        (size_t)hr_round_up((uint64_t)shipment->skip + shipment->extent.len, HR_DIRECT_ALIGN);
     int buffer = -1;
-    if (!read_into_place(shipment, read_len)) {
+    if (shipment->skip != 0 || !read_into_place(shipment, read_len)) {
         shipment->slot = hr_slots_take(&sender->worker->slots, 0);
         if (shipment->slot == NULL)
             return false;
@@ -166,7 +190,7 @@ static bool start(hr_shipment *shipment)
     }
     sender->under_way++;
     if (source->is_probe) {
-        hr_probe_fill(sender->link, shipment->span.addr, shipment->len);
+        hr_probe_fill(sender->link, shipment->span.addr, shipment->extent.len);
         ship(shipment);
         return true;
     }

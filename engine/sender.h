@@ -28,15 +28,17 @@ struct hr_shipment {
     uint64_t offset;  /* in the region */
     uint64_t address; /* over RDMA: of the place */
     uint32_t key;     /* over RDMA: of its region */
+    bool complain;    /* what came before was wrong: stored digests are checked here */
     /* HR_OK: written to the link. HR_PEER_LOST: the link died, nobody needs to be told. Anything
      * else: the grant goes back with this status. */
     hr_status status;
     hr_list node; /* in the session's free list, or in the sender's queue */
 
     /* the sender's */
-    hr_slot *slot; /* NULL: straight into the reader's place */
-    hr_span span;
-    uint32_t len; /* content bytes of the chunk */
+    hr_slot *slot;    /* NULL: straight into the reader's place */
+    hr_span span;     /* what is read, in whole pages */
+    hr_extent extent; /* what crosses of it */
+    uint32_t skip;    /* bytes of span before the extent */
     hr_io io;
     hr_link_write write;
 };

@@ -30,6 +30,8 @@ static void free_source(hr_source *source)
     hr_list_remove(&source->node);
     session->source_count--;
     session->counters->transfers_open--;
+    hr_index_table_release(&source->table, session->engine->env, &session->store->tables_len);
+    hr_release(session->engine->env, source->direct);
     hr_release(session->engine->env, source);
     end_if_over(session);
 }
@@ -49,9 +51,11 @@ static void send_opened(hr_source *source, hr_status status, const hr_file_info 
         memcpy(opened->identity, source->identity, HR_IDENTITY_LEN);
         opened->type = info->type == HR_FILE_DIRECTORY ? HR_NODE_DIRECTORY : HR_NODE_REGULAR;
         opened->mode = info->mode & 07777;
-        opened->size = info->type == HR_FILE_DIRECTORY ? 0 : info->size;
+        opened->size = info->type == HR_FILE_DIRECTORY ? 0 : source->size;
         opened->mtime_ns = info->mtime_ns;
-        opened->chunk_len = HR_CHUNK_LEN;
+        opened->chunk_len = info->type == HR_FILE_DIRECTORY ? HR_CHUNK_LEN : source->chunk_len;
+        if (hr_source_is_packed(source))
+            hr_source_describe(source, opened);
     }
     hr_control_send(&session->control, &message);
 }
@@ -131,6 +135,29 @@ static void close_file(hr_source *source)
     detach_next(source);
 }
 
+static void source_indexed(hr_source *source, hr_status status)
+{
+    hr_session *session = source->session;
+    char quoted[200], text[420];
+    if (source->note[0] != '\0')
+        hr_log(session->engine->env, HR_LOG_INFO, "%s: %s",
+               hr_quote(quoted, sizeof quoted, source->path, strlen(source->path)), source->note);
+    if (status == HR_OK && hr_source_is_packed(source) &&
+        hr_source_make_direct(source, session->engine->env) != HR_OK)
+        status = HR_NO_MEMORY;
+    if (status == HR_OK && !session->ending) {
+        source->opened = true;
+        send_opened(source, HR_OK, &source->info, source->content ? source->note : "");
+        return;
+    }
+    snprintf(text, sizeof text, "unpacking %s: %s%s%s; --as-is brings its bytes",
+             hr_quote(quoted, sizeof quoted, source->path, strlen(source->path)),
+             hr_status_text(status), source->note[0] != '\0' ? ", " : "", source->note);
+    if (!session->ending)
+        send_opened(source, status, NULL, text);
+    close_file(source);
+}
+
 static void source_opened(hr_io *io)
 {
     hr_source *source = io->context;
@@ -141,6 +168,7 @@ static void source_opened(hr_io *io)
     }
     source->file = io->file_out;
     source->size = io->info.size;
+    source->chunk_len = HR_CHUNK_LEN;
     if (io->info.type != HR_FILE_REGULAR || session->ending ||
         hr_chunk_count(source->size, HR_CHUNK_LEN) > HR_CHUNKS_MAX) {
         hr_status status = io->info.type == HR_FILE_DIRECTORY ? HR_OK : HR_UNSUPPORTED;
@@ -151,8 +179,9 @@ static void source_opened(hr_io *io)
     }
     source->info = io->info;
     hr_source_identify(source->path, &io->info, source->identity);
-    source->opened = true;
-    send_opened(source, HR_OK, &io->info, "");
+    source->indexed = source_indexed;
+    hr_source_find_index(source, session->engine->env, session->store->storage,
+                         &session->store->tables_len);
 }
 
 /* Looked at before it is opened, so that no fifo is ever opened and a directory needs no handle. */
@@ -196,6 +225,7 @@ static void take_open(hr_session *session, const hr_message_open *open)
     }
     source->session = session;
     source->transfer = open->transfer;
+    source->content = open->content && (session->features & HR_FEATURE_PACKED) != 0;
     memcpy(source->path, open->path.at, open->path.len);
     hr_list_append(&session->sources, &source->node);
     session->source_count++;
@@ -209,6 +239,8 @@ static void take_open(hr_session *session, const hr_message_open *open)
         fail_open(source, status);
         return;
     }
+    source->dir = export->dir;
+    source->name = path;
     source->io = (hr_io){
         .kind = HR_IO_LOOKUP,
         .dir = export->dir,
@@ -294,7 +326,9 @@ static hr_session_link *find_link(hr_session *session, uint32_t link)
 static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk, uint32_t generation,
                         hr_status status)
 {
-    const char *text = hr_status_text(status);
+    const char *text = status == HR_INTEGRITY
+                           ? "what lies on the server's disk does not match its stored digest"
+                           : hr_status_text(status);
     hr_control_send(&session->control, &(hr_message){
                                            .kind = HR_MESSAGE_FAILED,
                                            .failed = {.transfer = transfer,
@@ -309,7 +343,7 @@ static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk, 
 static bool find_place(hr_session *session, const hr_session_link *link, const hr_source *source,
                        const hr_grant *grant, uint64_t *address_out, uint32_t *key_out)
 {
-    uint32_t len = hr_chunk_content_len(source->size, HR_CHUNK_LEN, grant->chunk);
+    uint32_t len = hr_source_extent(source, grant->chunk).len;
     hr_status status =
         hr_keyring_find(&session->keyring, grant->region, grant->offset, len, address_out, key_out);
     if (status != HR_OK || !link->sender->aimed)
@@ -332,7 +366,7 @@ static void take_grant(hr_session *session, const hr_grant *grant)
 {
     hr_source *source = find_granted(session, grant);
     if (source == NULL || !source->opened || source->wants_answer ||
-        grant->chunk >= hr_chunk_count(source->size, HR_CHUNK_LEN)) {
+        grant->chunk >= hr_chunk_count(source->size, source->chunk_len)) {
         hr_control_close(&session->control, HR_PROTOCOL,
                          "grant for chunk %u of transfer %llu, which is not there", grant->chunk,
                          (unsigned long long)grant->transfer);
@@ -362,6 +396,7 @@ static void take_grant(hr_session *session, const hr_grant *grant)
     shipment->offset = grant->offset;
     shipment->address = address;
     shipment->key = key;
+    shipment->complain = (grant->flags & HR_GRANT_COMPLAIN) != 0;
     hr_sender_post(link->sender, shipment);
 }
 
@@ -375,7 +410,7 @@ static void shipped(void *context, hr_shipment *shipment)
     }
     if (shipment->status == HR_OK) {
         session->counters->chunks_sent++;
-        session->counters->bytes_sent += shipment->len;
+        session->counters->bytes_sent += shipment->extent.len;
     } else if (shipment->status != HR_PEER_LOST) {
         send_failed(session, source->transfer, shipment->chunk, shipment->generation,
                     shipment->status);
@@ -558,11 +593,13 @@ static void take_hello(hr_session *session, const hr_message_hello *hello)
         return;
     }
     session->greeted = true;
+    session->features = hello->features & HR_FEATURE_PACKED;
     hr_loop_timer_clear(session->control.loop, &session->hello_timer);
     hr_message message = {
         .kind = HR_MESSAGE_WELCOME,
         .welcome = {.major = HR_PROTOCOL_MAJOR,
                     .minor = HR_PROTOCOL_MINOR,
+                    .features = session->features,
                     .session = session->number,
                     .links_max = HR_SESSION_LINKS_MAX,
                     .heartbeat_ms = HR_MESSAGE_HEARTBEAT_MS},
@@ -705,6 +742,7 @@ hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *stor
         .transfer = HR_PROBE_TRANSFER,
         .size = HR_PROBE_LEN,
         .is_probe = true,
+        .chunk_len = HR_CHUNK_LEN,
         .opened = true,
         .session = session,
     };

@@ -53,6 +53,7 @@ struct hr_session {
     const hr_session_rails *rails;
     hr_control control;
     bool greeted, ending, control_down, gone;
+    uint64_t features; /* that both sides have */
     hr_timer hello_timer;
     hr_transport_caps caps;
     hr_session_link links[HR_SESSION_LINKS_MAX];

@@ -4,16 +4,22 @@
 #ifndef HR_SOURCE_H
 #define HR_SOURCE_H
 
+#include "index_load.h"
 #include "list.h"
 #include "mailbox.h"
+#include "message.h"
 #include "storage.h"
 
 #define HR_IDENTITY_LEN 16
 
-typedef struct hr_source {
+typedef struct hr_source hr_source;
+struct hr_source {
     uint64_t transfer; /* the client's number */
     hr_file *file;
-    uint64_t size;
+    bool content;         /* was asked for, if it is a packed shard */
+    hr_index_table table; /* without entries: digests are computed */
+    uint64_t size;        /* of what is offered: the file, or the content of a packed shard */
+    uint32_t chunk_len;
     uint8_t identity[HR_IDENTITY_LEN];
     hr_file_info info; /* when it was opened */
     bool is_probe;     /* no file: the bytes of probe.h */
@@ -29,7 +35,43 @@ typedef struct hr_source {
     unsigned outstanding; /* shipments that are not back */
     bool opened, closing, wants_answer;
     char path[HR_PATH_MAX];
-} hr_source;
+
+    /* while it is opened */
+    hr_dir *dir;
+    const char *name; /* beneath dir */
+    hr_file *index_file;
+    hr_index_load load;
+    void (*indexed)(hr_source *source, hr_status status);
+    char note[200];  /* what is to be said about its index */
+    uint8_t *direct; /* of a packed shard, as in opened; NULL: it would be too long */
+    char index_name[HR_PATH_MAX];
+};
+
+/* Of source_index.c: looks for the index of a file that was just opened, at its end (if its content
+ * was asked for) or beside it, and sets table, size and chunk_len. source->indexed is called,
+ * perhaps within the call; a failure is one of a packed shard that cannot be unpacked, and note has
+ * the sentence. An index beside a file that cannot be used is a note and no failure. */
+void hr_source_find_index(hr_source *source, const hr_env *env, hr_storage *storage,
+                          size_t *tables_len);
+/* Whether the chunks of the table are what crosses, and not the bytes of the file. Pure. */
+static inline bool hr_source_is_packed(const hr_source *source)
+{
+    return source->table.entries != NULL && source->table.tail.container != HR_CONTAINER_BESIDE;
+}
+
+/* Of a packed shard: makes direct, and says what opened tells of it. */
+HR_CHECKED hr_status hr_source_make_direct(hr_source *source, const hr_env *env);
+void hr_source_describe(const hr_source *source, hr_message_opened *opened);
+
+/* What crosses of a chunk, and where it lies in the file. Pure. */
+typedef struct hr_extent {
+    uint64_t offset;
+    uint32_t len, content_len;
+    uint8_t codec;
+    bool has_digests;
+    uint32_t crc, content_crc;
+} hr_extent;
+hr_extent hr_source_extent(const hr_source *source, uint32_t chunk);
 
 /* Section 6 of the design: which version of which file this is. Survives a restart of the server; a
  * source that was changed has another one. Pure. */

@@ -19,6 +19,7 @@ typedef struct hr_store {
     hr_store_export *exports;
     size_t count;
     hr_message_entry *page; /* HR_MESSAGE_ENTRIES_MAX, of the page that is being answered */
+    size_t tables_len;      /* of the indexes that sessions hold, see HR_INDEX_TABLES_MAX */
     /* opening and closing */
     hr_io io;
     size_t next;

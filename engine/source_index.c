@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_source: where its chunks lie and what their digests are, if somebody has written it down. */
+#include <stdio.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "chunk.h"
+#include "source.h"
+#include "transport.h"
+
+#define SUFFIX ".hrindex"
+/* Digesting less is faster than looking for an index. */
+#define BESIDE_LEN_MIN (64u << 10)
+
+/* ---- pure ---- */
+
+hr_extent hr_source_extent(const hr_source *source, uint32_t chunk)
+{
+    uint64_t at = hr_chunk_offset(chunk, source->chunk_len);
+    uint32_t content_len = hr_chunk_content_len(source->size, source->chunk_len, chunk);
+    hr_extent extent = {.offset = at, .len = content_len, .content_len = content_len};
+    if (source->table.entries == NULL)
+        return extent;
+    const hr_index_entry *entry = &source->table.entries[chunk];
+    extent.has_digests = true;
+    extent.crc = extent.content_crc = entry->content_crc;
+    if (!hr_source_is_packed(source))
+        return extent;
+    extent.codec = entry->codec;
+    extent.offset = entry->stored_offset + entry->content_at;
+    if (entry->codec != HR_CODEC_STORED) {
+        extent.len = entry->stored_len;
+        extent.crc = entry->stored_crc;
+    }
+    return extent;
+}
+
+/* ---- what is told of it ---- */
+
+static size_t direct_len(const hr_source *source)
+{
+    return ((size_t)source->table.tail.chunk_count + 7) / 8;
+}
+
+hr_status hr_source_make_direct(hr_source *source, const hr_env *env)
+{
+    if (direct_len(source) > HR_MESSAGE_DIRECT_MAX)
+        return HR_OK;
+    source->direct = hr_alloc(env, direct_len(source) + 1);
+    if (source->direct == NULL)
+        return HR_NO_MEMORY;
+    for (uint32_t i = 0; i < source->table.tail.chunk_count; i++)
+        if (source->table.entries[i].codec == HR_CODEC_STORED)
+            source->direct[i / 8] = (uint8_t)(source->direct[i / 8] | 1u << i % 8);
+    return HR_OK;
+}
+
+/* What chunks of a container are compressed with. */
+static uint32_t codec_of(hr_container container)
+{
+    switch (container) {
+    case HR_CONTAINER_BESIDE:
+        break;
+    case HR_CONTAINER_LZ4:
+        return HR_CODEC_LZ4;
+    case HR_CONTAINER_ZSTD:
+        return HR_CODEC_ZSTD;
+    case HR_CONTAINER_HEADRACE:
+        return HR_CODEC_PLANES;
+    }
+    return HR_CODEC_STORED;
+}
+
+void hr_source_describe(const hr_source *source, hr_message_opened *opened)
+{
+    opened->codec = codec_of(source->table.tail.container);
+    opened->stored_len = source->info.size;
+    if (source->direct != NULL)
+        opened->direct = hr_bytes_make(source->direct, direct_len(source));
+}
+
+/* ---- beside the file ---- */
+
+static void finish(hr_source *source)
+{
+    source->indexed(source, HR_OK);
+}
+
+static void note(hr_source *source, const char *what)
+{
+    snprintf(source->note, sizeof source->note, "the index beside it is not used: %s", what);
+}
+
+static void closed_beside(hr_io *io)
+{
+    finish(io->context);
+}
+
+static void close_beside(hr_source *source)
+{
+    source->io = (hr_io){
+        .kind = HR_IO_CLOSE,
+        .file = source->index_file,
+        .done = closed_beside,
+        .context = source,
+    };
+    hr_storage_submit(source->load.storage, &source->io);
+}
+
+static void loaded_beside(hr_index_load *load, hr_status status)
+{
+    hr_source *source = load->context;
+    const hr_index_tail *tail = &load->table.tail;
+    bool fits = status == HR_OK && tail->container == HR_CONTAINER_BESIDE &&
+                tail->content_len == source->size && tail->chunk_len == HR_CHUNK_LEN;
+    if (fits)
+        source->table = load->table;
+    else if (status == HR_OK)
+        hr_index_table_release(&load->table, load->env, load->tables_len);
+    if (status != HR_OK)
+        note(source, status == HR_NOT_FOUND ? "it is none" : load->text);
+    else if (!fits)
+        note(source, "it is of a file of another length");
+    close_beside(source);
+}
+
+static void load(hr_source *source, hr_file *file, uint64_t file_len,
+                 void (*done)(hr_index_load *load, hr_status status))
+{
+    source->load.file = file;
+    source->load.file_len = file_len;
+    source->load.done = done;
+    hr_index_load_start(&source->load);
+}
+
+static void opened_beside(hr_io *io)
+{
+    hr_source *source = io->context;
+    if (io->status != HR_OK) {
+        note(source, hr_status_text(io->status));
+        finish(source);
+        return;
+    }
+    source->index_file = io->file_out;
+    if (hr_index_can_end(io->info.size)) {
+        load(source, io->file_out, io->info.size, loaded_beside);
+    } else {
+        note(source, "it was cut");
+        close_beside(source);
+    }
+}
+
+static void looked_beside(hr_io *io)
+{
+    hr_source *source = io->context;
+    if (io->status != HR_OK || io->info.type != HR_FILE_REGULAR) {
+        finish(source); /* there is none */
+        return;
+    }
+    if (io->info.mtime_ns < source->info.mtime_ns) {
+        note(source, "the file was changed after it was made");
+        finish(source);
+        return;
+    }
+    io->kind = HR_IO_OPEN;
+    io->flags = HR_IO_READABLE | HR_IO_DIRECT;
+    io->done = opened_beside;
+    hr_storage_submit(source->load.storage, io);
+}
+
+static void look_beside(hr_source *source)
+{
+    int len = snprintf(source->index_name, sizeof source->index_name, "%s" SUFFIX, source->name);
+    if (source->size < BESIDE_LEN_MIN || len >= (int)sizeof source->index_name) {
+        finish(source);
+        return;
+    }
+    source->io = (hr_io){
+        .kind = HR_IO_LOOKUP,
+        .dir = source->dir,
+        .path = source->index_name,
+        .done = looked_beside,
+        .context = source,
+    };
+    hr_storage_submit(source->load.storage, &source->io);
+}
+
+/* ---- at its end ---- */
+
+static void offer_content(hr_source *source)
+{
+    const hr_index_tail *tail = &source->load.table.tail;
+    source->table = source->load.table;
+    source->size = tail->content_len;
+    source->chunk_len = tail->chunk_len;
+    /* Not the name of the file, which would be that of its bytes. */
+    char named[HR_PATH_MAX + 16];
+    snprintf(named, sizeof named, "%s\ncontent", source->path);
+    hr_source_identify(named, &source->info, source->identity);
+}
+
+static void loaded(hr_index_load *load, hr_status status)
+{
+    hr_source *source = load->context;
+    const hr_index_tail *tail = &load->table.tail;
+    if (status == HR_NOT_FOUND || (status == HR_OK && tail->container == HR_CONTAINER_BESIDE)) {
+        hr_index_table_release(&load->table, load->env, load->tables_len);
+        look_beside(source);
+        return;
+    }
+    if (status == HR_OK && tail->chunk_count > 1 && tail->chunk_len % HR_CHUNK_LEN_UNIT != 0) {
+        hr_index_table_release(&load->table, load->env, load->tables_len);
+        snprintf(load->text, sizeof load->text, "its chunks are no whole pages of %u bytes",
+                 HR_CHUNK_LEN_UNIT);
+        status = HR_UNSUPPORTED;
+    }
+    if (status == HR_OK)
+        offer_content(source);
+    else
+        snprintf(source->note, sizeof source->note, "%s", load->text);
+    source->indexed(source, status);
+}
+
+void hr_source_find_index(hr_source *source, const hr_env *env, hr_storage *storage,
+                          size_t *tables_len)
+{
+    source->load = (hr_index_load){
+        .env = env,
+        .storage = storage,
+        .tables_len = tables_len,
+        .context = source,
+    };
+    if (source->content && hr_index_can_end(source->info.size))
+        load(source, source->file, source->info.size, loaded);
+    else
+        look_beside(source);
+}

@@ -51,6 +51,8 @@ static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *
         .path = job->source.path,
         .target_path = job->target.kind == HR_CLI_TARGET_PATH ? job->target.path : NULL,
         .target_host = job->target.kind == HR_CLI_TARGET_HOST,
+        .unpack = settings->unpack,
+        .as_is = settings->as_is,
         .overwrite = settings->overwrite,
         .dry_run = settings->dry_run,
         .read_back = settings->read_back,

@@ -74,6 +74,20 @@ static const hr_option options[] = {
         .offset = MEMBER(read_back),
     },
     {
+        .name = "unpack",
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Unpacks packed shards on their way into files; into memory they always are.",
+        .offset = MEMBER(unpack),
+    },
+    {
+        .name = "as-is",
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Leaves packed shards packed, also on their way into memory.",
+        .offset = MEMBER(as_is),
+    },
+    {
         .name = "limit",
         .argument = "RATE",
         .type = HR_OPTION_RATE,

@@ -24,6 +24,7 @@ typedef struct hr_cli_settings {
     uint64_t pool_len;
 
     /* get */
+    bool unpack, as_is;
     bool overwrite, dry_run, read_back;
     uint64_t limit_bytes_per_s;
     uint64_t deadline_ns, stall_ns;

@@ -139,8 +139,14 @@ static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
                        HR_PROTOCOL_MAJOR, client->address, welcome->major);
         return;
     }
+    if ((welcome->features & ~HR_FEATURE_PACKED) != 0) {
+        hr_client_fail(client, HR_PROTOCOL, "%s uses features that were not offered",
+                       client->address);
+        return;
+    }
     client->welcomed = true;
     client->session = welcome->session;
+    client->features = welcome->features;
     if (client->link_count > welcome->links_max)
         client->link_count = welcome->links_max;
     if (client->link_count == 0) {
@@ -242,6 +248,7 @@ static void control_up(void *context)
                                .kind = HR_MESSAGE_HELLO,
                                .hello = {.major = HR_PROTOCOL_MAJOR,
                                          .minor = HR_PROTOCOL_MINOR,
+                                         .features = HR_FEATURE_PACKED,
                                          .name = hr_bytes_make("headrace", 8)},
                            });
 }

@@ -39,7 +39,7 @@ struct hr_client {
     hr_error error;
     hr_timer timer; /* for connecting */
     uint64_t connect_timeout_ns;
-    uint64_t session;
+    uint64_t session, features; /* that both sides have */
 
     hr_receiver receivers[HR_CLIENT_LINKS_MAX];
     unsigned link_count; /* wanted */

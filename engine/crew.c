@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crew.h"
 
-#include <unistd.h>
-
 #include "bytes.h"
 
 #define THREADS_MAX 256u
@@ -14,13 +12,11 @@ static unsigned seats_for(unsigned threads)
     return threads + threads / 2 + 2;
 }
 
+/* Not more than there is work for. */
 static unsigned thread_count(unsigned wanted, uint32_t chunk_count)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t threads = wanted != 0 ? wanted : cores < 1 ? 1 : (uint64_t)cores;
-    threads = hr_min_u64(threads, THREADS_MAX);
-    threads = hr_min_u64(threads, chunk_count);
-    return threads == 0 ? 1 : (unsigned)threads;
+    return (unsigned)hr_min_u64(hr_min_u64(wanted, THREADS_MAX),
+                                chunk_count == 0 ? 1 : chunk_count);
 }
 
 static void place_seats(hr_crew *crew, size_t scratch_len, void *owner)

@@ -42,7 +42,7 @@ typedef struct hr_crew {
     unsigned seat_count;
 } hr_crew;
 
-/* owner is set in every seat. threads 0: one a core. */
+/* owner is set in every seat. threads 0: the caller's own does the work. */
 HR_CHECKED hr_status hr_crew_init(hr_crew *crew, const hr_env *env, hr_loop *loop,
                                   hr_memory *memory, unsigned threads, uint32_t chunk_count,
                                   size_t scratch_len, void *owner);

@@ -171,6 +171,7 @@ void hr_engine_destroy(hr_engine *engine)
     }
     for (unsigned i = engine->worker_count; i-- > 0;)
         hr_worker_fini(&engine->workers[i]);
+    hr_decoders_destroy(engine->decoders);
     hr_platform *platform = engine->platform;
     hr_control_scratch_fini(&engine->scratch, env);
     hr_release(env, engine->workers);
@@ -189,6 +190,8 @@ size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size
          "of a server: when its send queue is full, for each"},
         {"a link", sizeof(hr_sender), "of a server: 256 grants each, at most 64 links a session"},
         {"an open shard", sizeof(hr_source), "of a server: at most 256 a session"},
+        {"indexes", HR_INDEX_TABLES_MAX,
+         "of a server: of all packed shards that are open, at most"},
     };
     size_t count = sizeof table / sizeof table[0];
     count = count < rows_max ? count : rows_max;
@@ -203,6 +206,17 @@ size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size
 const char *hr_engine_describe(const hr_engine *engine)
 {
     return engine->description;
+}
+
+hr_status hr_engine_decoders(hr_engine *engine, hr_decoders **decoders_out)
+{
+    hr_platform *platform = engine->platform;
+    hr_status status = HR_OK;
+    if (engine->decoders == NULL)
+        status = hr_decoders_create(engine->env, platform->memory, platform->processors,
+                                    &engine->decoders);
+    *decoders_out = engine->decoders;
+    return status;
 }
 
 hr_status hr_engine_copy_text(const hr_env *env, const char *text, char **copy_out)

@@ -4,6 +4,7 @@
 #define HR_ENGINE_H
 
 #include "control.h"
+#include "decode.h"
 #include "headrace.h"
 #include "platform.h"
 #include "worker.h"
@@ -17,6 +18,7 @@ struct hr_engine {
     bool started;
     hr_transport_choice transport;
     hr_control_scratch scratch; /* of the controls, all on worker 0 */
+    hr_decoders *decoders;      /* made for the first packed shard */
     char description[200];
 };
 
@@ -25,6 +27,9 @@ static inline hr_worker *hr_engine_home(const hr_engine *engine)
 {
     return &engine->workers[0];
 }
+
+/* Worker 0: the engine's decoders, made by the first call. */
+HR_CHECKED hr_status hr_engine_decoders(hr_engine *engine, hr_decoders **decoders_out);
 
 /* Copies a string of the caller's; NULL stays NULL. HR_NO_MEMORY if it cannot. */
 HR_CHECKED hr_status hr_engine_copy_text(const hr_env *env, const char *text, char **copy_out);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "codec.h"
 #include "get.h"
 
 #define STALL_DEFAULT (60 * HR_NS_PER_S)
@@ -31,9 +32,13 @@ static void describe(hr_get *get)
     else
         snprintf(way, sizeof way, "%s", hr_get_home(get)->network->ops->name);
     bool why = client->network && !rdma && client->no_rdma[0] != '\0';
-    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s", way,
+    char decoded[60] = "";
+    if (get->codec != HR_CODEC_STORED)
+        snprintf(decoded, sizeof decoded, ", %s decoded by %u threads",
+                 hr_codec_find(get->codec)->name, hr_decoders_threads(client->engine->decoders));
+    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s", way,
              client->link_count, client->link_count == 1 ? "" : "s",
-             hr_engine_describe(client->engine), target, why ? "; no RDMA: " : "",
+             hr_engine_describe(client->engine), target, decoded, why ? "; no RDMA: " : "",
              why ? client->no_rdma : "");
 }
 
@@ -210,6 +215,10 @@ static void item_opened(void *context, hr_transfer *transfer)
 {
     hr_get_item *item = context;
     hr_get *get = item->get;
+    if (transfer->codec != HR_CODEC_STORED && get->codec == HR_CODEC_STORED) {
+        get->codec = transfer->codec;
+        describe(get);
+    }
     if (get->is_tree && transfer->is_directory) {
         hr_transfer_end(transfer, HR_CHANGED, "it became a directory while the tree was listed");
         return;
@@ -257,6 +266,8 @@ void hr_get_start_item(hr_get *get, const char *path)
     get->item_count++;
     if (get->options.limit_bytes_per_s != 0)
         item->transfer.rate = &get->rate;
+    item->transfer.content =
+        get->options.target_path != NULL ? get->options.unpack : !get->options.as_is;
     hr_transfer_open(&item->transfer, get->client, full, &item_events, item);
     if (len < 0 || (size_t)len >= sizeof full)
         hr_transfer_end(&item->transfer, HR_INVALID, "its path is longer than %u bytes",
@@ -380,6 +391,13 @@ static void client_settled(hr_client_waiter *waiter)
         hr_get_end(get, client->error.status, "%s", client->error.text);
         return;
     }
+    if (get->options.unpack && (client->features & HR_FEATURE_PACKED) == 0) {
+        hr_get_end(get, HR_UNSUPPORTED,
+                   "the server at %s knows nothing of packed shards; without --unpack it copies "
+                   "them as they are",
+                   client->address);
+        return;
+    }
     describe(get);
     hr_get_start_item(get, "");
 }
@@ -393,6 +411,8 @@ static void deliver_cancel(hr_letter *letter)
 
 static hr_status check_options(const hr_get_options *options, hr_error *error)
 {
+    if (options->unpack && options->as_is)
+        return hr_error_set(error, HR_INVALID, "--unpack and --as-is exclude each other");
     int targets =
         (options->target_path != NULL) + (options->target_span.addr != NULL) + options->target_host;
     if (targets != 1)

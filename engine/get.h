@@ -31,6 +31,7 @@ struct hr_get {
     hr_error error;
     hr_get_progress progress;
     char description[600];
+    uint32_t codec; /* of the first packed shard; stored: there was none */
 
     hr_client_waiter waiter;
     bool waiting; /* for the client */

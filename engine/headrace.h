@@ -208,6 +208,10 @@ typedef struct hr_get_options {
     hr_span target_span;     /* memory of the caller, of at least the shard's size */
     bool target_host;        /* host memory of the engine's, to measure; a file or a tree */
 
+    /* A packed shard is unpacked on its way into memory, and copied into a file. */
+    bool unpack; /* also into a file */
+    bool as_is;  /* not even into memory */
+
     bool overwrite;             /* else a target that exists is HR_EXISTS */
     bool dry_run;               /* says what would move, moves nothing, leaves no trace */
     bool read_back;             /* reads the file again, O_DIRECT, before it gets its name */

@@ -522,7 +522,10 @@ static hr_status take_memory(hr_pack *pack)
     if (status != HR_OK)
         return status;
     pack->pages_len = pages_len; /* however much came */
-    return hr_crew_init(&pack->crew, pack->env, home(pack)->loop, memory, pack->options.threads,
+    unsigned threads = pack->options.threads;
+    if (threads == 0)
+        threads = pack->engine->platform->processors;
+    return hr_crew_init(&pack->crew, pack->env, home(pack)->loop, memory, threads,
                         pack->tail.chunk_count, scratch_for(pack->options.codec), pack);
 }
 

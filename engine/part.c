@@ -40,8 +40,8 @@ static void deliver_armed(hr_letter *letter)
 static void finish(hr_landing *landing, hr_status status, bool from_peer)
 {
     hr_part *part = landing->part;
-    hr_slot *slot = landing->slot;
-    landing->slot = NULL;
+    hr_slot *slot = landing->slot, *content_slot = landing->content_slot;
+    landing->slot = landing->content_slot = NULL;
     landing->status = status;
     landing->from_peer = from_peer;
     landing->done_letter.deliver = deliver_done;
@@ -49,6 +49,8 @@ static void finish(hr_landing *landing, hr_status status, bool from_peer)
     hr_loop_post(part->home->loop, &landing->done_letter);
     if (slot != NULL)
         hr_slots_give(&part->worker->slots, slot);
+    if (content_slot != NULL)
+        hr_slots_give(&part->worker->slots, content_slot);
 }
 
 static void was_checked(hr_io *io)
@@ -129,7 +131,7 @@ static void arm(hr_landing *landing)
 static bool needs_slot(const hr_landing *landing)
 {
     uint32_t region;
-    return landing->check || landing->part->target.memory == NULL ||
+    return landing->check || landing->in_slot || landing->part->target.memory == NULL ||
            (landing->part->receiver->exposure != NULL && !direct_region(landing, &region));
 }
 
@@ -138,7 +140,7 @@ static void start_waiting(hr_part *part)
     while (!hr_list_is_empty(&part->waiting)) {
         hr_landing *landing = HR_CONTAINER(part->waiting.next, hr_landing, node);
         if (needs_slot(landing)) {
-            landing->slot = hr_slots_take(&part->worker->slots, HR_SLOTS_FOR_STAGING);
+            landing->slot = hr_slots_take(&part->worker->slots, part->waiter.reserve);
             if (landing->slot == NULL) {
                 hr_slots_wait(&part->worker->slots, &part->waiter);
                 return;
@@ -170,6 +172,78 @@ static void deliver_start(hr_letter *letter)
     start_waiting(part);
 }
 
+/* ---- what came compressed ---- */
+
+static void write_file(hr_landing *landing)
+{
+    uint8_t *bytes = landing->slot->span.addr;
+    memset(bytes + landing->len, 0, hr_round_up(landing->len, HR_DIRECT_ALIGN) - landing->len);
+    submit_io(landing, HR_IO_WRITE, was_written);
+}
+
+static void was_decoded(hr_decoding *decoding)
+{
+    hr_landing *landing = HR_CONTAINER(decoding, hr_landing, decoding);
+    hr_part *part = landing->part;
+    if (decoding->status != HR_OK || part->target.file == NULL) {
+        finish(landing, decoding->status, true);
+        return;
+    }
+    hr_slot *stored = landing->slot;
+    landing->slot = landing->content_slot;
+    landing->content_slot = NULL;
+    write_file(landing);
+    hr_slots_give(&part->worker->slots, stored);
+}
+
+static void start_decoding(hr_part *part)
+{
+    while (!hr_list_is_empty(&part->landed)) {
+        hr_landing *landing = HR_CONTAINER(part->landed.next, hr_landing, node);
+        uint8_t *content = part->target.memory;
+        if (content != NULL) {
+            content += (uint64_t)landing->chunk * part->chunk_len;
+        } else {
+            landing->content_slot = hr_slots_take(&part->worker->slots, HR_SLOTS_FOR_STAGING);
+            if (landing->content_slot == NULL) {
+                hr_slots_wait(&part->worker->slots, &part->landed_waiter);
+                return;
+            }
+            content = landing->content_slot->span.addr;
+        }
+        hr_list_remove(&landing->node);
+        landing->decoding.content = hr_span_host(content, landing->len);
+        hr_decode(part->target.decoders, &landing->decoding, part->worker->loop);
+    }
+}
+
+static void landed_slot_ready(hr_slot_waiter *waiter)
+{
+    start_decoding(HR_CONTAINER(waiter, hr_part, landed_waiter));
+}
+
+static void decode(hr_landing *landing, const hr_receipt *receipt)
+{
+    hr_part *part = landing->part;
+    landing->phase = HR_LANDING_DECODING;
+    landing->crc = receipt->content_crc;
+    landing->decoding = (hr_decoding){
+        .codec = receipt->codec,
+        .stored = hr_span_host(landing->slot->span.addr, receipt->stored_len),
+        .stored_crc = receipt->stored_crc,
+        .content_crc = receipt->content_crc,
+        .done = was_decoded,
+    };
+    hr_list_append(&part->landed, &landing->node);
+    start_decoding(part);
+}
+
+static bool is_to_decode(const hr_landing *landing, const hr_receipt *receipt)
+{
+    return landing->in_slot && receipt->content_len == landing->len &&
+           receipt->codec != HR_CODEC_STORED;
+}
+
 /* The bytes are where they were to land; are they what was sent, and what was asked for? */
 static bool is_right(const hr_landing *landing, const hr_receipt *receipt)
 {
@@ -194,6 +268,10 @@ void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
     hr_part *part = landing->part;
     hr_list_remove(&landing->armed_node);
     landing->moved = receipt->stored_len;
+    if (is_to_decode(landing, receipt)) {
+        decode(landing, receipt);
+        return;
+    }
     if (!is_right(landing, receipt)) {
         finish(landing, HR_INTEGRITY, true);
         return;
@@ -203,9 +281,7 @@ void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
         finish(landing, copy_to_memory(landing) ? HR_OK : HR_INTEGRITY, true);
         return;
     }
-    uint8_t *bytes = landing->slot->span.addr;
-    memset(bytes + landing->len, 0, hr_round_up(landing->len, HR_DIRECT_ALIGN) - landing->len);
-    submit_io(landing, HR_IO_WRITE, was_written);
+    write_file(landing);
 }
 
 void hr_landing_lost(hr_landing *landing)
@@ -248,9 +324,11 @@ static void deliver_retired(hr_letter *letter)
 static void deliver_retire(hr_letter *letter)
 {
     hr_part *part = HR_CONTAINER(letter, hr_part, retire_letter);
-    assert(hr_list_is_empty(&part->waiting));
+    assert(hr_list_is_empty(&part->waiting) && hr_list_is_empty(&part->landed));
     if (!hr_list_is_empty(&part->waiter.node))
         hr_list_remove(&part->waiter.node);
+    if (!hr_list_is_empty(&part->landed_waiter.node))
+        hr_list_remove(&part->landed_waiter.node);
     if (part->attached)
         part->worker->storage->ops->detach(part->worker->storage, part->target.file);
     letter->deliver = deliver_retired;
@@ -274,8 +352,15 @@ void hr_part_init(hr_part *part, hr_receiver *receiver, uint64_t transfer, uint3
     hr_list_init(&part->free);
     hr_list_init(&part->waiting);
     hr_list_init(&part->waiter.node);
-    part->waiter.reserve = HR_SLOTS_FOR_STAGING;
+    hr_list_init(&part->landed);
+    hr_list_init(&part->landed_waiter.node);
+    /* One more is left where a second slot is needed to get rid of the first: else all of them
+     * could hold what waits for one. */
+    bool needs_second = target->decoders != NULL && target->memory == NULL;
+    part->waiter.reserve = HR_SLOTS_FOR_STAGING + needs_second;
     part->waiter.ready = slot_ready;
+    part->landed_waiter.reserve = HR_SLOTS_FOR_STAGING;
+    part->landed_waiter.ready = landed_slot_ready;
     for (unsigned i = 0; i < HR_PART_WINDOW; i++) {
         hr_landing *landing = &part->landings[i];
         landing->part = part;
@@ -298,6 +383,7 @@ hr_landing *hr_part_take(hr_part *part)
 void hr_landing_start(hr_landing *landing)
 {
     landing->moved = 0;
+    landing->failure = HR_OK;
     landing->start_letter.deliver = deliver_start;
     hr_loop_post(landing->part->worker->loop, &landing->start_letter);
 }

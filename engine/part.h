@@ -14,6 +14,7 @@
 #define HR_PART_H
 
 #include "direct.h"
+#include "decode.h"
 #include "receiver.h"
 #include "storage.h"
 #include "transport.h"
@@ -27,13 +28,14 @@ typedef enum hr_landing_phase {
     HR_LANDING_FREE,
     HR_LANDING_WAITING, /* for a slot */
     HR_LANDING_ARMED,
-    HR_LANDING_WRITING, /* into the file; or being read, when it is a check */
+    HR_LANDING_DECODING, /* or waiting for the slot that it decodes into */
+    HR_LANDING_WRITING,  /* into the file; or being read, when it is a check */
     HR_LANDING_DONE,
 } hr_landing_phase;
 
 struct hr_landing {
     hr_part *part;
-    hr_list node;       /* home: free list; worker: waiting for a slot */
+    hr_list node;       /* home: free list; worker: waiting for a slot, or for the second one */
     hr_list armed_node; /* worker: in receiver->armed */
     hr_letter start_letter, armed_letter, done_letter, failed_letter;
 
@@ -41,7 +43,8 @@ struct hr_landing {
     uint32_t chunk, generation, len;
     uint32_t crc; /* of a check: what must be there; after done: what is there */
     bool check, complain;
-    hr_status failure;                 /* of a failed letter */
+    bool in_slot;      /* it may come compressed: not straight into the target's memory */
+    hr_status failure; /* of a failed letter; HR_OK: there was none */
     bool busy, done, failed_under_way; /* home's */
 
     /* the worker's, home's after done */
@@ -52,6 +55,8 @@ struct hr_landing {
     uint32_t moved;   /* bytes that landed, whatever became of them */
     hr_place place;
     hr_slot *slot;
+    hr_slot *content_slot; /* what is decoded for a file */
+    hr_decoding decoding;
     hr_io io;
 };
 
@@ -70,6 +75,7 @@ typedef struct hr_part_target {
     uint8_t *memory;         /* host memory: chunks land where they belong */
     const hr_direct *direct; /* of memory: where RDMA reaches it */
     bool discard;            /* verified in a slot, and then no longer needed: a measurement */
+    hr_decoders *decoders;   /* of what comes compressed; NULL: nothing does */
 } hr_part_target;
 
 struct hr_part {
@@ -86,6 +92,8 @@ struct hr_part {
     hr_list waiting; /* the worker's */
     bool attached;   /* the worker's: its storage knows the file */
     hr_slot_waiter waiter;
+    hr_list landed; /* the worker's: landings that wait for the slot that they decode into */
+    hr_slot_waiter landed_waiter;
     hr_letter retire_letter;
 };
 

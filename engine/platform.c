@@ -13,6 +13,7 @@
 /* Enough for the opens and renames of a few transfers at once; reads and writes too where io_uring
  * is forbidden, where 8 threads of 1 MiB are the 8 MiB in flight that a drive wants. */
 #define HELPER_THREADS 12
+#define PROCESSORS_MAX 256
 
 typedef struct system_platform {
     hr_platform base;
@@ -135,6 +136,12 @@ static hr_status open_verbs(system_platform *system, hr_transport_choice choice,
                         why.text);
 }
 
+static unsigned count_processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > PROCESSORS_MAX ? PROCESSORS_MAX : (unsigned)count;
+}
+
 hr_status hr_platform_system_create(const hr_engine_options *options, hr_platform **platform_out,
                                     hr_error *error)
 {
@@ -152,6 +159,7 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
     system->io = options->io;
     system->base = (hr_platform){
         .env = &system->env,
+        .processors = count_processors(),
         .loop_create = loop_create,
         .storage_create = storage_create,
         .network_create = network_create,

@@ -14,6 +14,7 @@ typedef struct hr_platform hr_platform;
 struct hr_platform {
     const hr_env *env;
     hr_memory *memory;
+    unsigned processors; /* threads for work that only needs one; 0: nothing has threads */
     uint8_t boot_id[16]; /* of the host: what was written under it is still there */
     hr_status (*loop_create)(hr_platform *platform, hr_loop **loop_out);
     hr_status (*storage_create)(hr_platform *platform, hr_loop *loop, hr_storage **storage_out);

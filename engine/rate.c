@@ -35,3 +35,9 @@ bool hr_rate_take(hr_rate *rate, uint64_t bytes, uint64_t now_ns, uint64_t *due_
     *due_ns_out = now_ns + (uint64_t)wait + 1;
     return false;
 }
+
+void hr_rate_give(hr_rate *rate, uint64_t bytes)
+{
+    if (rate->bytes_per_s != 0)
+        rate->tokens += (int64_t)bytes;
+}

@@ -16,5 +16,7 @@ typedef struct hr_rate {
 void hr_rate_init(hr_rate *rate, uint64_t bytes_per_s, uint64_t burst, uint64_t now_ns);
 /* Takes bytes if the bucket is not in debt. False: not before the time that due_ns_out gets. */
 bool hr_rate_take(hr_rate *rate, uint64_t bytes, uint64_t now_ns, uint64_t *due_ns_out);
+/* Gives back what was taken and not used. */
+void hr_rate_give(hr_rate *rate, uint64_t bytes);
 
 #endif

@@ -45,7 +45,9 @@ static void finish_if_over(hr_transfer *transfer)
     hr_loop_timer_clear(hr_engine_home(transfer->client->engine)->loop, &transfer->timer);
     hr_list_remove(&transfer->node);
     hr_release(transfer->env, transfer->chunks);
+    hr_release(transfer->env, transfer->uncompressed);
     transfer->chunks = NULL;
+    transfer->uncompressed = NULL;
     transfer->events->over(transfer->context, transfer);
 }
 
@@ -154,8 +156,30 @@ void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path
                    &(hr_message){
                        .kind = HR_MESSAGE_OPEN,
                        .open = {.transfer = transfer->number,
-                                .path = hr_bytes_make(transfer->path, strlen(transfer->path))},
+                                .path = hr_bytes_make(transfer->path, strlen(transfer->path)),
+                                .content = transfer->content},
                    });
+}
+
+/* What is to be known of a packed shard. */
+static bool take_packing(hr_transfer *transfer, const hr_message_opened *opened)
+{
+    transfer->codec = opened->codec;
+    transfer->stored_len = opened->stored_len;
+    if (opened->codec == HR_CODEC_STORED)
+        return true;
+    hr_status status = hr_engine_decoders(transfer->client->engine, &transfer->target.decoders);
+    if (status == HR_OK && opened->direct.len > 0) {
+        transfer->uncompressed = hr_alloc(transfer->env, opened->direct.len);
+        status = transfer->uncompressed == NULL ? HR_NO_MEMORY : HR_OK;
+    }
+    if (status != HR_OK) {
+        hr_transfer_end(transfer, status, "getting ready to decode: %s", hr_status_text(status));
+        return false;
+    }
+    if (opened->direct.len > 0)
+        memcpy(transfer->uncompressed, opened->direct.at, opened->direct.len);
+    return true;
 }
 
 void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *opened)
@@ -170,14 +194,19 @@ void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *ope
         return;
     }
     char name[200];
-    if (opened->type == HR_NODE_REGULAR &&
-        (opened->codec != HR_CODEC_STORED || opened->chunk_len != HR_CHUNK_LEN ||
-         hr_chunk_count(opened->size, opened->chunk_len) > HR_CHUNKS_MAX)) {
+    if (hr_codec_find(opened->codec) == NULL ||
+        (opened->codec != HR_CODEC_STORED && !transfer->content)) {
         hr_transfer_end(transfer, HR_UNSUPPORTED,
-                        "%s comes in codec %u and chunks of %u bytes, which this build cannot read",
-                        shown(transfer, name, sizeof name), opened->codec, opened->chunk_len);
+                        "%s comes in codec %u, which this build cannot read, or was not asked for",
+                        shown(transfer, name, sizeof name), opened->codec);
         return;
     }
+    if (opened->text.len > 0)
+        hr_log(transfer->env, HR_LOG_WARN, "%s comes as it is: %.*s",
+               shown(transfer, name, sizeof name), (int)opened->text.len,
+               (const char *)opened->text.at);
+    if (!take_packing(transfer, opened))
+        return;
     transfer->state = HR_TRANSFER_OPENED;
     transfer->is_directory = opened->type == HR_NODE_DIRECTORY;
     transfer->size = opened->size;
@@ -230,6 +259,14 @@ static void mismatched(hr_transfer *transfer, const hr_landing *landing)
                shown(transfer, name, sizeof name), landing->chunk);
         return;
     }
+    if (landing->failure == HR_INTEGRITY) {
+        hr_transfer_end(transfer, HR_INTEGRITY,
+                        "%s: chunk %u (offset %llu) does not match its digest on the server's own "
+                        "disk; headrace verify there tells more",
+                        shown(transfer, name, sizeof name), landing->chunk,
+                        (unsigned long long)landing->chunk * transfer->chunk_len);
+        return;
+    }
     hr_transfer_end(transfer, HR_INTEGRITY,
                     "%s: chunk %u (offset %llu) does not match its digest, twice: the network, "
                     "the memory or the disk between here and the source corrupts data",
@@ -278,6 +315,9 @@ static void part_done(void *context, hr_landing *landing)
 {
     hr_transfer *transfer = context;
     transfer->counters.bytes_moved += landing->moved;
+    /* The rate is that of the wire, and what was taken beforehand was content. */
+    if (transfer->rate != NULL && landing->moved > 0 && landing->moved < landing->len)
+        hr_rate_give(transfer->rate, landing->len - landing->moved);
     if (landing->moved > 0 && transfer->counters.first_byte_ns == 0)
         transfer->counters.first_byte_ns = hr_now_ns(transfer->env);
     if (landing->status == HR_OK)
@@ -298,6 +338,12 @@ static const hr_part_events part_events = {
     .retired = part_retired,
 };
 
+/* Known to be stored as it is. */
+static bool is_uncompressed(const hr_transfer *transfer, uint32_t chunk)
+{
+    return transfer->uncompressed != NULL && (transfer->uncompressed[chunk / 8] >> chunk % 8 & 1) != 0;
+}
+
 static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step *step)
 {
     hr_landing *landing = hr_part_take(part);
@@ -307,6 +353,7 @@ static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step
     landing->complain = step->complain;
     landing->len = hr_chunk_content_len(transfer->size, transfer->chunk_len, step->chunk);
     landing->crc = transfer->chunks[step->chunk].crc;
+    landing->in_slot = transfer->codec != HR_CODEC_STORED && !is_uncompressed(transfer, step->chunk);
     hr_landing_start(landing);
 }
 

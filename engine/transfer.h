@@ -59,12 +59,16 @@ struct hr_transfer {
     hr_error error; /* HR_OK until it fails */
     uint64_t number;
     char path[HR_MESSAGE_PATH_MAX + 1];
+    bool content; /* of a packed shard is wanted; set before open */
 
     /* of the source, from opened on */
     bool is_directory;
     uint64_t size;
     int64_t mtime_ns;
     uint32_t chunk_len;
+    uint32_t codec; /* stored: of no packed shard */
+    uint64_t stored_len;
+    uint8_t *uncompressed; /* opened.direct; NULL: not told */
     uint8_t identity[HR_IDENTITY_LEN];
     bool server_open; /* the server holds it open: a close is due */
 

@@ -301,8 +301,11 @@ static void rewind_index(hr_verify *verify)
 
 static hr_status take_crew(hr_verify *verify)
 {
-    return hr_crew_init(&verify->crew, verify->env, home(verify)->loop,
-                        verify->engine->platform->memory, verify->options.threads,
+    const hr_platform *platform = verify->engine->platform;
+    unsigned threads = verify->options.threads;
+    if (threads == 0)
+        threads = platform->processors;
+    return hr_crew_init(&verify->crew, verify->env, home(verify)->loop, platform->memory, threads,
                         verify->tail.chunk_count, hr_packed_scratch_len(verify->tail.container),
                         verify);
 }

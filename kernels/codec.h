@@ -35,6 +35,8 @@ typedef struct hr_codec {
     size_t (*bound)(size_t source_len);
     /* For encode at any level, and for decode; aligned to 8. */
     size_t (*scratch_len)(size_t source_len);
+    /* For decode alone, whatever the source. */
+    size_t (*decode_scratch_len)(void);
     /* HR_NO_SPACE: target is shorter than what comes out; never if it has bound bytes. */
     hr_status (*encode)(hr_codec_job *job);
     /* HR_INTEGRITY: source is not what encode makes, or its content is longer than target. Target

@@ -48,6 +48,11 @@ void hr_helpers_submit(hr_helpers *helpers, hr_job *job)
 {
     job->letter.deliver = deliver_done;
     job->next = NULL;
+    if (helpers->threads == 0) {
+        job->run(job);
+        hr_loop_post(job->loop, &job->letter);
+        return;
+    }
     pthread_mutex_lock(&helpers->lock);
     if (helpers->first == NULL)
         helpers->first = job;
@@ -60,7 +65,6 @@ void hr_helpers_submit(hr_helpers *helpers, hr_job *job)
 
 hr_status hr_helpers_create(const hr_env *env, unsigned threads, hr_helpers **helpers_out)
 {
-    assert(threads > 0);
     hr_helpers *helpers = hr_alloc(env, sizeof *helpers + threads * sizeof(pthread_t));
     if (helpers == NULL)
         return HR_NO_MEMORY;
@@ -79,7 +83,7 @@ hr_status hr_helpers_create(const hr_env *env, unsigned threads, hr_helpers **he
             helpers->threads++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (helpers->threads == 0) {
+    if (helpers->threads == 0 && threads > 0) {
         hr_helpers_destroy(helpers);
         return HR_LIMIT;
     }

@@ -19,6 +19,8 @@ struct hr_job {
     hr_job *next; /* the pool's */
 };
 
+/* Without threads the work is done by submit itself, and only the answer comes later: a simulation
+ * has no others. */
 HR_CHECKED hr_status hr_helpers_create(const hr_env *env, unsigned threads,
                                        hr_helpers **helpers_out);
 /* Waits for running jobs; queued ones must not exist any more. NULL is accepted. */

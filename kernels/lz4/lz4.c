@@ -26,6 +26,11 @@ static size_t lz4_scratch_len(size_t source_len)
     return fast > dense ? fast : dense;
 }
 
+static size_t lz4_decode_scratch_len(void)
+{
+    return 0;
+}
+
 /* Bytes written, 0 if the block does not become shorter. */
 static uint32_t compress(const hr_codec_job *job, const uint8_t *from, uint32_t len, uint8_t *to,
                          size_t room)
@@ -151,6 +156,7 @@ const hr_codec hr_codec_lz4 = {
     .id = HR_CODEC_LZ4,
     .bound = lz4_bound,
     .scratch_len = lz4_scratch_len,
+    .decode_scratch_len = lz4_decode_scratch_len,
     .encode = lz4_encode,
     .decode = lz4_decode,
 };

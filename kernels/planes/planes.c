@@ -31,6 +31,11 @@ static size_t planes_scratch_len(size_t source_len)
     return 0;
 }
 
+static size_t planes_decode_scratch_len(void)
+{
+    return 0;
+}
+
 static bool spans_are_host(const hr_codec_job *job)
 {
     return job->source.kind == HR_MEMORY_HOST && job->target.kind == HR_MEMORY_HOST;
@@ -136,6 +141,7 @@ const hr_codec hr_codec_planes = {
     .id = HR_CODEC_PLANES,
     .bound = planes_bound,
     .scratch_len = planes_scratch_len,
+    .decode_scratch_len = planes_decode_scratch_len,
     .encode = planes_encode,
     .decode = planes_decode,
 };

@@ -15,6 +15,11 @@ static size_t stored_scratch_len(size_t source_len)
     return 0;
 }
 
+static size_t stored_decode_scratch_len(void)
+{
+    return 0;
+}
+
 static hr_status copy(hr_codec_job *job, hr_status too_small)
 {
     if (job->source.kind != HR_MEMORY_HOST || job->target.kind != HR_MEMORY_HOST)
@@ -43,6 +48,7 @@ const hr_codec hr_codec_stored = {
     .id = HR_CODEC_STORED,
     .bound = stored_bound,
     .scratch_len = stored_scratch_len,
+    .decode_scratch_len = stored_decode_scratch_len,
     .encode = stored_encode,
     .decode = stored_decode,
 };

@@ -42,6 +42,11 @@ static size_t zstd_scratch_len(size_t source_len)
     return (size_t)hr_round_up(most, 8);
 }
 
+static size_t zstd_decode_scratch_len(void)
+{
+    return (size_t)hr_round_up(ZSTD_estimateDCtxSize(), 8);
+}
+
 /* HR_NO_SPACE if the frame does not fit. */
 static hr_status store_frame(const uint8_t *from, size_t len, uint8_t *to, size_t room,
                              size_t *written_out)
@@ -186,6 +191,7 @@ const hr_codec hr_codec_zstd = {
     .id = HR_CODEC_ZSTD,
     .bound = zstd_bound,
     .scratch_len = zstd_scratch_len,
+    .decode_scratch_len = zstd_decode_scratch_len,
     .encode = zstd_encode,
     .decode = zstd_decode,
 };

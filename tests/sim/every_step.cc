@@ -52,6 +52,17 @@ const Story stories[] = {
          s->server.rails = s->client.rails = 2;
          s->target = HR_SCENARIO_TO_SPAN;
      }},
+    {"Packed",
+     [](hr_scenario *s) {
+         s->packed = true;
+         s->container = 1;
+     }},
+    {"PackedSpan",
+     [](hr_scenario *s) {
+         s->packed = true;
+         s->container = 2;
+         s->target = HR_SCENARIO_TO_SPAN;
+     }},
     // An attempt before it has left some of the file.
     {"Resume",
      [](hr_scenario *s) {

@@ -32,13 +32,21 @@ static bool one_in(uint64_t *dice, uint64_t times)
 
 /* ---- content ---- */
 
+/* Of the first half every page says the same over and over, so that it can be packed; the second is
+ * noise. */
+#define REPEATED 64
+static bool is_repeated(size_t i)
+{
+    return i < SAMPLES_LEN / 2 / sizeof(uint64_t) && i % 512 >= REPEATED;
+}
+
 const uint8_t *hr_sample_bytes(const hr_sample *sample)
 {
     static uint64_t samples[SAMPLES_LEN / sizeof(uint64_t)];
     if (samples[0] == 0) {
         uint64_t state = 1;
         for (size_t i = 0; i < SAMPLES_LEN / sizeof *samples; i++)
-            samples[i] = next_u64(&state);
+            samples[i] = is_repeated(i) ? samples[i - REPEATED] : next_u64(&state);
     }
     assert(sample->at + sample->len <= SAMPLES_LEN);
     return (const uint8_t *)samples + sample->at;
@@ -280,6 +288,19 @@ static void draw_troubles(uint64_t *dice, hr_scenario *scenario)
         draw_event(dice, scenario);
 }
 
+/* With dice of its own, so that the other stories stay what they are. */
+static void draw_packing(hr_scenario *scenario, uint64_t seed)
+{
+    uint64_t dice = seed ^ UINT64_C(0x7061636b6564);
+    scenario->packed = one_in(&dice, 5);
+    scenario->container = (unsigned)below(&dice, 3); /* beside, lz4, zstd */
+    if (scenario->tree && scenario->container == 0)
+        scenario->container = 1; /* an index would be one of its files */
+    /* What the server reads wrong is found by those who have a digest of it. */
+    if (scenario->packed && scenario->container != 0 && !scenario->local && one_in(&dice, 4))
+        scenario->server.storage.flipped_bit = draw_chance(&dice);
+}
+
 void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
 {
     uint64_t dice = seed;
@@ -287,6 +308,7 @@ void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
     draw_source(&dice, scenario);
     draw_request(&dice, scenario);
     draw_troubles(&dice, scenario);
+    draw_packing(scenario, seed);
 }
 
 /* ---- for a person ---- */
@@ -317,13 +339,14 @@ void hr_scenario_print(const hr_scenario *scenario)
     static const char *const events[] = {"cancel",        "server killed",  "server crashes",
                                          "client killed", "client crashes", "source changes"};
     fprintf(stderr,
-            "seed %llu: %s%s, %u links, %u clients, %s%s%s%s, to %s, limit %llu/s, "
+            "seed %llu: %s%s%s, %u links, %u clients, %s%s%s%s, to %s, limit %llu/s, "
             "deadline %llu ns\n",
             (unsigned long long)scenario->seed, scenario->tree ? "a tree" : "files",
-            scenario->local ? ", local" : "", scenario->links, scenario->clients,
-            scenario->shared ? "shared " : "", scenario->existing ? "existing " : "",
-            scenario->overwrite ? "overwrite " : "", scenario->read_back ? "read-back" : "",
-            targets[scenario->target], (unsigned long long)scenario->limit_bytes_per_s,
+            scenario->packed ? ", packed" : "", scenario->local ? ", local" : "", scenario->links,
+            scenario->clients, scenario->shared ? "shared " : "",
+            scenario->existing ? "existing " : "", scenario->overwrite ? "overwrite " : "",
+            scenario->read_back ? "read-back" : "", targets[scenario->target],
+            (unsigned long long)scenario->limit_bytes_per_s,
             (unsigned long long)scenario->deadline_ns);
     for (unsigned i = 0; i < scenario->file_count; i++)
         fprintf(stderr, "  %s: %zu bytes, later %zu\n", scenario->files[i].path,

@@ -56,7 +56,11 @@ typedef struct hr_scenario {
     uint64_t seed; /* also of everything that is not said here */
     hr_scenario_file files[HR_SCENARIO_FILES_MAX];
     unsigned file_count;
-    bool tree;            /* one get of all of it; else one get a file */
+    bool tree; /* one get of all of it; else one get a file */
+    /* The files lie on the server as packed shards, and are unpacked on their way. Beside: as they
+     * are, with an index. */
+    bool packed;
+    unsigned container;   /* hr_container */
     bool export_root;     /* the tree is the export itself, else a directory in it */
     bool local;           /* no server: the client has it within */
     bool shared;          /* links over the network offer peek */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "loop_sim.h"
+#include "packed_maker.h"
 #include "trial_parts.h"
 
 #define ADDRESS     "127.0.0.1:7431"
@@ -70,12 +71,31 @@ static void put(hr_trial *trial, hr_disk *disk, const char *path, hr_sample samp
     trial->world.sim.fail_nth = fail_nth;
 }
 
+static void put_packed(hr_trial *trial, const char *path, hr_sample sample)
+{
+    uint64_t fail_nth = trial->world.sim.fail_nth;
+    size_t len;
+    uint8_t *shard = packed_make((hr_container)trial->scenario->container, hr_sample_bytes(&sample),
+                                 sample.len, &len);
+    trial->world.sim.fail_nth = 0;
+    must(trial, hr_disk_put(trial->source_disk, path, shard, len), "putting a packed shard");
+    trial->world.sim.fail_nth = fail_nth;
+    free(shard);
+}
+
 static void put_source(hr_trial *trial, unsigned file)
 {
+    const hr_scenario *scenario = trial->scenario;
+    hr_sample sample = scenario->files[file].versions[trial->version[file]];
+    bool beside = scenario->container == HR_CONTAINER_BESIDE;
     char path[64];
-    snprintf(path, sizeof path, "/data/%s", trial->scenario->files[file].path);
-    put(trial, trial->source_disk, path,
-        trial->scenario->files[file].versions[trial->version[file]]);
+    snprintf(path, sizeof path, "/data/%s", scenario->files[file].path);
+    if (!scenario->packed || beside)
+        put(trial, trial->source_disk, path, sample);
+    if (scenario->packed && beside)
+        strcat(path, ".hrindex");
+    if (scenario->packed)
+        put_packed(trial, path, sample);
 }
 
 static void make_span(hr_trial_get *get)
@@ -220,6 +240,7 @@ static hr_status start_get(hr_trial_get *get, hr_error *error)
     const hr_scenario *scenario = trial->scenario;
     hr_get_options options = {
         .path = get->source,
+        .unpack = scenario->packed,
         .overwrite = scenario->overwrite,
         .read_back = scenario->read_back,
         .limit_bytes_per_s = scenario->limit_bytes_per_s,

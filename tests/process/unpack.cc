@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Packed shards on their way from a server: what crosses is what is stored, what arrives is the
+// content, and the digests are those that were written down when it was packed.
+#include "content.h"
+#include "fixture.h"
+#include "wire.h"
+
+namespace
+{
+
+class Unpack : public Headrace
+{
+  protected:
+    const std::vector<std::string> slowly_ = {"--limit", "5M"};
+
+    // data/NAME holds content, packed; beside it for codec none.
+    void offer_packed(const std::string &name, const Bytes &content, const std::string &codec)
+    {
+        const std::string plain = at("plain");
+        write_text(codec == "none" ? data(name) : plain, content);
+        Program program;
+        if (codec == "none")
+            program.start({"pack", data(name), "--codec", codec});
+        else
+            program.start({"pack", plain, data(name), "--codec", codec, "--overwrite"});
+        ASSERT_EQ(0, program.wait()) << program.errors();
+    }
+    void expect_content(const Result &result, const std::string &name, const Bytes &content)
+    {
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        EXPECT_EQ(content.size(), result.summary.number("bytes_total"));
+        EXPECT_TRUE(read_text(target(name)) == content) << name;
+        EXPECT_FALSE(has_drafts());
+    }
+    static uint64_t size_of(const std::string &path)
+    {
+        struct stat info = {};
+        EXPECT_EQ(0, stat(path.c_str(), &info));
+        return (uint64_t)info.st_size;
+    }
+    // One bit, and no trace of it in the times of the file.
+    static void rot(const std::string &path, uint64_t at)
+    {
+        struct stat info = {};
+        ASSERT_EQ(0, stat(path.c_str(), &info));
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekg((std::streamoff)at);
+        const char byte = (char)file.get();
+        file.seekp((std::streamoff)at);
+        file.put((char)(byte ^ 4));
+        file.close();
+        const timespec times[2] = {info.st_atim, info.st_mtim};
+        ASSERT_EQ(0, utimensat(AT_FDCWD, path.c_str(), times, 0));
+    }
+};
+
+struct Case {
+    const char *codec;
+    Bytes (*content)();
+    bool shrinks;
+};
+
+// Some of its chunks are stored as they are, and the last one is short.
+Bytes mixed()
+{
+    return text(2 * CHUNK) + noise(CHUNK) + text(CHUNK + 77);
+}
+Bytes nothing()
+{
+    return "";
+}
+Bytes some_weights()
+{
+    return weights(3 * MIB, 100);
+}
+Bytes only_noise()
+{
+    return noise(2 * CHUNK + 1);
+}
+
+class UnpackCase : public Unpack, public ::testing::WithParamInterface<Case>
+{
+};
+
+INSTANTIATE_TEST_SUITE_P(Shards, UnpackCase,
+                         ::testing::Values(Case{"lz4", mixed, true}, Case{"zstd", mixed, true},
+                                           Case{"planes", some_weights, true},
+                                           Case{"lz4", nothing, false},
+                                           Case{"lz4", only_noise, false},
+                                           Case{"zstd", only_noise, false}));
+
+TEST_P(UnpackCase, IntoAFileAndIntoMemory)
+{
+    const Bytes content = GetParam().content();
+    offer_packed("shard", content, GetParam().codec);
+    serve();
+    Result file = get(url("shard"), target("file"), {"--unpack"});
+    expect_content(file, "file", content);
+    Result memory = get(url("shard"), "host:");
+    EXPECT_EQ(0, memory.exit_code) << memory.errors;
+    EXPECT_EQ(content.size(), memory.summary.number("bytes_total"));
+    EXPECT_EQ(memory.moved(), file.moved());
+    if (GetParam().shrinks) {
+        EXPECT_LT(file.moved(), content.size() * 4 / 5);
+    }
+    expect_content(get(data("shard"), target("local"), {"--unpack"}), "local", content);
+}
+
+TEST_F(Unpack, WithoutBeingAskedAFileIsACopy)
+{
+    offer_packed("shard", text(CHUNK), "lz4");
+    serve();
+    expect_content(get(url("shard"), target("shard")), "shard", read_text(data("shard")));
+    Result result = get(url("shard"), "host:", {"--as-is"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(size_of(data("shard")), result.moved());
+}
+
+TEST_F(Unpack, TreeOfBothKinds)
+{
+    offer_packed("a", text(CHUNK + 5), "zstd");
+    write_text(data("b"), noise(5000));
+    serve();
+    Result result = get("hr://" + address_ + "/data", target("tree"), {"--unpack"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_TRUE(read_text(target("tree/a")) == text(CHUNK + 5));
+    EXPECT_TRUE(read_text(target("tree/b")) == noise(5000));
+    // What was unpacked before is known again by its size and time.
+    result = get("hr://" + address_ + "/data", target("tree"), {"--unpack"});
+    EXPECT_EQ(2u, result.summary.number("files_kept")) << result.errors;
+}
+
+TEST_F(Unpack, GoesOnAfterItWasKilled)
+{
+    const Bytes content = text(12 * CHUNK);
+    offer_packed("shard", content, "lz4");
+    serve();
+    Program program;
+    std::vector<std::string> options = {"--unpack"};
+    options.insert(options.end(), slowly_.begin(), slowly_.end());
+    start_get(program, url("shard"), target("file"), options);
+    ASSERT_GT(program.wait_verified(2 * CHUNK), 0u) << program.errors();
+    program.signal(SIGKILL);
+    EXPECT_EQ(128 + SIGKILL, program.wait());
+    EXPECT_FALSE(exists(target("file")));
+    Result result = get(url("shard"), target("file"), {"--unpack"});
+    expect_content(result, "file", content);
+    EXPECT_GE(result.reused(), 2 * CHUNK);
+    EXPECT_LT(result.moved(), size_of(data("shard")));
+}
+
+TEST_F(Unpack, DraftOfTheBytesIsNoDraftOfTheContent)
+{
+    offer_packed("shard", text(12 * CHUNK), "lz4");
+    serve();
+    Program program;
+    start_get(program, url("shard"), target("file"), slowly_);
+    ASSERT_GT(program.wait_verified(1), 0u) << program.errors();
+    program.signal(SIGKILL);
+    program.wait();
+    Result result = get(url("shard"), target("file"), {"--unpack"});
+    expect_content(result, "file", text(12 * CHUNK));
+    EXPECT_EQ(0u, result.reused());
+}
+
+TEST_F(Unpack, BitThatFlipsOnTheWireIsMended)
+{
+    const Bytes content = text(4 * CHUNK);
+    offer_packed("shard", content, "lz4");
+    serve();
+    std::atomic<unsigned> seen{0};
+    std::atomic<bool> are_stored{true};
+    Proxy proxy(address_, [&](const hr_receipt &receipt, uint8_t *payload) {
+        are_stored = are_stored && (receipt.flags & HR_RECEIPT_DIGEST_STORED) != 0;
+        if (receipt.chunk == 2 && seen++ == 0)
+            payload[receipt.stored_len / 2] ^= 0x10;
+    });
+    Result result = get("hr://" + proxy.address() + "/data/shard", target("file"), {"--unpack"});
+    EXPECT_EQ(2u, seen);
+    EXPECT_TRUE(are_stored);
+    expect_content(result, "file", content);
+}
+
+TEST_F(Unpack, DiskThatRotsUnderTheServerIsNamed)
+{
+    offer_packed("shard", text(4 * CHUNK), "zstd");
+    rot(data("shard"), 5000);
+    serve();
+    for (const std::string &to : {target("file"), std::string("host:")}) {
+        Result result = get(url("shard"), to, {"--unpack", "--quiet"});
+        EXPECT_EQ(5, result.exit_code);
+        const std::string text = result.summary.text("text");
+        EXPECT_NE(std::string::npos, text.find("data/shard: chunk 0 (offset 0)")) << text;
+        EXPECT_NE(std::string::npos, text.find("the server's own disk")) << text;
+    }
+    EXPECT_FALSE(exists(target("file"))); // a draft of the other chunks may stay
+}
+
+TEST_F(Unpack, DigestsBesideAPlainFileCoverTheDisk)
+{
+    offer_packed("file", noise(3 * CHUNK), "none");
+    serve();
+    std::atomic<bool> are_stored{true};
+    {
+        Proxy proxy(address_, [&](const hr_receipt &receipt, uint8_t *) {
+            are_stored = are_stored && (receipt.flags & HR_RECEIPT_DIGEST_STORED) != 0;
+        });
+        expect_content(get("hr://" + proxy.address() + "/data/file", target("file")), "file",
+                       noise(3 * CHUNK));
+    }
+    EXPECT_TRUE(are_stored);
+    rot(data("file"), 2 * CHUNK + 1);
+    Result result = get(url("file"), target("other"));
+    EXPECT_EQ(5, result.exit_code) << result.errors;
+    EXPECT_NE(std::string::npos, result.errors.find("chunk 2")) << result.errors;
+    EXPECT_NE(std::string::npos, result.errors.find("the server's own disk")) << result.errors;
+    EXPECT_FALSE(exists(target("other")));
+}
+
+// The file was written to since: its old digests say nothing.
+TEST_F(Unpack, IndexOlderThanItsFileIsNotUsed)
+{
+    offer_packed("file", noise(2 * CHUNK), "none");
+    const timespec times[2] = {{1000, 0}, {1000, 0}};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, data("file.hrindex").c_str(), times, 0));
+    rot(data("file"), 17);
+    serve();
+    expect_content(get(url("file"), target("file")), "file", read_text(data("file")));
+}
+
+struct Damage {
+    const char *what;
+    int64_t at; // from the end
+    int exit_code;
+    const char *sentence;
+};
+
+class UnpackDamage : public Unpack, public ::testing::WithParamInterface<Damage>
+{
+};
+
+INSTANTIATE_TEST_SUITE_P(Indexes, UnpackDamage,
+                         ::testing::Values(Damage{"tail", -1, 5, "the end of it is damaged"},
+                                           Damage{"page", -64 - 4000, 5, "its index, page 0"}));
+
+// A typed error where content is asked for; the bytes can be had all the same.
+TEST_P(UnpackDamage, IsNamed)
+{
+    offer_packed("shard", text(3 * CHUNK), "lz4");
+    rot(data("shard"), size_of(data("shard")) + (uint64_t)GetParam().at);
+    serve();
+    expect_refused(get(url("shard"), target("file"), {"--unpack"}), GetParam().exit_code,
+                   {"unpacking data/shard", GetParam().sentence, "--as-is"});
+    expect_nothing("file");
+    expect_content(get(url("shard"), target("copy")), "copy", read_text(data("shard")));
+}
+
+TEST_F(Unpack, BothWaysAtOnceIsRefused)
+{
+    write_text(data("file"), "");
+    expect_refused(get(data("file"), target("file"), {"--unpack", "--as-is"}), 2, {"exclude"});
+}
+
+} // namespace

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "interrupt.h"
@@ -10,6 +11,18 @@
 #include "verbs.h"
 
 #define QUOTED_MAX (4 * 255 + 1) /* of a name, each byte written as \xNN */
+
+/* Only a file of such a length can end with an index (docs/FORMAT.md). */
+#define PACKED_ALIGN 4096u
+#define PACKED_REST  64u
+
+typedef struct list_job {
+    const hr_cli_settings *settings;
+    hr_cli_source source;
+    bool is_local_file;
+    hr_engine *engine;
+    hr_client *client;
+} list_job;
 
 static const struct {
     char letter;
@@ -64,14 +77,57 @@ static void print_entry(const hr_cli_settings *settings, const hr_entry *entry)
                      types[entry->type].suffix);
 }
 
-static hr_status print_all(const hr_cli_settings *settings, hr_engine *engine, hr_listing *listing,
-                           uint64_t *count_out, hr_error *error)
+/* Asks the server what is packed at this path. False: it is no such file, or the server does not
+ * say. */
+static bool probe(const list_job *job, const char *path)
 {
+    hr_get *get;
+    hr_error ignored = {0}; /* what cannot be opened is no failure of a listing */
+    hr_get_options options = {.path = path, .target_host = true, .dry_run = true};
+    if (hr_get_start(job->client, &options, &get, &ignored) != HR_OK)
+        return false;
+    while (hr_get_status(get) == HR_AGAIN && !hr_cli_interrupted())
+        hr_engine_step(job->engine, HR_WAIT_FOREVER);
+    hr_get_progress progress = hr_get_count(get);
+    bool found = hr_get_status(get) == HR_OK;
+    hr_get_destroy(get);
+    hr_packed_progress count = {
+        .bytes = progress.bytes,
+        .bytes_done = progress.bytes,
+        .stored_bytes = progress.stored_bytes,
+        .chunks = progress.chunks,
+        .chunks_done = progress.chunks,
+        .chunks_stored = progress.chunks_stored,
+        .codec = progress.codec,
+    };
+    if (found && progress.codec[0] != '\0')
+        hr_cli_print_facts(job->settings, &count);
+    return found;
+}
+
+/* A file lists itself: then the source is its path, else that of its directory. */
+static void print_packing(const list_job *job, const hr_entry *entry)
+{
+    char path[sizeof job->source.path + 256];
+    bool can_be = entry->type == HR_ENTRY_FILE && entry->size % PACKED_ALIGN == PACKED_REST;
+    if (!can_be || !job->settings->long_form || job->settings->print0 || job->is_local_file)
+        return;
+    snprintf(path, sizeof path, "%s/%s", job->source.path, entry->name);
+    if (!probe(job, path))
+        probe(job, job->source.path);
+}
+
+static hr_status print_all(const list_job *job, hr_listing *listing, uint64_t *count_out,
+                           hr_error *error)
+{
+    const hr_cli_settings *settings = job->settings;
+    hr_engine *engine = job->engine;
     hr_entry entry;
     uint64_t count = 0;
     for (;;) {
         while (!hr_cli_reader_is_gone() && hr_listing_next(listing, &entry)) {
             print_entry(settings, &entry);
+            print_packing(job, &entry);
             count++;
         }
         hr_status status = hr_listing_status(listing);
@@ -92,26 +148,26 @@ static hr_status print_all(const hr_cli_settings *settings, hr_engine *engine, h
 static hr_status list(const hr_cli_settings *settings, const char *text, uint64_t *count_out,
                       hr_error *error)
 {
-    hr_cli_source source;
-    hr_engine *engine = NULL;
-    hr_client *client = NULL;
+    struct stat info;
+    list_job job = {.settings = settings};
     hr_listing *listing = NULL;
-    hr_status status = hr_cli_source_parse(text, &source, error);
+    hr_status status = hr_cli_source_parse(text, &job.source, error);
     if (status == HR_OK)
-        status = hr_cli_source_resolve(&source, error);
+        status = hr_cli_source_resolve(&job.source, error);
+    job.is_local_file = job.source.local && stat(text, &info) == 0 && S_ISREG(info.st_mode);
     if (status == HR_OK)
-        status = hr_cli_engine_create(settings, 1, &engine, error);
+        status = hr_cli_engine_create(settings, 1, &job.engine, error);
     if (status == HR_OK)
-        status = hr_cli_client_open(settings, engine, &source, &client, error);
+        status = hr_cli_client_open(settings, job.engine, &job.source, &job.client, error);
     if (status == HR_OK)
-        status = hr_listing_open(client, source.path, &listing, error);
+        status = hr_listing_open(job.client, job.source.path, &listing, error);
     if (status == HR_OK)
-        status = print_all(settings, engine, listing, count_out, error);
-    if (status == HR_OK && source.local && !settings->print0)
-        hr_cli_print_packed(settings, engine, text);
+        status = print_all(&job, listing, count_out, error);
+    if (status == HR_OK && job.is_local_file && !settings->print0)
+        hr_cli_print_packed(settings, job.engine, text);
     hr_listing_destroy(listing);
-    hr_client_destroy(client);
-    hr_cli_engine_destroy(engine);
+    hr_client_destroy(job.client);
+    hr_cli_engine_destroy(job.engine);
     return status;
 }
 

@@ -139,7 +139,7 @@ static const hr_option options[] = {
         .letter = 'l',
         .type = HR_OPTION_FLAG,
         .verbs = LS,
-        .help = "Also tells type, permissions, bytes and time of change.",
+        .help = "Also tells type, permissions, bytes and time of change, and how files are packed.",
         .offset = MEMBER(long_form),
     },
     {

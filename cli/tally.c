@@ -139,7 +139,7 @@ hr_status hr_cli_tally_engine(const hr_cli_settings *settings, hr_engine **engin
 
 /* ---- ls ---- */
 
-static void print_facts(const hr_cli_settings *settings, const hr_packed_progress *count)
+void hr_cli_print_facts(const hr_cli_settings *settings, const hr_packed_progress *count)
 {
     char bytes[HR_CLI_UNIT_MAX], what[120];
     if (settings->json) {
@@ -169,7 +169,7 @@ void hr_cli_print_packed(const hr_cli_settings *settings, hr_engine *engine, con
         hr_engine_step(engine, HR_WAIT_FOREVER);
     if (hr_verify_status(verify) == HR_OK) {
         hr_packed_progress count = hr_verify_count(verify);
-        print_facts(settings, &count);
+        hr_cli_print_facts(settings, &count);
     }
     hr_verify_destroy(verify);
 }

@@ -32,6 +32,9 @@ void hr_cli_tally_end(const hr_cli_tally *tally, const hr_packed_progress *count
 HR_CHECKED hr_status hr_cli_tally_engine(const hr_cli_settings *settings, hr_engine **engine_out,
                                          hr_error *error);
 
+/* What ls tells of a packed shard. */
+void hr_cli_print_facts(const hr_cli_settings *settings, const hr_packed_progress *count);
+
 /* If path is a packed shard, or has an index beside it: its codec, ratio and chunks. */
 void hr_cli_print_packed(const hr_cli_settings *settings, hr_engine *engine, const char *path);
 

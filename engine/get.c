@@ -180,7 +180,7 @@ static void begin_item(hr_get_item *item)
 {
     hr_get *get = item->get;
     hr_transfer *transfer = &item->transfer;
-    if (get->nothing_there) {
+    if (get->nothing_there || (get->options.dry_run && get->options.target_path == NULL)) {
         hr_transfer_forget(transfer);
         return;
     }
@@ -211,14 +211,23 @@ static void begin_item(hr_get_item *item)
     hr_transfer_begin_file(transfer, &options, get->options.read_back);
 }
 
+static void note_packed(hr_get *get, const hr_transfer *transfer)
+{
+    get->codec = transfer->codec;
+    get->progress.codec = hr_codec_find(transfer->codec)->name;
+    get->progress.stored_bytes = transfer->stored_len;
+    get->progress.chunks = hr_chunk_count(transfer->size, transfer->chunk_len);
+    for (uint64_t i = 0; transfer->uncompressed != NULL && i < (get->progress.chunks + 7) / 8; i++)
+        get->progress.chunks_stored += (unsigned)__builtin_popcount(transfer->uncompressed[i]);
+    describe(get);
+}
+
 static void item_opened(void *context, hr_transfer *transfer)
 {
     hr_get_item *item = context;
     hr_get *get = item->get;
-    if (transfer->codec != HR_CODEC_STORED && get->codec == HR_CODEC_STORED) {
-        get->codec = transfer->codec;
-        describe(get);
-    }
+    if (transfer->codec != HR_CODEC_STORED && get->codec == HR_CODEC_STORED)
+        note_packed(get, transfer);
     if (get->is_tree && transfer->is_directory) {
         hr_transfer_end(transfer, HR_CHANGED, "it became a directory while the tree was listed");
         return;
@@ -465,6 +474,7 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     get->env = client->env;
     get->options = *options;
     get->status = HR_AGAIN;
+    get->progress.codec = "";
     get->watch.fire = watch;
     get->cancel_letter.deliver = deliver_cancel;
     hr_list_init(&get->items);

@@ -233,6 +233,9 @@ typedef struct hr_get_progress {
     bool listing;            /* the totals still grow */
     uint64_t first_byte_ns;  /* from the start to the first landed chunk; 0: none yet */
     unsigned links;
+    /* Of the first packed shard whose content is brought, once it is known. */
+    const char *codec; /* "lz4"; "": there was none */
+    uint64_t stored_bytes, chunks, chunks_stored; /* of the shard; stored: as they are */
 } hr_get_progress;
 
 HR_API HR_CHECKED hr_status hr_get_start(hr_client *client, const hr_get_options *options,

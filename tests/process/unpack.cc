@@ -255,6 +255,26 @@ TEST_P(UnpackDamage, IsNamed)
     expect_content(get(url("shard"), target("copy")), "copy", read_text(data("shard")));
 }
 
+TEST_F(Unpack, ListingTellsHowItIsPackedWhenAsked)
+{
+    offer_packed("shard", text(2 * CHUNK) + noise(CHUNK), "lz4");
+    write_text(data("plain"), noise(4096 + 64)); // of a length that a shard could have
+    serve();
+    for (const std::string &source : {"hr://" + address_ + "/data", url("shard"), at("data")}) {
+        Program program;
+        program.start({"ls", source, "--long", "--json"});
+        Json packed = program.next("packed");
+        ASSERT_TRUE(packed.is_valid()) << source << program.errors();
+        EXPECT_EQ("lz4", packed.text("codec"));
+        EXPECT_EQ(3u, packed.number("chunks"));
+        EXPECT_EQ(1u, packed.number("chunks_stored"));
+        EXPECT_EQ(3 * CHUNK, packed.number("bytes_total"));
+        EXPECT_EQ(size_of(data("shard")), packed.number("stored_bytes"));
+        EXPECT_FALSE(program.next("packed").is_valid());
+        EXPECT_EQ(0, program.wait());
+    }
+}
+
 TEST_F(Unpack, BothWaysAtOnceIsRefused)
 {
     write_text(data("file"), "");

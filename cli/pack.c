@@ -52,6 +52,8 @@ hr_status hr_cli_pack(const hr_cli_settings *settings, char **arguments, unsigne
         .level = (int)settings->level,
         .threads = settings->threads,
         .overwrite = settings->overwrite,
+        .file_done = hr_cli_tally_file,
+        .context = &tally,
     };
     hr_cli_tally_begin(&tally);
     hr_status status = check(settings, arguments, argument_count, error);

@@ -298,11 +298,14 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments = "SOURCE TARGET",
             .arguments_min = 1,
             .arguments_max = 2,
-            .summary = "Makes a packed shard of a file: compressed, with digests.",
+            .summary = "Makes packed shards of a file or a tree: compressed, with digests.",
             .details =
                 "lz4 -d and zstd -d give the content of the shard back; planes, which is for\n"
                 "weights in bfloat16, is read by Headrace only. With --codec none the file\n"
-                "stays as it is, and its digests go into SOURCE.hrindex.",
+                "stays as it is, and its digests go into SOURCE.hrindex.\n"
+                "\n"
+                "Of a directory every file gets a shard below TARGET, named as itself and .lz4,\n"
+                ".zst or .hrpacked; those that are there and not older are kept.",
         },
     [HR_CLI_VERIFY] =
         {

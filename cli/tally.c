@@ -48,11 +48,34 @@ uint64_t hr_cli_tally_wait_ns(const hr_cli_tally *tally)
 /* What is the same in every object. Consumes nothing; the caller adds what is its own. */
 static json_t *object_of(const char *type, const hr_packed_progress *count)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "type", type, "bytes_total",
-                     (json_int_t)count->bytes, "bytes_done", (json_int_t)count->bytes_done,
-                     "stored_bytes", (json_int_t)count->stored_bytes, "chunks",
-                     (json_int_t)count->chunks, "chunks_done", (json_int_t)count->chunks_done,
-                     "chunks_stored", (json_int_t)count->chunks_stored, "codec", count->codec);
+    json_t *object =
+        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "type", type, "bytes_total",
+                  (json_int_t)count->bytes, "bytes_done", (json_int_t)count->bytes_done,
+                  "stored_bytes", (json_int_t)count->stored_bytes, "chunks",
+                  (json_int_t)count->chunks, "chunks_done", (json_int_t)count->chunks_done,
+                  "chunks_stored", (json_int_t)count->chunks_stored, "codec", count->codec);
+    if (count->files == 0)
+        return object;
+    json_object_set_new(object, "files", json_integer((json_int_t)count->files));
+    json_object_set_new(object, "files_failed", json_integer((json_int_t)count->files_failed));
+    json_object_set_new(object, "files_kept", json_integer((json_int_t)count->files_kept));
+    return object;
+}
+
+void hr_cli_tally_file(void *context, const hr_file_report *file)
+{
+    const hr_cli_tally *tally = context;
+    char quoted[300];
+    if (tally->settings->json && (file->status != HR_OK || !tally->settings->quiet)) {
+        json_t *object = json_pack(
+            "{s:s, s:s, s:o, s:I}", "type", "file", "status", hr_status_name(file->status), "text",
+            hr_cli_json_text(file->text, strlen(file->text)), "bytes", (json_int_t)file->bytes);
+        hr_cli_json_name(object, "path", file->path, strlen(file->path));
+        hr_cli_print_json(object);
+    } else if (!tally->settings->json && file->status != HR_OK) {
+        hr_quote(quoted, sizeof quoted, file->path, strlen(file->path));
+        hr_cli_say("%s: %s", quoted, file->text);
+    }
 }
 
 void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count)
@@ -102,8 +125,14 @@ static void describe(char *out, size_t size, const hr_packed_progress *count)
     int used = snprintf(out, size, "%s, %llu chunk%s", count->codec,
                         (unsigned long long)count->chunks, count->chunks == 1 ? "" : "s");
     if (count->chunks_stored > 0 && strcmp(count->codec, "none") != 0)
-        snprintf(out + used, size - (size_t)used, ", %llu of them stored as they are",
-                 (unsigned long long)count->chunks_stored);
+        used += snprintf(out + used, size - (size_t)used, ", %llu of them stored as they are",
+                         (unsigned long long)count->chunks_stored);
+    if (count->files > 0)
+        used += snprintf(out + used, size - (size_t)used, ", %llu files",
+                         (unsigned long long)count->files);
+    if (count->files_kept > 0)
+        snprintf(out + used, size - (size_t)used, " (%llu kept, not older than their sources)",
+                 (unsigned long long)count->files_kept);
 }
 
 void hr_cli_tally_end(const hr_cli_tally *tally, const hr_packed_progress *count,
@@ -111,7 +140,7 @@ void hr_cli_tally_end(const hr_cli_tally *tally, const hr_packed_progress *count
 {
     double seconds = (double)(now_ns() - tally->start_ns) / 1e9;
     char quoted[300], bytes[HR_CLI_UNIT_MAX], stored[HR_CLI_UNIT_MAX], time[HR_CLI_UNIT_MAX];
-    char rate[HR_CLI_UNIT_MAX], what[120];
+    char rate[HR_CLI_UNIT_MAX], what[200];
     hr_cli_live(NULL);
     if (tally->settings->json) {
         end_json(tally, count, choice, status, error->text, seconds);
@@ -141,7 +170,7 @@ hr_status hr_cli_tally_engine(const hr_cli_settings *settings, hr_engine **engin
 
 void hr_cli_print_facts(const hr_cli_settings *settings, const hr_packed_progress *count)
 {
-    char bytes[HR_CLI_UNIT_MAX], what[120];
+    char bytes[HR_CLI_UNIT_MAX], what[200];
     if (settings->json) {
         json_t *object = object_of("packed", count);
         json_object_set_new(object, "ratio", json_real(ratio(count)));

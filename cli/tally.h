@@ -24,6 +24,8 @@ void hr_cli_tally_begin(hr_cli_tally *tally);
 uint64_t hr_cli_tally_wait_ns(const hr_cli_tally *tally);
 /* After each step. */
 void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count);
+/* file_done of hr_pack_options; context is the tally. */
+void hr_cli_tally_file(void *context, const hr_file_report *file);
 /* choice: why this codec; may be "". */
 void hr_cli_tally_end(const hr_cli_tally *tally, const hr_packed_progress *count,
                       const char *choice, hr_status status, const hr_error *error);

@@ -37,7 +37,13 @@ hr_status hr_crew_init(hr_crew *crew, const hr_env *env, hr_loop *loop, hr_memor
 {
     unsigned count = thread_count(threads, chunk_count);
     hr_page_kind pages;
-    *crew = (hr_crew){.env = env, .loop = loop, .memory = memory, .seat_count = seats_for(count)};
+    *crew = (hr_crew){
+        .env = env,
+        .loop = loop,
+        .memory = memory,
+        .thread_count = count,
+        .seat_count = seats_for(count),
+    };
     scratch_len = (size_t)hr_round_up(scratch_len, HR_DIRECT_ALIGN);
     size_t seat_len = HR_INDEX_CHUNK_MAX + HR_PACKED_ROOM + scratch_len;
     crew->seats = hr_alloc(env, crew->seat_count * sizeof *crew->seats);
@@ -52,6 +58,15 @@ hr_status hr_crew_init(hr_crew *crew, const hr_env *env, hr_loop *loop, hr_memor
     }
     place_seats(crew, scratch_len, owner);
     return HR_OK;
+}
+
+bool hr_crew_does(hr_crew *crew, unsigned threads, uint32_t chunk_count)
+{
+    if (crew->seats == NULL || crew->thread_count < thread_count(threads, chunk_count))
+        return false;
+    for (unsigned i = 0; i < crew->seat_count; i++)
+        crew->seats[i].state = HR_SEAT_FREE;
+    return true;
 }
 
 void hr_crew_fini(hr_crew *crew)

@@ -39,13 +39,16 @@ typedef struct hr_crew {
     hr_helpers *threads;
     hr_span rooms;
     hr_seat *seats;
-    unsigned seat_count;
+    unsigned thread_count, seat_count;
 } hr_crew;
 
 /* owner is set in every seat. threads 0: the caller's own does the work. */
 HR_CHECKED hr_status hr_crew_init(hr_crew *crew, const hr_env *env, hr_loop *loop,
                                   hr_memory *memory, unsigned threads, uint32_t chunk_count,
                                   size_t scratch_len, void *owner);
+/* One that was made before, for the same scratch_len, does for this too: its seats are free again.
+ */
+bool hr_crew_does(hr_crew *crew, unsigned threads, uint32_t chunk_count);
 /* No seat is being worked on. One that was never inited, zeroed, is accepted. */
 void hr_crew_fini(hr_crew *crew);
 

@@ -265,12 +265,16 @@ typedef enum hr_pack_codec {
 typedef struct hr_pack hr_pack;
 
 typedef struct hr_pack_options {
-    const char *source_path; /* a file */
-    const char *target_path; /* NULL with HR_PACK_NONE: source_path and ".hrindex" */
+    const char *source_path; /* a file, or a directory: then every file below it gets a shard */
+    /* Of a directory another one: shards are named as their sources, and ".lz4", ".zst",
+     * ".hrpacked". NULL with HR_PACK_NONE: source_path and ".hrindex", or beside every file. */
+    const char *target_path;
     hr_pack_codec codec;
     int level;        /* as lz4 and zstd have them; 0: the codec's own */
     unsigned threads; /* 0: one a core */
-    bool overwrite;   /* else a target that exists is HR_EXISTS */
+    bool overwrite;   /* else a target that exists is HR_EXISTS, or kept, see files_kept */
+    void (*file_done)(void *context, const hr_file_report *report); /* of a tree; may be NULL */
+    void *context;
 } hr_pack_options;
 
 typedef struct hr_packed_progress {
@@ -278,17 +282,22 @@ typedef struct hr_packed_progress {
     uint64_t stored_bytes;        /* what they take in the shard so far, gaps included */
     uint64_t chunks, chunks_done; /* of the shard */
     uint64_t chunks_stored;       /* of those done: that are stored as they are */
-    const char *codec;            /* "lz4", "zstd", "planes", "none"; "" before it is known */
+    const char *codec; /* "lz4", "zstd", "planes", "none"; "" before it is known; of a tree
+                          "several" if it is so */
+    uint64_t files, files_failed; /* that were come to; of no tree 0 */
+    uint64_t files_kept;          /* of them: packed before, and not older than their sources */
 } hr_packed_progress;
 
-/* Makes a packed shard of a file, which lz4 -d or zstd -d read too (docs/FORMAT.md). */
+/* Makes a packed shard of a file, which lz4 -d or zstd -d read too (docs/FORMAT.md), or of every
+ * file of a tree. HR_PARTIAL: some files of the tree failed. */
 HR_API HR_CHECKED hr_status hr_pack_start(hr_engine *engine, const hr_pack_options *options,
                                           hr_pack **pack_out, hr_error *error);
 /* HR_AGAIN until it is over. HR_OK: the shard is whole, on stable storage, and has its name. */
 HR_API hr_status hr_pack_status(const hr_pack *pack);
 HR_API const hr_error *hr_pack_error(const hr_pack *pack);
 HR_API hr_packed_progress hr_pack_count(const hr_pack *pack);
-/* "zstd: a sample becomes 3.1 times shorter (lz4 2.0, planes 1.0)"; "" before it was chosen. */
+/* "zstd: a sample becomes 3.1 times shorter (lz4 2.0, planes 1.0)"; "" before it was chosen, and of
+ * a tree. */
 HR_API const char *hr_pack_choice(const hr_pack *pack);
 /* Any thread and signal handlers: ends it as HR_CANCELED; nothing of it stays. */
 HR_API void hr_pack_cancel(hr_pack *pack);

@@ -116,9 +116,11 @@ static void open_temporary(hr_outlet *outlet)
 static void looked_for_target(hr_io *io)
 {
     hr_outlet *outlet = io->context;
+    if (io->status == HR_OK)
+        outlet->found_mtime_ns = io->info.mtime_ns;
     if (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)
         fail(outlet, HR_IS_DIRECTORY, "is a directory; a file is to get this name");
-    else if (io->status == HR_OK && !outlet->overwrite)
+    else if (io->status == HR_OK && (outlet->flags & HR_OUTLET_OVERWRITE) == 0)
         fail(outlet, HR_EXISTS, "exists already; --overwrite replaces it");
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)
         fail_io(outlet, "looking for", io);
@@ -170,18 +172,20 @@ static void refuse_path(hr_io *io)
 }
 
 void hr_outlet_open(hr_outlet *outlet, const hr_env *env, hr_storage *storage, const char *path,
-                    bool overwrite, hr_outlet_done done, void *context)
+                    unsigned flags, hr_outlet_done done, void *context)
 {
     *outlet = (hr_outlet){
         .env = env,
         .storage = storage,
         .done = done,
         .context = context,
-        .overwrite = overwrite,
+        .flags = flags,
     };
     hr_quote(outlet->shown, sizeof outlet->shown, path, strlen(path));
     bool good = split(outlet, path);
-    fresh_io(outlet)->path = good ? outlet->parent : ".";
+    hr_io *io = fresh_io(outlet);
+    io->path = good ? outlet->parent : ".";
+    io->flags = (flags & HR_OUTLET_MAKE_PARENT) != 0 ? HR_IO_CREATE : 0;
     if (good)
         step(outlet, HR_IO_OPEN_DIR, opened_dir);
     else
@@ -223,7 +227,7 @@ static void synced(hr_io *io)
     io = fresh_io(outlet);
     io->path = outlet->temporary;
     io->path_to = outlet->name;
-    io->flags = outlet->overwrite ? 0 : HR_IO_EXCLUSIVE;
+    io->flags = (outlet->flags & HR_OUTLET_OVERWRITE) != 0 ? 0 : HR_IO_EXCLUSIVE;
     step(outlet, HR_IO_RENAME, renamed);
 }
 

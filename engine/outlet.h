@@ -23,16 +23,23 @@ struct hr_outlet {
 
     hr_io io;
     hr_dir *dir;
-    bool overwrite, owned, published;
+    unsigned flags;
+    bool owned, published;
+    int64_t found_mtime_ns; /* with HR_EXISTS: of what is there */
     uint64_t inode;
     unsigned tries;
     char parent[HR_PATH_MAX], name[HR_NAME_MAX + 1], temporary[40];
     char shown[4 * 80];
 };
 
+enum {
+    HR_OUTLET_OVERWRITE = 1 << 0,
+    HR_OUTLET_MAKE_PARENT = 1 << 1, /* the directory, and those above it */
+};
+
 /* path: of the target, as the process sees it. HR_EXISTS if it is there, without overwrite. */
 void hr_outlet_open(hr_outlet *outlet, const hr_env *env, hr_storage *storage, const char *path,
-                    bool overwrite, hr_outlet_done done, void *context);
+                    unsigned flags, hr_outlet_done done, void *context);
 /* All is written: cuts it to len bytes, syncs it, gives it its name and syncs the directory. */
 void hr_outlet_publish(hr_outlet *outlet, uint64_t len, hr_outlet_done done);
 /* Closes everything, and removes what was not published. Always HR_OK; also after a failed open. */

@@ -11,6 +11,10 @@
 static void closed_source(hr_io *io)
 {
     hr_packing *packing = io->context;
+    hr_memory *memory = packing->engine->platform->memory;
+    if (packing->pages.addr != NULL)
+        memory->ops->release(memory, &packing->pages);
+    packing->pages.addr = NULL;
     packing->done(packing);
 }
 
@@ -114,9 +118,18 @@ static hr_status take_memory(hr_packing *packing)
     unsigned threads = packing->options.threads;
     if (threads == 0)
         threads = packing->engine->platform->processors;
+    if (hr_crew_does(&packing->crew, threads, packing->tail.chunk_count))
+        return HR_OK;
+    hr_crew_fini(&packing->crew);
     return hr_crew_init(&packing->crew, packing->env, hr_engine_home(packing->engine)->loop, memory,
                         threads, packing->tail.chunk_count, scratch_for(packing->options.codec),
                         packing);
+}
+
+static bool is_kept(const hr_packing *packing, hr_status status)
+{
+    return status == HR_EXISTS && packing->options.in_tree &&
+           packing->outlet.found_mtime_ns >= packing->info.mtime_ns;
 }
 
 static void outlet_opened(hr_outlet *outlet, hr_status status)
@@ -124,7 +137,10 @@ static void outlet_opened(hr_outlet *outlet, hr_status status)
     hr_packing *packing = outlet->context;
     if (!hr_packing_landed(packing))
         return;
-    if (status != HR_OK)
+    packing->kept = is_kept(packing, status);
+    if (packing->kept)
+        hr_packing_close(packing);
+    else if (status != HR_OK)
         hr_packing_fail(packing, status, "%s", outlet->text);
     else
         hr_packing_pump(packing);
@@ -132,12 +148,28 @@ static void outlet_opened(hr_outlet *outlet, hr_status status)
 
 void hr_packing_open_outlet(hr_packing *packing)
 {
+    static const char *const suffixes[] = {
+        [HR_CONTAINER_BESIDE] = ".hrindex",
+        [HR_CONTAINER_LZ4] = ".lz4",
+        [HR_CONTAINER_ZSTD] = ".zst",
+        [HR_CONTAINER_HEADRACE] = ".hrpacked",
+    };
+    const hr_packing_options *options = &packing->options;
     packing->tail.container = packing->container;
     packing->progress.codec = hr_container_name(packing->container);
+    int len = snprintf(packing->target_path, sizeof packing->target_path, "%s%s",
+                       options->target_path, options->in_tree ? suffixes[packing->container] : "");
+    if (len >= (int)sizeof packing->target_path) {
+        hr_packing_fail(packing, HR_INVALID, "packing %s: the path of its target is too long",
+                        packing->shown);
+        return;
+    }
     packing->outlet_used = true;
     packing->under_way++;
-    hr_outlet_open(&packing->outlet, packing->env, packing->storage, packing->options.target_path,
-                   packing->options.overwrite, outlet_opened, packing);
+    hr_outlet_open(&packing->outlet, packing->env, packing->storage, packing->target_path,
+                   (options->overwrite ? HR_OUTLET_OVERWRITE : 0u) |
+                       (options->in_tree ? HR_OUTLET_MAKE_PARENT : 0u),
+                   outlet_opened, packing);
 }
 
 static void opened_source(hr_io *io)
@@ -195,7 +227,9 @@ void hr_packing_start(hr_packing *packing, hr_engine *engine, const hr_packing_o
         [HR_PACK_LZ4] = HR_CONTAINER_LZ4,         [HR_PACK_ZSTD] = HR_CONTAINER_ZSTD,
         [HR_PACK_PLANES] = HR_CONTAINER_HEADRACE, [HR_PACK_NONE] = HR_CONTAINER_BESIDE,
     };
+    hr_crew crew = packing->crew;
     *packing = (hr_packing){
+        .crew = crew,
         .engine = engine,
         .env = engine->env,
         .storage = hr_engine_home(engine)->storage,
@@ -219,9 +253,5 @@ void hr_packing_cancel(hr_packing *packing)
 
 void hr_packing_fini(hr_packing *packing)
 {
-    hr_memory *memory = packing->engine->platform->memory;
     hr_crew_fini(&packing->crew);
-    if (packing->pages.addr != NULL)
-        memory->ops->release(memory, &packing->pages);
-    packing->pages.addr = NULL;
 }

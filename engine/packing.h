@@ -21,6 +21,8 @@ typedef struct hr_packing hr_packing;
 
 typedef struct hr_packing_options {
     const char *source_path, *target_path; /* the caller's until done */
+    bool in_tree; /* the codec's suffix is added to target_path, directories are made, and a target
+                     that is not older than its source is kept */
     hr_pack_codec codec;
     int level;
     unsigned threads; /* 0: those of the platform */
@@ -36,6 +38,7 @@ struct hr_packing {
     void *context; /* the caller's */
     char shown[4 * 80];
     hr_error error;
+    bool kept; /* instead of packed: it was there */
     char choice_text[160];
     hr_packed_progress progress;
 
@@ -49,6 +52,7 @@ struct hr_packing {
     hr_crew crew;
     hr_outlet outlet;
     bool outlet_used;
+    char target_path[HR_PATH_MAX];
 
     uint32_t next_read, next_place, written;
     uint64_t place_at; /* where the next chunk goes */
@@ -59,7 +63,8 @@ struct hr_packing {
     bool stopped; /* through __atomic: chunks that no thread has begun need not be made */
 };
 
-/* done follows, once, from a step; error says how it went. */
+/* Zeroed at first, later one that is done. done follows, once, from a step; error says how it went.
+ */
 void hr_packing_start(hr_packing *packing, hr_engine *engine, const hr_packing_options *options,
                       void (*done)(hr_packing *packing), void *context);
 /* Ends it as HR_CANCELED, unless it is too late; done follows all the same. */

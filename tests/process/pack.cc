@@ -78,6 +78,58 @@ class Packed : public Headrace
     }
 };
 
+TEST_F(Packed, TreeBecomesATreeOfShards)
+{
+    make_directory(data("sub"));
+    make_directory(data("sub/empty"));
+    write_text(data("text"), text(CHUNK + 1));
+    write_text(data("sub/noise"), noise(5000));
+    write_text(data("sub/.headrace-0123456789abcdef"), "left by a run");
+    ASSERT_EQ(0, symlink("text", data("link").c_str()));
+    const std::vector<std::string> again = {"pack",    at("data"), target("tree"),
+                                            "--codec", "lz4",      "--json"};
+    Result result = run(again);
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(2u, result.summary.number("files"));
+    EXPECT_EQ(0u, result.summary.number("files_kept"));
+    EXPECT_EQ(0, verify(target("tree/text.lz4")).exit_code);
+    const Bytes shard = read_text(target("tree/sub/noise.lz4"));
+    EXPECT_TRUE(second_reading(shard, shard) == noise(5000));
+    EXPECT_EQ(1, hr_temp_count(target("tree/sub").c_str(), ""));
+    // The same command again packs what has changed since.
+    const timespec later[2] = {{4000000000, 0}, {4000000000, 0}};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, data("text").c_str(), later, 0));
+    result = run(again);
+    EXPECT_EQ(3, result.exit_code) << "one is older than its source";
+    EXPECT_EQ(1u, result.summary.number("files_kept"));
+    EXPECT_EQ(1u, result.summary.number("files_failed"));
+    Program program;
+    program.start({"pack", at("data"), target("tree"), "--codec", "lz4"});
+    EXPECT_EQ(3, program.wait());
+    EXPECT_EQ(0u, program.errors().find("headrace: text: ")) << program.errors();
+    EXPECT_NE(std::string::npos, program.errors().find("--overwrite")) << program.errors();
+}
+
+TEST_F(Packed, TreeGetsItsIndexesBesideItsFiles)
+{
+    make_directory(data("sub"));
+    write_text(data("sub/file"), noise(CHUNK + 5));
+    Result result = run({"pack", at("data"), "--codec", "none", "--json"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(0, verify(data("sub/file")).exit_code);
+    result = run({"pack", at("data"), "--codec", "none", "--json"});
+    EXPECT_EQ(1u, result.summary.number("files_kept")) << "an index needs no index";
+    EXPECT_EQ(2, run({"pack", at("data"), target("tree"), "--codec", "none", "--json"}).exit_code);
+}
+
+TEST_F(Packed, TreeWithItsTargetInsideIsRefused)
+{
+    write_text(data("file"), text(100));
+    Result result = run({"pack", at("data"), data("packed"), "--json"});
+    EXPECT_EQ(2, result.exit_code) << result.errors;
+    EXPECT_NE(std::string::npos, result.errors.find("inside")) << result.errors;
+}
+
 bool have(const char *tool)
 {
     return system((std::string("command -v ") + tool + " >/dev/null").c_str()) == 0;

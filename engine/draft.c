@@ -288,6 +288,10 @@ static void looked_up_journal(hr_io *io)
         open_data(draft);
         return;
     }
+    if (io->status != HR_OK && io->status != HR_NOT_FOUND) {
+        fail_storage(draft, "looking for the journal of", io);
+        return;
+    }
     io = fresh_io(draft);
     io->file = draft->journal_file;
     step(draft, HR_IO_CLOSE, closed_stale);

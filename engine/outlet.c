@@ -68,6 +68,10 @@ static void looked_up(hr_io *io)
 {
     hr_outlet *outlet = io->context;
     bool same = io->status == HR_OK && io->info.inode == outlet->inode;
+    if (io->status != HR_OK && io->status != HR_NOT_FOUND) {
+        fail_io(outlet, "looking for the temporary file of", io);
+        return;
+    }
     fresh_io(outlet);
     if (!same) {
         step(outlet, HR_IO_CLOSE, closed_stale);

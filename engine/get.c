@@ -232,6 +232,12 @@ static void item_opened(void *context, hr_transfer *transfer)
         hr_transfer_end(transfer, HR_CHANGED, "it became a directory while the tree was listed");
         return;
     }
+    if (!get->is_tree && !transfer->is_directory && get->options.unpack &&
+        transfer->codec == HR_CODEC_STORED) {
+        hr_transfer_end(transfer, HR_UNSUPPORTED,
+                        "%s is no packed shard; without --unpack it is copied as it is", get->path);
+        return;
+    }
     if (transfer->is_directory && get->options.target_span.addr != NULL) {
         hr_transfer_end(transfer, HR_IS_DIRECTORY,
                         "the source is a directory; memory takes a file");

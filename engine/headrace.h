@@ -234,7 +234,7 @@ typedef struct hr_get_progress {
     uint64_t first_byte_ns;  /* from the start to the first landed chunk; 0: none yet */
     unsigned links;
     /* Of the first packed shard whose content is brought, once it is known. */
-    const char *codec; /* "lz4"; "": there was none */
+    const char *codec;                            /* "lz4"; "": there was none */
     uint64_t stored_bytes, chunks, chunks_stored; /* of the shard; stored: as they are */
 } hr_get_progress;
 

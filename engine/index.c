@@ -314,6 +314,20 @@ hr_status hr_index_reader_finish(hr_index_reader *reader)
     return HR_OK;
 }
 
+bool hr_index_begins(const uint8_t *head, size_t len)
+{
+    static const uint8_t heads[][4] = {
+        {0x04, 0x22, 0x4D, 0x18}, /* LZ4 */
+        {0x28, 0xB5, 0x2F, 0xFD}, /* zstd */
+        {0x5B, 0x2A, 0x4D, 0x18}, /* the frame of an index without chunks */
+        {'H', 'R', 'P', 'L'},
+    };
+    for (size_t i = 0; len >= 4 && i < sizeof heads / sizeof heads[0]; i++)
+        if (memcmp(head, heads[i], 4) == 0)
+            return true;
+    return false;
+}
+
 /* ---- between the chunks ---- */
 
 uint32_t hr_index_gap_len(uint32_t stored_len)

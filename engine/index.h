@@ -91,6 +91,9 @@ HR_CHECKED hr_status hr_index_page_read(hr_index_reader *reader,
 /* After the last page. */
 HR_CHECKED hr_status hr_index_reader_finish(hr_index_reader *reader);
 
+/* Whether a file that begins so may be a packed shard, or an LZ4 or zstd file of others. */
+bool hr_index_begins(const uint8_t *head, size_t len);
+
 /* ---- between the chunks ---- */
 
 /* Bytes from the end of a chunk of this length to the start of what follows. */

@@ -41,6 +41,7 @@ struct hr_source {
     const char *name; /* beneath dir */
     hr_file *index_file;
     hr_index_load load;
+    uint8_t *head_memory, *head; /* head is aligned */
     void (*indexed)(hr_source *source, hr_status status);
     char note[200];  /* what is to be said about its index */
     uint8_t *direct; /* of a packed shard, as in opened; NULL: it would be too long */

@@ -199,13 +199,54 @@ static void offer_content(hr_source *source)
     hr_source_identify(named, &source->info, source->identity);
 }
 
+/* What begins as a packed shard and does not end as one. */
+static void got_head(hr_io *io)
+{
+    hr_source *source = io->context;
+    bool begins = io->status == HR_OK && hr_index_begins(source->head, io->bytes);
+    hr_release(source->load.env, source->head_memory);
+    source->head = source->head_memory = NULL;
+    if (begins && hr_index_can_end(source->info.size)) {
+        snprintf(source->note, sizeof source->note,
+                 "it begins as a packed shard and does not end as one: its end is damaged");
+        source->indexed(source, HR_INTEGRITY);
+        return;
+    }
+    if (begins)
+        snprintf(source->note, sizeof source->note,
+                 "it has no index of Headrace; was it cut, or made by another tool?");
+    look_beside(source);
+}
+
+static void look_at_head(hr_source *source)
+{
+    source->head_memory = hr_alloc(source->load.env, (size_t)2 * HR_DIRECT_ALIGN);
+    if (source->head_memory == NULL) {
+        snprintf(source->note, sizeof source->note, "out of memory");
+        source->indexed(source, HR_NO_MEMORY);
+        return;
+    }
+    size_t past = (uintptr_t)source->head_memory % HR_DIRECT_ALIGN;
+    source->head = source->head_memory + (past == 0 ? 0 : HR_DIRECT_ALIGN - past);
+    source->io = (hr_io){
+        .kind = HR_IO_READ,
+        .file = source->file,
+        .data = source->head,
+        .len = HR_DIRECT_ALIGN,
+        .buffer = -1,
+        .done = got_head,
+        .context = source,
+    };
+    hr_storage_submit(source->load.storage, &source->io);
+}
+
 static void loaded(hr_index_load *load, hr_status status)
 {
     hr_source *source = load->context;
     const hr_index_tail *tail = &load->table.tail;
     if (status == HR_NOT_FOUND || (status == HR_OK && tail->container == HR_CONTAINER_BESIDE)) {
         hr_index_table_release(&load->table, load->env, load->tables_len);
-        look_beside(source);
+        look_at_head(source);
         return;
     }
     if (status == HR_OK && tail->chunk_count > 1 && tail->chunk_len % HR_CHUNK_LEN_UNIT != 0) {
@@ -232,6 +273,8 @@ void hr_source_find_index(hr_source *source, const hr_env *env, hr_storage *stor
     };
     if (source->content && hr_index_can_end(source->info.size))
         load(source, source->file, source->info.size, loaded);
+    else if (source->content)
+        look_at_head(source);
     else
         look_beside(source);
 }

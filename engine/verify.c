@@ -439,21 +439,6 @@ static void opened_beside(hr_io *io)
     read_tail(verify);
 }
 
-/* What begins as a packed shard does and does not end as one. */
-static bool begins_packed(const uint8_t *head, size_t len)
-{
-    static const uint8_t heads[][4] = {
-        {0x04, 0x22, 0x4D, 0x18}, /* LZ4 */
-        {0x28, 0xB5, 0x2F, 0xFD}, /* zstd */
-        {0x5B, 0x2A, 0x4D, 0x18}, /* the frame of an index without chunks */
-        {'H', 'R', 'P', 'L'},
-    };
-    for (size_t i = 0; len >= 4 && i < sizeof heads / sizeof heads[0]; i++)
-        if (memcmp(head, heads[i], 4) == 0)
-            return true;
-    return false;
-}
-
 static void look_beside(hr_verify *verify)
 {
     verify->chunk_file = verify->index_file;
@@ -470,7 +455,7 @@ static void got_head(hr_io *io)
         return;
     if (io->status != HR_OK)
         fail_io(verify, "reading", io);
-    else if (begins_packed(verify->buffer.addr, io->bytes))
+    else if (hr_index_begins(verify->buffer.addr, io->bytes))
         fail(verify, HR_INTEGRITY,
              "%s does not end with an index of Headrace: it was cut, or something else made it",
              verify->shown);

@@ -72,6 +72,10 @@ hr_status hr_helpers_create(const hr_env *env, unsigned threads, hr_helpers **he
     pthread_mutex_init(&helpers->lock, NULL);
     pthread_cond_init(&helpers->work, NULL);
 
+    if (threads == 0) {
+        *helpers_out = helpers;
+        return HR_OK;
+    }
     /* Signals are for the program's own threads: a helper must not swallow its Ctrl-C. */
     sigset_t all, before;
     sigfillset(&all);
@@ -83,7 +87,7 @@ hr_status hr_helpers_create(const hr_env *env, unsigned threads, hr_helpers **he
             helpers->threads++;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (helpers->threads == 0 && threads > 0) {
+    if (helpers->threads == 0) {
         hr_helpers_destroy(helpers);
         return HR_LIMIT;
     }

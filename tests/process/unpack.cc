@@ -275,6 +275,30 @@ TEST_F(Unpack, ListingTellsHowItIsPackedWhenAsked)
     }
 }
 
+TEST_F(Unpack, WhatIsNotPackedIsNotUnpacked)
+{
+    write_text(data("file"), noise(5000));
+    serve();
+    expect_refused(get(url("file"), target("file"), {"--unpack"}), 11, {"data/file", "no packed"});
+    expect_nothing("file");
+}
+
+// Whoever asks for content does not get the bytes of a shard that lost its end.
+TEST_F(Unpack, ShardWithoutItsEndIsNamed)
+{
+    offer_packed("shard", text(3 * CHUNK), "lz4");
+    rot(data("shard"), size_of(data("shard")) - 64);
+    ASSERT_EQ(0, system(("head -c 100000 " + data("shard") + " >" + data("cut")).c_str()));
+    serve();
+    for (const std::string &to : {target("file"), std::string("host:")})
+        expect_refused(get(url("shard"), to, {to == "host:" ? "--quiet" : "--unpack"}), 5,
+                       {"unpacking data/shard", "begins as a packed shard"});
+    Result result = get(url("cut"), target("cut"), {"--unpack"});
+    EXPECT_EQ(11, result.exit_code);
+    EXPECT_NE(std::string::npos, result.errors.find("was it cut")) << result.errors;
+    EXPECT_EQ(0, get(url("cut"), "host:").exit_code);
+}
+
 TEST_F(Unpack, BothWaysAtOnceIsRefused)
 {
     write_text(data("file"), "");

@@ -240,7 +240,7 @@ static hr_status start_get(hr_trial_get *get, hr_error *error)
     const hr_scenario *scenario = trial->scenario;
     hr_get_options options = {
         .path = get->source,
-        .unpack = scenario->packed,
+        .unpack = scenario->packed && scenario->container != HR_CONTAINER_BESIDE,
         .overwrite = scenario->overwrite,
         .read_back = scenario->read_back,
         .limit_bytes_per_s = scenario->limit_bytes_per_s,

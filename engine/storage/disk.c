@@ -295,7 +295,8 @@ hr_status hr_disk_make(hr_disk *disk, hr_disk_node *parent, const char *name, hr
 }
 
 /* Its name is synced whoever made it: that one may not have come to it. */
-static hr_status make_and_sync(hr_disk *disk, hr_disk_node *start, const char *path, bool exists)
+static hr_status make_and_sync(hr_disk *disk, hr_disk_node *start, const char *path, bool exists,
+                               bool synced)
 {
     hr_disk_node *parent, *node;
     char name[HR_NAME_MAX + 1];
@@ -304,10 +305,10 @@ static hr_status make_and_sync(hr_disk *disk, hr_disk_node *start, const char *p
         return HR_OK;
     if (status == HR_OK && !exists)
         status = hr_disk_make(disk, parent, name, HR_FILE_DIRECTORY, &node);
-    return status == HR_OK ? hr_disk_sync_names(disk, parent) : status;
+    return status == HR_OK && synced ? hr_disk_sync_names(disk, parent) : status;
 }
 
-hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path,
+hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path, bool synced,
                             hr_disk_node **node_out)
 {
     char part[HR_PATH_MAX];
@@ -322,7 +323,7 @@ hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path
         hr_status status = hr_disk_find(start, part, &node);
         bool exists = status == HR_OK;
         if (status == HR_NOT_FOUND || (exists && path[end] == '\0'))
-            status = make_and_sync(disk, start, part, exists);
+            status = make_and_sync(disk, start, part, exists, synced);
         if (status != HR_OK)
             return status;
     }
@@ -478,6 +479,17 @@ hr_status hr_disk_sync_bytes(hr_disk *disk, hr_disk_node *file)
                to - file->dirty_from);
     file->dirty_from = file->dirty_to = 0;
     return HR_OK;
+}
+
+hr_status hr_disk_sync_all(hr_disk *disk)
+{
+    hr_status status = HR_OK;
+    for (hr_list *at = disk->nodes.next; at != &disk->nodes && status == HR_OK; at = at->next) {
+        hr_disk_node *node = HR_CONTAINER(at, hr_disk_node, node);
+        status = node->info.type == HR_FILE_DIRECTORY ? hr_disk_sync_names(disk, node)
+                                                      : hr_disk_sync_bytes(disk, node);
+    }
+    return status;
 }
 
 /* ---- the disk ---- */

@@ -71,7 +71,7 @@ hr_disk_entry *hr_disk_entry_of(hr_disk_names *names, const char *name);
 HR_CHECKED hr_status hr_disk_make(hr_disk *disk, hr_disk_node *parent, const char *name,
                                   hr_file_type type, hr_disk_node **node_out);
 HR_CHECKED hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path,
-                                       hr_disk_node **node_out);
+                                       bool synced, hr_disk_node **node_out);
 HR_CHECKED hr_status hr_disk_remove(hr_disk *disk, hr_disk_node *parent, const char *name);
 HR_CHECKED hr_status hr_disk_rename(hr_disk *disk, hr_disk_node *start, const char *path,
                                     const char *path_to, bool exclusive);
@@ -81,6 +81,7 @@ HR_CHECKED hr_status hr_disk_resize(hr_disk *disk, hr_disk_node *file, uint64_t 
 HR_CHECKED hr_status hr_disk_write(hr_disk *disk, hr_disk_node *file, uint64_t offset,
                                    const void *data, size_t len);
 HR_CHECKED hr_status hr_disk_sync_bytes(hr_disk *disk, hr_disk_node *file);
+HR_CHECKED hr_status hr_disk_sync_all(hr_disk *disk);
 
 /* For disk_crash.c. Charges nothing. */
 void hr_disk_ref(hr_disk_node *node);

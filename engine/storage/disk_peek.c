@@ -30,7 +30,7 @@ static hr_status find_or_make_file(hr_disk *disk, const char *path, hr_disk_node
     directory[slash == NULL ? 0 : slash - directory] = '\0';
 
     hr_disk_node *parent;
-    hr_status status = hr_disk_make_path(disk, disk->root, directory, &parent);
+    hr_status status = hr_disk_make_path(disk, disk->root, directory, true, &parent);
     if (status == HR_OK)
         status = hr_disk_find_parent(disk->root, path, &parent, name);
     if (status != HR_OK)

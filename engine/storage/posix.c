@@ -239,17 +239,22 @@ static int allocate(hr_io *io)
     return truncate_file(io);
 }
 
-static int stamp(hr_io *io)
+int hr_posix_stamp_time(int fd, int64_t mtime_ns)
 {
     int64_t second = (int64_t)HR_NS_PER_S;
-    int64_t rest = io->info.mtime_ns % second;
+    int64_t rest = mtime_ns % second;
     if (rest < 0) /* before 1970: the nanoseconds still count upwards */
         rest += second;
     struct timespec times[2] = {
         {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = (time_t)((io->info.mtime_ns - rest) / second), .tv_nsec = (long)rest},
+        {.tv_sec = (time_t)((mtime_ns - rest) / second), .tv_nsec = (long)rest},
     };
-    return futimens(io->file->fd, times) == 0 ? 0 : errno;
+    return futimens(fd, times) == 0 ? 0 : errno;
+}
+
+static int stamp(hr_io *io)
+{
+    return hr_posix_stamp_time(io->file->fd, io->info.mtime_ns);
 }
 
 static int lock_file(hr_io *io)
@@ -260,7 +265,7 @@ static int lock_file(hr_io *io)
 /* ---- names ---- */
 
 /* Some file systems cannot rename without replacing, but all that matter can link that way. */
-static int rename_exclusive(int from, const char *name, int to, const char *name_to)
+int hr_posix_rename_exclusive(int from, const char *name, int to, const char *name_to)
 {
     if (renameat2(from, name, to, name_to, RENAME_NOREPLACE) == 0)
         return 0;
@@ -281,7 +286,7 @@ static int rename_entry(hr_io *io)
     error = hr_posix_open_parent(io, io->path_to, &to, &name_to);
     if (error == 0) {
         if (io->flags & HR_IO_EXCLUSIVE)
-            error = rename_exclusive(from, name, to, name_to);
+            error = hr_posix_rename_exclusive(from, name, to, name_to);
         else if (renameat(from, name, to, name_to) != 0)
             error = errno;
         close(to);
@@ -354,6 +359,14 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
         return lock_file(io);
     case HR_IO_STAMP:
         return stamp(io);
+    case HR_IO_SYNC_ALL:
+        return hr_posix_sync_all(io);
+    case HR_IO_LOOKUP_FILES:
+    case HR_IO_READ_FILES:
+    case HR_IO_WRITE_FILES:
+    case HR_IO_RENAME_FILES:
+        hr_posix_act_files(io, 0, io->file_count);
+        return 0;
     }
     assert(false);
     return EINVAL;

@@ -49,6 +49,9 @@ bool hr_posix_give_up_direct(const hr_env *env, hr_file *file);
 /* Sets the results of a request that failed with this errno, or succeeded with 0. */
 void hr_posix_finish(hr_io *io, int error);
 
+int hr_posix_rename_exclusive(int from, const char *name, int to, const char *name_to);
+int hr_posix_stamp_time(int fd, int64_t mtime_ns);
+
 /* ---- posix_path.c: what the others return is 0 or an errno ---- */
 
 #define HR_POSIX_FD(dir) ((dir) == NULL ? AT_FDCWD : (dir)->fd)
@@ -70,6 +73,18 @@ uint32_t hr_posix_direct_align(const struct statx *stat);
 /* fd may be O_PATH. dir: whose file system it probably is; may be NULL. */
 void hr_posix_filesystem(int fd, const struct statx *stat, const hr_dir *dir,
                          uint8_t filesystem_out[16]);
+
+/* ---- posix_files.c ---- */
+
+/* Files first to end of a request for many. Several threads may each carry out a share of it. */
+void hr_posix_act_files(const hr_io *io, size_t first, size_t end);
+static inline bool hr_posix_is_of_files(const hr_io *io)
+{
+    return io->kind >= HR_IO_LOOKUP_FILES && io->kind <= HR_IO_RENAME_FILES;
+}
+int hr_posix_sync_all(const hr_io *io);
+/* Whether this kernel tells syncfs of failed writes. */
+bool hr_posix_can_sync_all(void);
 
 /* ---- posix_list.c ---- */
 

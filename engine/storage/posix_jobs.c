@@ -1,16 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "posix_jobs.h"
 
+#include <assert.h>
+
+/* Of a request for many files scratch[0] counts those that a thread has taken, through __atomic,
+ * and scratch[1] the threads that are not back. */
+static size_t *taken_of(hr_io *io)
+{
+    static_assert(sizeof(void *) == sizeof(size_t), "scratch holds counts");
+    return (size_t *)(void *)&io->scratch[0];
+}
+
+static size_t *shares_of(hr_io *io)
+{
+    return (size_t *)(void *)&io->scratch[1];
+}
+
+static void run_share(hr_io *io)
+{
+    size_t first;
+    while ((first = __atomic_fetch_add(taken_of(io), HR_POSIX_SHARE, __ATOMIC_RELAXED)) <
+           io->file_count) {
+        size_t rest = io->file_count - first;
+        hr_posix_act_files(io, first, first + (rest < HR_POSIX_SHARE ? rest : HR_POSIX_SHARE));
+    }
+}
+
 static void run(hr_job *job)
 {
     hr_posix_job *record = HR_CONTAINER(job, hr_posix_job, job);
-    hr_posix_act(hr_loop_env(record->jobs->loop), record->jobs->calls, record->io);
+    if (hr_posix_is_of_files(record->io))
+        run_share(record->io);
+    else
+        hr_posix_act(hr_loop_env(record->jobs->loop), record->jobs->calls, record->io);
 }
 
 static void start(hr_posix_jobs *jobs, hr_posix_job *record, hr_io *io)
 {
     record->io = io;
+    if (hr_posix_is_of_files(io))
+        ++*shares_of(io);
     hr_helpers_submit(jobs->helpers, &record->job);
+}
+
+static void begin(hr_posix_jobs *jobs, hr_posix_job *record, hr_io *io)
+{
+    if (!hr_posix_is_of_files(io)) {
+        start(jobs, record, io);
+        return;
+    }
+    *taken_of(io) = *shares_of(io) = 0;
+    io->bytes = 0;
+    hr_posix_finish(io, 0);
+    start(jobs, record, io);
+    while (*shares_of(io) < HR_POSIX_SHARES_MAX &&
+           *shares_of(io) * HR_POSIX_SHARE < io->file_count && jobs->free != NULL) {
+        record = jobs->free;
+        jobs->free = record->next_free;
+        jobs->under_way++;
+        start(jobs, record, io);
+    }
 }
 
 static void finish(hr_job *job)
@@ -20,13 +69,14 @@ static void finish(hr_job *job)
     hr_io *io = record->io, *waiting = jobs->first;
     if (waiting != NULL) {
         jobs->first = waiting->scratch[0];
-        start(jobs, record, waiting);
+        begin(jobs, record, waiting);
     } else {
         record->next_free = jobs->free;
         jobs->free = record;
         jobs->under_way--;
     }
-    io->done(io);
+    if (!hr_posix_is_of_files(io) || --*shares_of(io) == 0)
+        io->done(io);
 }
 
 void hr_posix_jobs_init(hr_posix_jobs *jobs, hr_loop *loop, hr_helpers *helpers,
@@ -48,7 +98,7 @@ void hr_posix_jobs_submit(hr_posix_jobs *jobs, hr_io *io)
     if (record != NULL) {
         jobs->free = record->next_free;
         jobs->under_way++;
-        start(jobs, record, io);
+        begin(jobs, record, io);
         return;
     }
     io->scratch[0] = NULL;

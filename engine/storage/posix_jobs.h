@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hr_posix_jobs: requests of one storage that are carried out by helper threads. Records are made
- * at the start; a request that finds none free waits in a queue. Inside the folder only. */
+ * at the start; a request that finds none free waits in a queue. One for many files is shared by
+ * several threads as far as records are free. Inside the folder only. */
 #ifndef HR_POSIX_JOBS_H
 #define HR_POSIX_JOBS_H
 
 #include "helpers.h"
 #include "posix.h"
 
-#define HR_POSIX_JOBS_MAX 64 /* at once, of one storage */
+#define HR_POSIX_JOBS_MAX   64 /* at once, of one storage */
+#define HR_POSIX_SHARES_MAX 4  /* threads at once for one request for many files */
+#define HR_POSIX_SHARE      32 /* files that one of them takes at a time */
 
 typedef struct hr_posix_jobs hr_posix_jobs;
 

@@ -89,7 +89,7 @@ static int make_one(const hr_io *io, const char *path)
         return error;
     if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
         error = errno;
-    if (error == 0)
+    if (error == 0 && !(io->flags & HR_IO_UNSYNCED))
         error = sync_names(parent);
     close(parent);
     return error;
@@ -109,12 +109,15 @@ static int sync_existing(const hr_io *io, const char *path)
 }
 
 /* From the top, whatever exists already: only what is missing, and the last, cost more than a look.
- */
+ * Unsynced it is one of many, and its parent most often there. */
 int hr_posix_make_path(const hr_io *io)
 {
     char part[HR_PATH_MAX];
     if (strlen(io->path) >= sizeof part)
         return ENAMETOOLONG;
+    bool unsynced = io->flags & HR_IO_UNSYNCED;
+    if (unsynced && make_one(io, io->path) == 0)
+        return 0;
     for (size_t end = 0;;) {
         end += strspn(io->path + end, "/");
         end += strcspn(io->path + end, "/");
@@ -123,7 +126,7 @@ int hr_posix_make_path(const hr_io *io)
         int fd = -1, error = hr_posix_open_path(io, part, O_PATH | O_DIRECTORY, &fd);
         if (error == 0) {
             close(fd);
-            error = io->path[end] == '\0' ? sync_existing(io, part) : 0;
+            error = io->path[end] == '\0' && !unsynced ? sync_existing(io, part) : 0;
         } else if (error == ENOENT) {
             error = make_one(io, part);
         }

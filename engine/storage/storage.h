@@ -77,6 +77,17 @@ typedef enum hr_io_kind {
     HR_IO_LOCK,     /* file: exclusive, HR_BUSY if somebody else holds it; ends with CLOSE or the
                        death of the process */
     HR_IO_STAMP,    /* file, info.mtime_ns: sets the time of its last change */
+    HR_IO_SYNC_ALL, /* dir: all of its file system */
+
+    /* Of many small files, each with an outcome of its own in files[i].status: io->status is a
+       failure only if none of it was tried. Paths are beneath dir. */
+    HR_IO_LOOKUP_FILES, /* each: path -> info, as LOOKUP */
+    HR_IO_READ_FILES,   /* each: path, data, info -> all of its bytes. HR_CHANGED: it is no regular
+                           file of info.size and info.mtime_ns, or did not stay one meanwhile */
+    HR_IO_WRITE_FILES,  /* each whose status is HR_OK: path, data, info: a new
+                           file of info.size bytes, with info.mode and info.mtime_ns. HR_EXISTS.
+                           Nothing is synced */
+    HR_IO_RENAME_FILES, /* each whose status is HR_OK: path, path_to. HR_IO_EXCLUSIVE */
 } hr_io_kind;
 
 /* Flags of HR_IO_OPEN (and of OPEN_DIR and RENAME where named above). */
@@ -93,7 +104,16 @@ enum {
     HR_IO_NO_SYMLINKS = 1 << 6, /* no symlink anywhere in the path (targets); without it symlinks
                                   are followed as long as they stay beneath dir (exports) */
     HR_IO_APPEND = 1 << 7,
+    HR_IO_UNSYNCED = 1 << 11, /* OPEN_DIR with CREATE: the caller syncs what is made */
 };
+
+/* One of many small files. */
+typedef struct hr_io_file {
+    const char *path, *path_to;
+    void *data;
+    hr_file_info info;
+    hr_status status;
+} hr_io_file;
 
 /* One request. The caller's before submit and again from the call of done on; what it points to
  * must stay until then. */
@@ -108,6 +128,8 @@ struct hr_io {
     size_t len;
     uint64_t offset;
     uint64_t cookie;
+    hr_io_file *files;
+    size_t file_count;
     int buffer; /* READ, WRITE: index from hr_storage_register, or -1 */
     void (*done)(hr_io *io);
     void *context; /* the caller's */
@@ -127,6 +149,7 @@ struct hr_io {
 typedef struct hr_storage_caps {
     bool async_files;   /* reads and writes do not use the helper pool */
     bool fixed_buffers; /* registered */
+    bool sync_all;      /* SYNC_ALL tells of every write that failed */
     const char *why;    /* why a better implementation was not taken; "" if this is the best */
 } hr_storage_caps;
 

@@ -16,6 +16,7 @@ typedef enum fate {
     FATE_LIE,        /* nothing happens and it says that it did */
     FATE_TEAR,       /* a part happens and it says that it failed */
     FATE_FLIP,       /* it happens with one bit wrong */
+    FATE_FAIL_ONE,   /* of many files one fails, after it happened */
 } fate;
 
 typedef struct fault_storage fault_storage;
@@ -92,7 +93,7 @@ static fate fail_other(const hr_io *io, uint64_t dice)
 {
     bool changes = io->kind == HR_IO_RENAME || io->kind == HR_IO_REMOVE ||
                    io->kind == HR_IO_TRUNCATE || io->kind == HR_IO_ALLOCATE ||
-                   io->kind == HR_IO_STAMP;
+                   io->kind == HR_IO_STAMP || io->kind == HR_IO_RENAME_FILES;
     return is_close(io) || (changes && dice >> 63) ? FATE_FAIL_AFTER : FATE_FAIL;
 }
 
@@ -120,6 +121,19 @@ static void draw_write(fault_request *request, uint32_t chance)
     }
 }
 
+/* One of many files fails, the others do not. */
+static void draw_files(fault_request *request, uint32_t chance)
+{
+    const hr_storage_faults *faults = &request->storage->faults;
+    bool reads = request->io->kind == HR_IO_READ_FILES;
+    if (takes(&chance, reads ? faults->read_error : faults->write_error)) {
+        request->fate = FATE_FAIL_ONE;
+    } else if (!reads && takes(&chance, faults->no_space)) {
+        request->fate = FATE_FAIL_ONE;
+        request->status = HR_NO_SPACE;
+    }
+}
+
 static void draw_kind(fault_request *request, uint32_t chance)
 {
     fault_storage *storage = request->storage;
@@ -127,12 +141,14 @@ static void draw_kind(fault_request *request, uint32_t chance)
     const hr_io *io = request->io;
     if (io->kind == HR_IO_WRITE) {
         draw_write(request, chance);
+    } else if (io->kind == HR_IO_WRITE_FILES || io->kind == HR_IO_READ_FILES) {
+        draw_files(request, chance);
     } else if (io->kind == HR_IO_READ) {
         if (takes(&chance, faults->read_error))
             request->fate = FATE_FAIL;
         else if (takes(&chance, faults->flipped_bit))
             request->fate = FATE_FLIP;
-    } else if (io->kind == HR_IO_SYNC || io->kind == HR_IO_SYNC_DIR) {
+    } else if (io->kind == HR_IO_SYNC || io->kind == HR_IO_SYNC_DIR || io->kind == HR_IO_SYNC_ALL) {
         bool is_file = io->kind == HR_IO_SYNC;
         if (is_file && is_deceived(storage, io->file))
             request->fate = FATE_LIE;
@@ -215,6 +231,8 @@ static void was_done(hr_io *io)
     if (request->fate == FATE_FLIP && io->status == HR_OK && io->bytes > 0)
         ((uint8_t *)io->data)[request->dice % io->bytes] ^=
             (uint8_t)(1u << (request->dice >> 32) % 8);
+    if (request->fate == FATE_FAIL_ONE && io->status == HR_OK && io->file_count > 0)
+        io->files[request->dice % io->file_count].status = request->status;
     answer_in_time(request);
 }
 

@@ -51,7 +51,8 @@ static hr_status open_dir(memory_storage *storage, hr_io *io)
     hr_disk_node *start, *node;
     hr_status status = find_start(storage, io, &start);
     if (status == HR_OK)
-        status = io->flags & HR_IO_CREATE ? hr_disk_make_path(storage->disk, start, io->path, &node)
+        status = io->flags & HR_IO_CREATE ? hr_disk_make_path(storage->disk, start, io->path,
+                                                              !(io->flags & HR_IO_UNSYNCED), &node)
                                           : hr_disk_find(start, io->path, &node);
     if (status != HR_OK)
         return status;
@@ -281,21 +282,109 @@ static hr_status sync_dir(memory_storage *storage, hr_io *io)
     return hr_disk_sync_names(storage->disk, node);
 }
 
+static hr_status sync_all(memory_storage *storage, hr_io *io)
+{
+    (void)io;
+    return hr_disk_sync_all(storage->disk);
+}
+
+/* ---- many files ---- */
+
+/* Request kind for this one of io's files, and what of it the other acts look at. */
+static hr_io request_of(const hr_io *io, const hr_io_file *file)
+{
+    return (hr_io){
+        .flags = io->flags, .dir = io->dir, .path = file->path, .path_to = file->path_to};
+}
+
+static hr_status lookup_one(memory_storage *storage, const hr_io *io, hr_io_file *file)
+{
+    hr_io one = request_of(io, file);
+    hr_status status = lookup(storage, &one);
+    if (status == HR_OK)
+        file->info = one.info;
+    return status;
+}
+
+static hr_status read_one(memory_storage *storage, const hr_io *io, hr_io_file *file)
+{
+    hr_io one = request_of(io, file);
+    hr_disk_node *node;
+    hr_status status = find_node(storage, &one, &node);
+    if (status != HR_OK)
+        return status;
+    if (node->info.type != HR_FILE_REGULAR || node->info.size != file->info.size ||
+        node->info.mtime_ns != file->info.mtime_ns)
+        return HR_CHANGED;
+    if (node->bytes.len > 0)
+        memcpy(file->data, node->bytes.data, node->bytes.len);
+    return HR_OK;
+}
+
+static hr_status write_one(memory_storage *storage, const hr_io *io, hr_io_file *file)
+{
+    hr_io one = request_of(io, file);
+    hr_disk_node *node;
+    if (file->status != HR_OK)
+        return file->status;
+    one.flags |= HR_IO_CREATE | HR_IO_EXCLUSIVE;
+    hr_status status = find_or_create(storage, &one, &node);
+    if (status == HR_OK)
+        status = hr_disk_write(storage->disk, node, 0, file->data, (size_t)file->info.size);
+    if (status == HR_OK) {
+        node->info.mode = file->info.mode & 07777;
+        node->info.mtime_ns = file->info.mtime_ns;
+    }
+    return status;
+}
+
+static hr_status rename_one(memory_storage *storage, const hr_io *io, hr_io_file *file)
+{
+    hr_io one = request_of(io, file);
+    return file->status == HR_OK ? rename_entry(storage, &one) : file->status;
+}
+
+static hr_status act_on_files(memory_storage *storage, hr_io *io)
+{
+    static hr_status (*const acts_on_one[])(memory_storage *, const hr_io *, hr_io_file *) = {
+        [HR_IO_LOOKUP_FILES] = lookup_one,
+        [HR_IO_READ_FILES] = read_one,
+        [HR_IO_WRITE_FILES] = write_one,
+        [HR_IO_RENAME_FILES] = rename_one,
+    };
+    for (size_t i = 0; i < io->file_count; i++)
+        io->files[i].status = acts_on_one[io->kind](storage, io, &io->files[i]);
+    return HR_OK;
+}
+
 /* ---- requests ---- */
 
 static const struct {
     hr_status (*act)(memory_storage *storage, hr_io *io);
     bool on_file; /* needs io->file, and that no crash took it */
 } acts[] = {
-    [HR_IO_OPEN_DIR] = {open_dir, false},   [HR_IO_CLOSE_DIR] = {close_dir, false},
-    [HR_IO_OPEN] = {open_file, false},      [HR_IO_CLOSE] = {close_file, false},
-    [HR_IO_STAT] = {stat_file, true},       [HR_IO_LOOKUP] = {lookup, false},
-    [HR_IO_LIST] = {list, false},           [HR_IO_READ] = {read_file, true},
-    [HR_IO_WRITE] = {write_file, true},     [HR_IO_SYNC] = {sync_file, true},
-    [HR_IO_ALLOCATE] = {set_len, true},     [HR_IO_TRUNCATE] = {set_len, true},
-    [HR_IO_RENAME] = {rename_entry, false}, [HR_IO_REMOVE] = {remove_entry, false},
-    [HR_IO_SYNC_DIR] = {sync_dir, false},   [HR_IO_LOCK] = {lock_file, true},
+    [HR_IO_OPEN_DIR] = {open_dir, false},
+    [HR_IO_CLOSE_DIR] = {close_dir, false},
+    [HR_IO_OPEN] = {open_file, false},
+    [HR_IO_CLOSE] = {close_file, false},
+    [HR_IO_STAT] = {stat_file, true},
+    [HR_IO_LOOKUP] = {lookup, false},
+    [HR_IO_LIST] = {list, false},
+    [HR_IO_READ] = {read_file, true},
+    [HR_IO_WRITE] = {write_file, true},
+    [HR_IO_SYNC] = {sync_file, true},
+    [HR_IO_ALLOCATE] = {set_len, true},
+    [HR_IO_TRUNCATE] = {set_len, true},
+    [HR_IO_RENAME] = {rename_entry, false},
+    [HR_IO_REMOVE] = {remove_entry, false},
+    [HR_IO_SYNC_DIR] = {sync_dir, false},
+    [HR_IO_LOCK] = {lock_file, true},
     [HR_IO_STAMP] = {stamp, true},
+    [HR_IO_SYNC_ALL] = {sync_all, false},
+    [HR_IO_LOOKUP_FILES] = {act_on_files, false},
+    [HR_IO_READ_FILES] = {act_on_files, false},
+    [HR_IO_WRITE_FILES] = {act_on_files, false},
+    [HR_IO_RENAME_FILES] = {act_on_files, false},
 };
 
 static void carry_out(memory_storage *storage, hr_io *io)
@@ -338,7 +427,7 @@ static void memory_submit(hr_storage *base, hr_io *io)
 static void memory_query(const hr_storage *storage, hr_storage_caps *caps_out)
 {
     (void)storage;
-    *caps_out = (hr_storage_caps){.async_files = true, .why = ""};
+    *caps_out = (hr_storage_caps){.async_files = true, .sync_all = true, .why = ""};
 }
 
 static hr_status memory_register_buffers(hr_storage *storage, const struct iovec *iov,

@@ -25,7 +25,10 @@ static void threads_submit(hr_storage *base, hr_io *io)
 
 static void threads_query(const hr_storage *storage, hr_storage_caps *caps_out)
 {
-    *caps_out = (hr_storage_caps){.why = ((const threads_storage *)storage)->why};
+    *caps_out = (hr_storage_caps){
+        .sync_all = hr_posix_can_sync_all(),
+        .why = ((const threads_storage *)storage)->why,
+    };
 }
 
 static hr_status threads_register_buffers(hr_storage *storage, const struct iovec *iov,

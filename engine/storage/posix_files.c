@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests for many small files. One system call is not much more than a walk along a path, so the
+ * directory of the file before is kept: most of a request's files lie side by side. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+/* The directory that was opened last. */
+typedef struct opened_parent {
+    const char *path; /* a path whose first len bytes named it */
+    size_t len;
+    int fd; /* -1: none */
+} opened_parent;
+
+static void forget(opened_parent *parent)
+{
+    if (parent->fd >= 0)
+        close(parent->fd);
+    parent->fd = -1;
+}
+
+static int find_parent(const hr_io *io, const char *path, opened_parent *parent,
+                       const char **name_out)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    const char *name = slash == NULL ? path : slash + 1;
+    if (parent->fd < 0 || parent->len != len || memcmp(parent->path, path, len) != 0) {
+        forget(parent);
+        int error = hr_posix_open_parent(io, path, &parent->fd, name_out);
+        if (error != 0)
+            return error;
+        parent->path = path;
+        parent->len = len;
+    }
+    *name_out = name;
+    return 0;
+}
+
+static int lookup(int parent, const char *name, hr_io_file *file)
+{
+    struct statx stat;
+    int error = hr_posix_stat(parent, name, &stat);
+    if (error == 0)
+        file->info = hr_posix_info(&stat);
+    return error;
+}
+
+/* ---- reading ---- */
+
+static int read_all(int fd, uint8_t *data, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t got = pread(fd, data + at, len - at, (off_t)at);
+        if (got < 0 && errno != EINTR)
+            return errno;
+        if (got == 0)
+            return ESTALE; /* it is shorter by now */
+        at += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
+}
+
+static bool is_as_it_was(int fd, const hr_file_info *before, hr_file_info *now)
+{
+    struct statx stat;
+    if (hr_posix_stat(fd, "", &stat) != 0)
+        return false;
+    *now = hr_posix_info(&stat);
+    return now->type == HR_FILE_REGULAR && now->size == before->size &&
+           now->mtime_ns == before->mtime_ns;
+}
+
+/* ESTALE stands for HR_CHANGED. What was listed as a file and is a symlink or a fifo by now has
+ * changed too; neither is followed or waited for. */
+static int read_file(int parent, const char *name, hr_io_file *file)
+{
+    int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ELOOP || errno == ENXIO ? ESTALE : errno;
+    hr_file_info first = {0}, last = {0};
+    int error = is_as_it_was(fd, &file->info, &first) ? 0 : ESTALE;
+    if (error == 0)
+        error = read_all(fd, file->data, (size_t)file->info.size);
+    if (error == 0 && (!is_as_it_was(fd, &first, &last) || first.ctime_ns != last.ctime_ns))
+        error = ESTALE;
+    close(fd);
+    return error;
+}
+
+/* ---- writing ---- */
+
+static int write_all(int fd, const uint8_t *data, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        ssize_t put = pwrite(fd, data + at, len - at, (off_t)at);
+        if (put < 0 && errno != EINTR)
+            return errno;
+        at += put > 0 ? (size_t)put : 0;
+    }
+    return 0;
+}
+
+static int write_file(int parent, const char *name, const hr_io_file *file)
+{
+    int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    int error = write_all(fd, file->data, (size_t)file->info.size);
+    if (error == 0 && fchmod(fd, file->info.mode & 07777) != 0)
+        error = errno;
+    if (error == 0)
+        error = hr_posix_stamp_time(fd, file->info.mtime_ns);
+    if (close(fd) != 0 && error == 0)
+        error = errno; /* over a network this is where a full disk may show */
+    return error;
+}
+
+/* ---- requests ---- */
+
+static int rename_file(const hr_io *io, int parent, const char *name, const hr_io_file *file,
+                       opened_parent *parent_to)
+{
+    const char *name_to;
+    int error = find_parent(io, file->path_to, parent_to, &name_to);
+    if (error != 0)
+        return error;
+    if (io->flags & HR_IO_EXCLUSIVE)
+        error = hr_posix_rename_exclusive(parent, name, parent_to->fd, name_to);
+    else if (renameat(parent, name, parent_to->fd, name_to) != 0)
+        error = errno;
+    return error == EXDEV ? EOPNOTSUPP : error; /* something is mounted between the two */
+}
+
+static int act(const hr_io *io, hr_io_file *file, opened_parent *parent, opened_parent *parent_to)
+{
+    const char *name;
+    int error = find_parent(io, file->path, parent, &name);
+    if (error != 0)
+        return error;
+    if (io->kind == HR_IO_LOOKUP_FILES)
+        return lookup(parent->fd, name, file);
+    if (io->kind == HR_IO_READ_FILES)
+        return read_file(parent->fd, name, file);
+    if (io->kind == HR_IO_WRITE_FILES)
+        return write_file(parent->fd, name, file);
+    return rename_file(io, parent->fd, name, file, parent_to);
+}
+
+void hr_posix_act_files(const hr_io *io, size_t first, size_t end)
+{
+    opened_parent parent = {.fd = -1}, parent_to = {.fd = -1};
+    for (size_t i = first; i < end; i++) {
+        hr_io_file *file = &io->files[i];
+        bool goes_on = io->kind == HR_IO_WRITE_FILES || io->kind == HR_IO_RENAME_FILES;
+        if (goes_on && file->status != HR_OK)
+            continue; /* it has failed before */
+        int error = act(io, file, &parent, &parent_to);
+        file->status = error == 0        ? HR_OK
+                       : error == ESTALE ? HR_CHANGED
+                                         : hr_status_from_errno(error);
+    }
+    forget(&parent);
+    forget(&parent_to);
+}
+
+int hr_posix_sync_all(const hr_io *io)
+{
+    return syncfs(io->dir->fd) == 0 ? 0 : errno;
+}
+
+/* Linux 5.8 is the first; before it a write that failed was told to the file's own descriptor
+ * alone. Nothing but the version tells the two apart. */
+bool hr_posix_can_sync_all(void)
+{
+    struct utsname name;
+    unsigned major = 0, minor = 0;
+    if (uname(&name) != 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+        return false;
+    return major > 5 || (major == 5 && minor >= 8);
+}

@@ -15,18 +15,31 @@ static const struct {
     const char *name;
     bool from_client, from_server;
 } kinds[] = {
-    [HR_MESSAGE_HINT] = {"hint", true, true},        [HR_MESSAGE_HELLO] = {"hello", true, false},
-    [HR_MESSAGE_WELCOME] = {"welcome", false, true}, [HR_MESSAGE_LIST] = {"list", true, false},
-    [HR_MESSAGE_ENTRIES] = {"entries", false, true}, [HR_MESSAGE_OPEN] = {"open", true, false},
-    [HR_MESSAGE_OPENED] = {"opened", false, true},   [HR_MESSAGE_KEYS] = {"keys", true, false},
-    [HR_MESSAGE_TICKETS] = {"tickets", false, true}, [HR_MESSAGE_GRANT] = {"grant", true, false},
-    [HR_MESSAGE_FAILED] = {"failed", false, true},   [HR_MESSAGE_CANCEL] = {"cancel", true, false},
-    [HR_MESSAGE_CLOSE] = {"close", true, false},     [HR_MESSAGE_CLOSED] = {"closed", false, true},
-    [HR_MESSAGE_ERROR] = {"error", true, true},      [HR_MESSAGE_PING] = {"ping", true, true},
-    [HR_MESSAGE_PONG] = {"pong", true, true},        [HR_MESSAGE_JOINED] = {"joined", false, true},
+    [HR_MESSAGE_HINT] = {"hint", true, true},
+    [HR_MESSAGE_HELLO] = {"hello", true, false},
+    [HR_MESSAGE_WELCOME] = {"welcome", false, true},
+    [HR_MESSAGE_LIST] = {"list", true, false},
+    [HR_MESSAGE_ENTRIES] = {"entries", false, true},
+    [HR_MESSAGE_OPEN] = {"open", true, false},
+    [HR_MESSAGE_OPENED] = {"opened", false, true},
+    [HR_MESSAGE_KEYS] = {"keys", true, false},
+    [HR_MESSAGE_TICKETS] = {"tickets", false, true},
+    [HR_MESSAGE_GRANT] = {"grant", true, false},
+    [HR_MESSAGE_FAILED] = {"failed", false, true},
+    [HR_MESSAGE_CANCEL] = {"cancel", true, false},
+    [HR_MESSAGE_CLOSE] = {"close", true, false},
+    [HR_MESSAGE_CLOSED] = {"closed", false, true},
+    [HR_MESSAGE_ERROR] = {"error", true, true},
+    [HR_MESSAGE_PING] = {"ping", true, true},
+    [HR_MESSAGE_PONG] = {"pong", true, true},
+    [HR_MESSAGE_JOINED] = {"joined", false, true},
     [HR_MESSAGE_PARTED] = {"parted", true, true},
+    [19] = {"?", false, false},
+    [HR_MESSAGE_OPEN_BUNDLES] = {"open_bundles", true, false},
 };
 
+static_assert((int)HR_MESSAGE_OPEN_BUNDLES == (int)HEADRACE__ENVELOPE__BODY_OPEN_BUNDLES,
+              "kinds are field numbers");
 static_assert((int)HR_MESSAGE_PARTED == (int)HEADRACE__ENVELOPE__BODY_PARTED,
               "kinds are field numbers");
 
@@ -115,4 +128,11 @@ size_t hr_message_entry_len(const hr_message_entry *entry)
     /* Seven one-byte tags, name and target with lengths of up to 3 bytes, type and mode in 5, size
      * and the two times in 10, and the entry's own tag and length. */
     return 7 + 3 + entry->name.len + 3 + entry->target.len + 5 + 5 + 10 + 10 + 10 + 4;
+}
+
+size_t hr_message_small_len(const hr_message_small *file)
+{
+    /* Four tags, directory and name with lengths of up to 3 bytes, size in 5, the time in 8, and
+     * the file's own tag and length. */
+    return 4 + 3 + file->directory.len + 3 + file->name.len + 5 + 8 + 4;
 }

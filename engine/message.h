@@ -30,6 +30,7 @@
 #define HR_MESSAGE_FAMILY_MAX       15u   /* "tcp", "verbs" */
 #define HR_MESSAGE_ENTRIES_MAX      2048u /* in one page */
 #define HR_MESSAGE_GRANTS_MAX       256u  /* in one message */
+#define HR_MESSAGE_SMALL_MAX        2048u /* files in one transfer of bundles */
 #define HR_MESSAGE_REGIONS_MAX      1024u /* in one message */
 #define HR_MESSAGE_LINKS_MAX        64u   /* asked for in one message */
 #define HR_MESSAGE_RAILS_MAX        64u
@@ -40,10 +41,11 @@
 #define HR_ID_LEN                   16
 
 /* Bits of features in hello and welcome. */
-#define HR_FEATURE_PACKED (UINT64_C(1) << 1) /* open.content and its answer */
+#define HR_FEATURE_BUNDLES (UINT64_C(1) << 0) /* open_bundles */
+#define HR_FEATURE_PACKED  (UINT64_C(1) << 1) /* open.content and its answer */
 
 /* Enough arena for every message within the limits, to pack or unpack it. */
-#define HR_MESSAGE_ARENA_LEN      (384u << 10)
+#define HR_MESSAGE_ARENA_LEN      (512u << 10)
 #define HR_MESSAGE_PAGE_ARENA_LEN (1u << 20)
 
 typedef enum hr_side {
@@ -72,6 +74,7 @@ typedef enum hr_message_kind {
     HR_MESSAGE_PONG = 16,
     HR_MESSAGE_JOINED = 17,
     HR_MESSAGE_PARTED = 18,
+    HR_MESSAGE_OPEN_BUNDLES = 20,
 } hr_message_kind;
 
 /* Bytes that mean something to people or file systems; no encoding is assumed. Quote before
@@ -134,6 +137,21 @@ typedef struct hr_message_open {
     hr_bytes path;
     bool content; /* of a packed shard: what is packed in it, and not its own bytes */
 } hr_message_open;
+
+/* A file that is small enough for a bundle. */
+typedef struct hr_message_small {
+    hr_bytes directory; /* below the message's path, "." is that itself; empty: as before */
+    hr_bytes name;
+    uint32_t size; /* as they were listed */
+    int64_t mtime_ns;
+} hr_message_small;
+
+typedef struct hr_message_open_bundles {
+    uint64_t transfer; /* as of open */
+    hr_bytes path;     /* of a directory */
+    const hr_message_small *files;
+    size_t count; /* 1 to HR_MESSAGE_SMALL_MAX */
+} hr_message_open_bundles;
 
 typedef struct hr_message_opened {
     uint64_t transfer;
@@ -264,6 +282,7 @@ typedef struct hr_message {
         hr_message_list list;
         hr_message_entries entries;
         hr_message_open open;
+        hr_message_open_bundles open_bundles;
         hr_message_opened opened;
         hr_message_keys keys;
         hr_message_tickets tickets;
@@ -301,6 +320,8 @@ bool hr_message_is_from(hr_message_kind kind, hr_side sender);
  * than HR_MESSAGE_PAGE_MAX - HR_MESSAGE_PAGE_HEAD. */
 #define HR_MESSAGE_PAGE_HEAD 1024u
 size_t hr_message_entry_len(const hr_message_entry *entry);
+/* The same of a file in open_bundles; beside them there are the path and HR_MESSAGE_PAGE_HEAD. */
+size_t hr_message_small_len(const hr_message_small *file);
 
 static inline hr_bytes hr_bytes_make(const void *at, size_t len)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The limits of docs/PROTOCOL.md, for what comes from outside and for what we are about to say. */
+#include "bundle.h"
 #include "chunk.h"
 #include "message.h"
 #include "transport.h"
@@ -58,6 +59,38 @@ static bool check_entries(const hr_message_entries *page)
         const hr_message_entry *entry = &page->entries[i];
         if (!is_name(entry->name) || !is_path(entry->target) || entry->type == 0 ||
             entry->mode > 07777 || entry->size > INT64_MAX)
+            return false;
+    }
+    return true;
+}
+
+/* "a/b": names, each as in a listing, below the path of the message. "." is that path itself. */
+static bool is_directory_below(hr_bytes directory)
+{
+    if (!is_path(directory))
+        return false;
+    if (directory.len == 1 && directory.at[0] == '.')
+        return true;
+    for (size_t at = 0; at < directory.len;) {
+        const uint8_t *slash = memchr(directory.at + at, '/', directory.len - at);
+        size_t len = slash == NULL ? directory.len - at : (size_t)(slash - directory.at) - at;
+        if (!is_name(hr_bytes_make(directory.at + at, len)) ||
+            (slash != NULL && at + len + 1 == directory.len))
+            return false;
+        at += len + (slash != NULL);
+    }
+    return true;
+}
+
+static bool check_open_bundles(const hr_message_open_bundles *open)
+{
+    if (open->path.len == 0 || !is_path(open->path) || open->count == 0 ||
+        open->count > HR_MESSAGE_SMALL_MAX || open->files[0].directory.len == 0)
+        return false;
+    for (size_t i = 0; i < open->count; i++) {
+        const hr_message_small *file = &open->files[i];
+        if (!is_name(file->name) || !is_directory_below(file->directory) ||
+            file->size > HR_BUNDLE_FILE_MAX)
             return false;
     }
     return true;
@@ -155,6 +188,8 @@ static bool is_within_limits(const hr_message *message)
         return check_entries(&message->entries);
     case HR_MESSAGE_OPEN:
         return message->open.path.len > 0 && is_path(message->open.path);
+    case HR_MESSAGE_OPEN_BUNDLES:
+        return check_open_bundles(&message->open_bundles);
     case HR_MESSAGE_OPENED:
         return check_opened(&message->opened);
     case HR_MESSAGE_KEYS:

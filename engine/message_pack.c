@@ -96,6 +96,27 @@ static void pack_open(const hr_message_open *from, Headrace__Open *to)
     to->content = from->content;
 }
 
+static bool pack_open_bundles(const hr_message_open_bundles *from, hr_arena *arena,
+                              Headrace__OpenBundles *to)
+{
+    headrace__open_bundles__init(to);
+    to->transfer = from->transfer;
+    to->path = wire_name(from->path);
+    to->n_files = from->count;
+    to->files = (Headrace__Small **)take_array(arena, from->count, sizeof *to->files[0]);
+    if (to->files == NULL)
+        return false;
+    for (size_t i = 0; i < from->count; i++) {
+        Headrace__Small *file = to->files[i];
+        headrace__small__init(file);
+        file->directory = wire_name(from->files[i].directory);
+        file->name = wire_name(from->files[i].name);
+        file->size = from->files[i].size;
+        file->mtime_ns = from->files[i].mtime_ns;
+    }
+    return true;
+}
+
 static void pack_opened(const hr_message_opened *from, Headrace__Opened *to)
 {
     headrace__opened__init(to);
@@ -247,6 +268,8 @@ static bool pack_body(const hr_message *message, hr_arena *arena, hr_message_bod
     case HR_MESSAGE_OPEN:
         pack_open(&message->open, &body->open);
         return true;
+    case HR_MESSAGE_OPEN_BUNDLES:
+        return pack_open_bundles(&message->open_bundles, arena, &body->open_bundles);
     case HR_MESSAGE_OPENED:
         pack_opened(&message->opened, &body->opened);
         return true;

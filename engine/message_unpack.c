@@ -87,6 +87,32 @@ static void unpack_open(const Headrace__Open *from, hr_message_open *to)
     };
 }
 
+static bool unpack_open_bundles(const Headrace__OpenBundles *from, hr_arena *arena,
+                                hr_message_open_bundles *to)
+{
+    if (from->n_files > HR_MESSAGE_SMALL_MAX)
+        return false;
+    hr_message_small *files = hr_arena_take(arena, from->n_files * sizeof *files);
+    if (files == NULL)
+        return false;
+    for (size_t i = 0; i < from->n_files; i++) {
+        const Headrace__Small *file = from->files[i];
+        files[i] = (hr_message_small){
+            .directory = bytes_of(file->directory),
+            .name = bytes_of(file->name),
+            .size = file->size,
+            .mtime_ns = file->mtime_ns,
+        };
+    }
+    *to = (hr_message_open_bundles){
+        .transfer = from->transfer,
+        .path = bytes_of(from->path),
+        .files = files,
+        .count = from->n_files,
+    };
+    return true;
+}
+
 static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
 {
     *to = (hr_message_opened){
@@ -233,6 +259,8 @@ bool hr_message_from_wire(const Headrace__Envelope *from, hr_arena *arena, hr_me
     case HR_MESSAGE_OPEN:
         unpack_open(from->open, &to->open);
         return true;
+    case HR_MESSAGE_OPEN_BUNDLES:
+        return unpack_open_bundles(from->open_bundles, arena, &to->open_bundles);
     case HR_MESSAGE_OPENED:
         return unpack_opened(from->opened, &to->opened);
     case HR_MESSAGE_KEYS:

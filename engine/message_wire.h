@@ -16,6 +16,7 @@ typedef union hr_message_body {
     Headrace__List list;
     Headrace__Entries entries;
     Headrace__Open open;
+    Headrace__OpenBundles open_bundles;
     Headrace__Opened opened;
     Headrace__Keys keys;
     Headrace__Tickets tickets;

@@ -60,6 +60,12 @@ static const hr_grant grants[] = {
     },
 };
 
+static const hr_message_small small[] = {
+    {.directory = BYTES("."), .name = BYTES("a"), .size = 4096, .mtime_ns = 1700000000123456789},
+    {.name = BYTES("empty"), .mtime_ns = -1},
+    {.directory = BYTES("x/\xff"), .name = BYTES("largest"), .size = 1048576},
+};
+
 const hr_message_sample hr_message_samples[] = {
     {HR_SIDE_CLIENT,
      {.kind = HR_MESSAGE_HELLO,
@@ -154,6 +160,9 @@ const hr_message_sample hr_message_samples[] = {
     {HR_SIDE_CLIENT,
      {.kind = HR_MESSAGE_OPEN,
       .open = {.transfer = 3, .path = BYTES("data/shard.zst"), .content = true}}},
+    {HR_SIDE_CLIENT,
+     {.kind = HR_MESSAGE_OPEN_BUNDLES,
+      .open_bundles = {.transfer = 3, .path = BYTES("data/train"), .files = small, .count = 3}}},
 };
 
 const size_t hr_message_sample_count = sizeof hr_message_samples / sizeof hr_message_samples[0];

@@ -9,6 +9,7 @@
 #include "links.h"
 #include "transfer.h"
 
+#define FEATURES        (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED)
 #define CONNECT_TIMEOUT (5 * HR_NS_PER_S)
 
 static void connect_control(hr_client *client);
@@ -139,7 +140,7 @@ static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
                        HR_PROTOCOL_MAJOR, client->address, welcome->major);
         return;
     }
-    if ((welcome->features & ~HR_FEATURE_PACKED) != 0) {
+    if ((welcome->features & ~FEATURES) != 0) {
         hr_client_fail(client, HR_PROTOCOL, "%s uses features that were not offered",
                        client->address);
         return;
@@ -248,7 +249,7 @@ static void control_up(void *context)
                                .kind = HR_MESSAGE_HELLO,
                                .hello = {.major = HR_PROTOCOL_MAJOR,
                                          .minor = HR_PROTOCOL_MINOR,
-                                         .features = HR_FEATURE_PACKED,
+                                         .features = FEATURES,
                                          .name = hr_bytes_make("headrace", 8)},
                            });
 }

@@ -85,6 +85,12 @@ void hr_client_drop_links(hr_client *client);
 /* Of listing.c: a page, or that there will be none. */
 void hr_listing_take(hr_listing *listing, const hr_message_entries *page);
 void hr_listing_fail(hr_listing *listing, hr_status status, const char *text);
+/* Starts behind a page; its cookie is that of the page which was taken last. */
+HR_CHECKED hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie,
+                                        hr_listing **listing_out, hr_error *error);
+uint64_t hr_listing_cookie(const hr_listing *listing);
+/* All of a page was taken, and there are more: hr_listing_next would ask for the next one. */
+bool hr_listing_is_at_page_end(const hr_listing *listing);
 /* changed is called when a page has come, or that there will be none. */
 void hr_listing_watch(hr_listing *listing, void (*changed)(void *context), void *context);
 /* By the node that waits in client->listings. */

@@ -70,7 +70,9 @@ void hr_get_finish_if_over(hr_get *get)
 {
     if (get->status != HR_AGAIN || get->waiting || get->io_busy || get->item_count > 0)
         return;
-    if (!get->ending && (get->listing != NULL || !hr_list_is_empty(&get->folders)))
+    if (!get->ending && get->is_tree && !hr_tree_is_listed(get))
+        return;
+    if (!hr_flow_is_over(get))
         return;
     hr_listing_destroy(get->listing);
     get->listing = NULL;
@@ -108,6 +110,7 @@ void hr_get_end(hr_get *get, hr_status status, const char *format, ...)
         next = node->next;
         hr_transfer_end(&HR_CONTAINER(node, hr_get_item, node)->transfer, status, "%s", text);
     }
+    hr_flow_end(get, status, text);
     hr_get_finish_if_over(get);
 }
 
@@ -133,13 +136,30 @@ static void report(hr_get *get, const char *path, const hr_error *error, uint64_
     get->options.file_done(get->options.context, &file);
 }
 
-void hr_get_skip(hr_get *get, const char *path, hr_status status, const char *text)
+void hr_get_report(hr_get *get, const char *path, hr_status status, const char *text,
+                   uint64_t bytes)
 {
     hr_error error = {.status = HR_OK};
-    hr_transfer_counters none = {0};
-    hr_error_set(&error, status, "%s", text);
+    bool moved = status == HR_OK && bytes > 0 && !get->options.dry_run;
+    hr_transfer_counters counters = {.bytes_moved = moved ? bytes : 0};
+    if (status != HR_OK)
+        hr_error_set(&error, status, "%s", text);
+    report(get, path, &error, bytes, &counters);
+}
+
+void hr_get_skip(hr_get *get, const char *path, hr_status status, const char *text)
+{
     get->progress.files++;
-    report(get, path, &error, 0, &none);
+    hr_get_report(get, path, status, text, 0);
+}
+
+void hr_get_count_over(hr_get *get, const hr_transfer_counters *counters)
+{
+    get->over_moved += counters->bytes_moved;
+    get->over_verified += counters->bytes_verified;
+    get->over_reused += counters->bytes_reused;
+    if (get->first_byte_ns == 0 && counters->first_byte_ns != 0)
+        get->first_byte_ns = counters->first_byte_ns - get->started_ns;
 }
 
 static void free_item(hr_get_item *item)
@@ -156,11 +176,7 @@ static void item_over(void *context, hr_transfer *transfer)
     hr_get_item *item = context;
     hr_get *get = item->get;
     const hr_transfer_counters *counters = &transfer->counters;
-    get->over_moved += counters->bytes_moved;
-    get->over_verified += counters->bytes_verified;
-    get->over_reused += counters->bytes_reused;
-    if (get->first_byte_ns == 0 && counters->first_byte_ns != 0)
-        get->first_byte_ns = counters->first_byte_ns - get->started_ns;
+    hr_get_count_over(get, counters);
     if (get->opened_item == item)
         get->opened_item = NULL;
     if (transfer->kept) {
@@ -204,7 +220,7 @@ static void begin_item(hr_get_item *item)
         .name = get->is_tree ? item->path : get->name,
         .shown = shown,
         .overwrite = get->options.overwrite,
-        .keep_same = get->is_tree && !get->options.overwrite,
+        .keep_same = get->is_tree,
         .look = get->options.dry_run,
     };
     memcpy(options.boot, get->client->engine->platform->boot_id, sizeof options.boot);
@@ -353,7 +369,9 @@ static void open_target(hr_get *get)
 
 static uint64_t bytes_verified(const hr_get *get)
 {
-    uint64_t sum = get->over_verified;
+    hr_get_progress moving = {0};
+    hr_flow_count(get, &moving);
+    uint64_t sum = get->over_verified + moving.bytes_verified;
     for (hr_list *node = get->items.next; node != &get->items; node = node->next)
         sum += HR_CONTAINER(node, hr_get_item, node)->transfer.counters.bytes_verified;
     return sum;
@@ -392,6 +410,7 @@ static void release_get(hr_get *get)
     while ((node = hr_list_take_first(&get->folders)) != NULL)
         hr_release(get->env, HR_CONTAINER(node, hr_get_folder, node));
     hr_release(get->env, get->listed);
+    hr_release(get->env, get->sift);
     hr_release(get->env, get->path);
     hr_release(get->env, get->target);
     hr_release(get->env, get);
@@ -485,6 +504,8 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     get->cancel_letter.deliver = deliver_cancel;
     hr_list_init(&get->items);
     hr_list_init(&get->folders);
+    get->folders_mark = &get->folders;
+    hr_flow_init(&get->flow);
     if (get->options.stall_ns == 0)
         get->options.stall_ns = STALL_DEFAULT;
     get->started_ns = get->moved_ns = hr_now_ns(get->env);
@@ -526,8 +547,9 @@ hr_get_progress hr_get_count(const hr_get *get)
     hr_get_progress progress = get->progress;
     progress.bytes_moved = get->over_moved;
     progress.bytes_reused = get->over_reused;
-    progress.bytes_verified = bytes_verified(get);
     progress.first_byte_ns = get->first_byte_ns;
+    hr_flow_count(get, &progress);
+    progress.bytes_verified = bytes_verified(get);
     for (hr_list *node = get->items.next; node != &get->items; node = node->next) {
         const hr_transfer_counters *counters =
             &HR_CONTAINER(node, hr_get_item, node)->transfer.counters;

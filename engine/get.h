@@ -5,7 +5,9 @@
 #define HR_GET_H
 
 #include "client.h"
+#include "flow.h"
 #include "rate.h"
+#include "sift.h"
 #include "transfer.h"
 
 /* One file of the request. */
@@ -16,10 +18,11 @@ typedef struct hr_get_item {
     char *path; /* below the request's, "" for a single file */
 } hr_get_item;
 
-/* A directory of the source that has not been listed yet. */
+/* A directory of the source that has not been listed to its end. */
 typedef struct hr_get_folder {
     hr_list node;
-    char path[]; /* below the request's */
+    uint64_t cookie; /* of the next page */
+    char path[];     /* below the request's */
 } hr_get_folder;
 
 struct hr_get {
@@ -48,11 +51,14 @@ struct hr_get {
     const char *name; /* of a single file beneath dir */
 
     bool is_tree, ending;
-    bool nothing_there; /* the directory of a tree, in a dry run */
-    hr_list folders;
-    hr_get_folder *listed; /* the one being listed */
+    bool nothing_there;             /* the directory of a tree, in a dry run */
+    hr_list folders, *folders_mark; /* mark: before it go those of the page */
+    hr_get_folder *listed;          /* the one being listed */
     hr_listing *listing;
     hr_get_item *opened_item; /* waits for the target directory */
+    hr_sift *sift;            /* of a tree */
+    hr_flow flow;
+    bool names_synced; /* of what was there before this run */
 
     hr_letter cancel_letter;
     bool cancel_posted, cancel_taken;
@@ -73,6 +79,11 @@ void hr_get_end(hr_get *get, hr_status status, const char *format, ...) HR_PRINT
 void hr_get_finish_if_over(hr_get *get);
 /* A file of the tree that is not even tried. */
 void hr_get_skip(hr_get *get, const char *path, hr_status status, const char *text);
+/* What became of a file that was no transfer of its own. */
+void hr_get_report(hr_get *get, const char *path, hr_status status, const char *text,
+                   uint64_t bytes);
+/* Adds what a transfer that is over has moved. */
+void hr_get_count_over(hr_get *get, const hr_transfer_counters *counters);
 /* Starts the transfer of one file, by its path below the request's. */
 void hr_get_start_item(hr_get *get, const char *path);
 
@@ -82,5 +93,32 @@ void hr_get_start_item(hr_get *get, const char *path);
 void hr_tree_push(hr_get *get, const char *path);
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get);
+/* Every file is known and has been compared with the target. */
+bool hr_tree_is_listed(const hr_get *get);
+
+/* ---- of sift.c ---- */
+
+/* A file that was listed; the sift is not full. */
+void hr_sift_add(hr_get *get, const char *path, const hr_entry *entry);
+/* Looks at what the target has of them. */
+void hr_sift_look(hr_get *get);
+/* Decides on the next one of those that were looked at. False: it has to wait. */
+bool hr_sift_decide(hr_get *get);
+
+/* ---- of flow.c ---- */
+
+void hr_flow_init(hr_flow *flow);
+/* The target is open, and nothing was added yet. */
+void hr_flow_begin(hr_get *get);
+/* A small file, to be moved in a bundle. False: there is no room now. */
+bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info);
+/* A file that is to be a transfer of its own. False as above. */
+bool hr_flow_wait(hr_get *get, const char *path);
+void hr_flow_pump(hr_get *get);
+void hr_flow_end(hr_get *get, hr_status status, const char *text);
+/* False: not yet, and hr_get_finish_if_over is called again. */
+bool hr_flow_is_over(hr_get *get);
+/* Adds what is under way. */
+void hr_flow_count(const hr_get *get, hr_get_progress *progress);
 
 #endif

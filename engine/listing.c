@@ -187,8 +187,8 @@ static void settled(hr_client_waiter *waiter)
         hr_listing_fail(listing, client->error.status, client->error.text);
 }
 
-hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **listing_out,
-                          hr_error *error)
+hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie,
+                             hr_listing **listing_out, hr_error *error)
 {
     if (strlen(path) > HR_MESSAGE_PATH_MAX)
         return hr_error_set(error, HR_INVALID, "the path is longer than %u bytes",
@@ -198,12 +198,30 @@ hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **list
         return hr_error_set(error, HR_NO_MEMORY, "listing: out of memory");
     listing->client = client;
     listing->status = HR_AGAIN;
+    listing->cookie = cookie;
     memcpy(listing->path, path, strlen(path) + 1);
     hr_list_init(&listing->node);
     listing->waiter.settled = settled;
     hr_client_wait(client, &listing->waiter);
     *listing_out = listing;
     return HR_OK;
+}
+
+hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **listing_out,
+                          hr_error *error)
+{
+    return hr_listing_open_at(client, path, 0, listing_out, error);
+}
+
+bool hr_listing_is_at_page_end(const hr_listing *listing)
+{
+    return listing->page != NULL && !listing->asked && listing->status == HR_AGAIN &&
+           listing->page_at == listing->page_len && !listing->last_page;
+}
+
+uint64_t hr_listing_cookie(const hr_listing *listing)
+{
+    return listing->cookie;
 }
 
 const hr_error *hr_listing_error(const hr_listing *listing)

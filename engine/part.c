@@ -263,6 +263,38 @@ static bool copy_to_memory(const hr_landing *landing)
     return hr_crc32c(0, to, landing->len) == landing->crc;
 }
 
+/* What became of each file is told by the file, and the bundle has landed in any case, unless none
+ * of them was tried. */
+static void were_written(hr_io *io)
+{
+    for (size_t i = 0; i < io->file_count && io->status != HR_OK; i++)
+        io->files[i].status = io->status;
+    finish(io->context, io->status, false);
+}
+
+static void land_bundle(hr_landing *landing)
+{
+    hr_part *part = landing->part;
+    hr_bundles *bundles = part->target.bundles;
+    hr_status status = hr_bundle_open(bundles, landing->chunk, landing->slot->span.addr);
+    if (status != HR_OK || part->target.discard) {
+        finish(landing, status, true);
+        return;
+    }
+    const hr_bundle *bundle = &bundles->bundles[landing->chunk];
+    landing->phase = HR_LANDING_WRITING;
+    landing->io = (hr_io){
+        .kind = HR_IO_WRITE_FILES,
+        .flags = HR_IO_NO_SYMLINKS,
+        .dir = part->target.dir,
+        .files = bundles->files + bundle->first,
+        .file_count = bundle->count,
+        .done = were_written,
+        .context = landing,
+    };
+    hr_storage_submit(part->worker->storage, &landing->io);
+}
+
 void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
 {
     hr_part *part = landing->part;
@@ -277,6 +309,10 @@ void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
         return;
     }
     landing->crc = receipt->content_crc;
+    if (part->target.bundles != NULL) {
+        land_bundle(landing);
+        return;
+    }
     if (part->target.file == NULL) {
         finish(landing, copy_to_memory(landing) ? HR_OK : HR_INTEGRITY, true);
         return;

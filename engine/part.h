@@ -13,8 +13,9 @@
 #ifndef HR_PART_H
 #define HR_PART_H
 
-#include "direct.h"
+#include "bundle.h"
 #include "decode.h"
+#include "direct.h"
 #include "receiver.h"
 #include "storage.h"
 #include "transport.h"
@@ -69,13 +70,15 @@ typedef struct hr_part_events {
     void (*retired)(void *context, hr_part *part);
 } hr_part_events;
 
-/* Where the chunks of a transfer end: one of the three. */
+/* Where the chunks of a transfer end: one of the three; of bundles, the files or discard. */
 typedef struct hr_part_target {
     hr_file *file;           /* written from slots, O_DIRECT, at the chunk's offset */
     uint8_t *memory;         /* host memory: chunks land where they belong */
     const hr_direct *direct; /* of memory: where RDMA reaches it */
     bool discard;            /* verified in a slot, and then no longer needed: a measurement */
     hr_decoders *decoders;   /* of what comes compressed; NULL: nothing does */
+    hr_bundles *bundles;     /* the chunks are bundles: each file is written anew, beneath dir */
+    hr_dir *dir;
 } hr_part_target;
 
 struct hr_part {

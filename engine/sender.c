@@ -60,6 +60,8 @@ static void end_shipment(hr_shipment *shipment, hr_status status)
     hr_slot *slot = shipment->slot;
     shipment->slot = NULL;
     sender->under_way--;
+    if (shipment->source->gather != NULL)
+        hr_gather_give(shipment->source->gather, shipment->chunk);
     return_shipment(shipment, status);
     if (slot != NULL)
         hr_slots_give(&sender->worker->slots, slot);
@@ -89,24 +91,34 @@ static bool set_digests(hr_shipment *shipment)
     return true;
 }
 
+/* True: it goes on. */
+static bool take_read(hr_shipment *shipment)
+{
+    hr_sender *sender = shipment->sender;
+    hr_status status = shipment->io.status;
+    sender->reading--;
+    if (sender->reads_max < HR_SENDER_READS)
+        sender->reads_max++;
+    if (status == HR_OK && shipment->source->gather == NULL &&
+        shipment->io.bytes < shipment->skip + shipment->extent.len)
+        status = HR_CHANGED; /* it shrank since it was opened */
+    if (sender->down)
+        status = HR_PEER_LOST;
+    if (status != HR_OK)
+        end_shipment(shipment, status);
+    return status == HR_OK;
+}
+
 static void was_read(hr_io *io)
 {
     hr_shipment *shipment = io->context;
     hr_sender *sender = shipment->sender;
-    sender->reading--;
-    if (sender->reads_max < HR_SENDER_READS)
-        sender->reads_max++;
-    if (io->status != HR_OK || sender->down) {
-        end_shipment(shipment, sender->down ? HR_PEER_LOST : io->status);
+    if (!take_read(shipment))
         return;
-    }
-    const hr_extent *extent = &shipment->extent;
-    if (io->bytes < shipment->skip + extent->len) { /* it shrank since it was opened */
-        end_shipment(shipment, HR_CHANGED);
-        return;
-    }
     start_queued(sender); /* the drive goes on while this one is digested and sent */
     shipment->span.addr = (uint8_t *)shipment->span.addr + shipment->skip;
+    if (shipment->source->gather != NULL)
+        hr_bundle_seal(&shipment->source->gather->bundles, shipment->chunk, shipment->span.addr);
     ship(shipment);
 }
 
@@ -170,6 +182,44 @@ static void attach(hr_worker *worker, hr_source *source)
     worker->storage->ops->attach(worker->storage, source->file);
 }
 
+/* False: there is neither a place to read into nor a slot. */
+static bool find_room(hr_shipment *shipment, size_t read_len)
+{
+    if (shipment->skip == 0 && read_into_place(shipment, read_len))
+        return true;
+    shipment->slot = hr_slots_take(&shipment->sender->worker->slots, 0);
+    if (shipment->slot != NULL)
+        shipment->span = shipment->slot->span;
+    return shipment->slot != NULL;
+}
+
+static void submit_read(hr_shipment *shipment, size_t read_len)
+{
+    hr_sender *sender = shipment->sender;
+    const hr_source *source = shipment->source;
+    shipment->io = (hr_io){
+        .kind = HR_IO_READ,
+        .file = source->file,
+        .data = shipment->span.addr,
+        .len = read_len,
+        .offset = shipment->extent.offset - shipment->skip,
+        .buffer = shipment->slot != NULL ? shipment->slot->buffer : -1,
+        .done = was_read,
+        .context = shipment,
+    };
+    if (source->gather != NULL) {
+        const hr_bundles *bundles = &source->gather->bundles;
+        const hr_bundle *bundle = &bundles->bundles[shipment->chunk];
+        hr_bundle_place(bundles, shipment->chunk, shipment->span.addr);
+        shipment->io.kind = HR_IO_READ_FILES;
+        shipment->io.dir = source->gather->dir;
+        shipment->io.files = bundles->files + bundle->first;
+        shipment->io.file_count = bundle->count;
+    }
+    sender->reading++;
+    hr_storage_submit(sender->worker->storage, &shipment->io);
+}
+
 /* False: there is no slot. */
 static bool start(hr_shipment *shipment)
 {
@@ -177,36 +227,19 @@ static bool start(hr_shipment *shipment)
     hr_source *source = shipment->source;
     shipment->extent = hr_source_extent(source, shipment->chunk);
     shipment->skip = (uint32_t)(shipment->extent.offset % HR_DIRECT_ALIGN);
-    uint64_t offset = shipment->extent.offset - shipment->skip;
     size_t read_len =
         (size_t)hr_round_up((uint64_t)shipment->skip + shipment->extent.len, HR_DIRECT_ALIGN);
-    int buffer = -1;
-    if (shipment->skip != 0 || !read_into_place(shipment, read_len)) {
-        shipment->slot = hr_slots_take(&sender->worker->slots, 0);
-        if (shipment->slot == NULL)
-            return false;
-        shipment->span = shipment->slot->span;
-        buffer = shipment->slot->buffer;
-    }
+    if (!find_room(shipment, read_len))
+        return false;
     sender->under_way++;
     if (source->is_probe) {
         hr_probe_fill(sender->link, shipment->span.addr, shipment->extent.len);
         ship(shipment);
         return true;
     }
-    attach(sender->worker, source);
-    sender->reading++;
-    shipment->io = (hr_io){
-        .kind = HR_IO_READ,
-        .file = source->file,
-        .data = shipment->span.addr,
-        .len = read_len,
-        .offset = offset,
-        .buffer = buffer,
-        .done = was_read,
-        .context = shipment,
-    };
-    hr_storage_submit(sender->worker->storage, &shipment->io);
+    if (source->gather == NULL)
+        attach(sender->worker, source);
+    submit_read(shipment, read_len);
     return true;
 }
 
@@ -214,14 +247,20 @@ static void start_queued(hr_sender *sender)
 {
     while (!hr_list_is_empty(&sender->queue)) {
         hr_shipment *shipment = HR_CONTAINER(sender->queue.next, hr_shipment, node);
+        hr_gather *gather = shipment->source->gather;
         if (sender->down || __atomic_load_n(&shipment->source->canceled, __ATOMIC_ACQUIRE)) {
             hr_list_remove(&shipment->node);
             return_shipment(shipment, sender->down ? HR_PEER_LOST : HR_CANCELED);
         } else if (sender->reading >= sender->reads_max) {
             return; /* the next one that was read goes on here */
+        } else if (gather != NULL && !hr_gather_take(gather, shipment->chunk)) {
+            hr_list_remove(&shipment->node);
+            return_shipment(shipment, HR_AGAIN);
         } else if (start(shipment)) {
             hr_list_remove(&shipment->node);
         } else {
+            if (gather != NULL)
+                hr_gather_give(gather, shipment->chunk);
             hr_slots_wait(&sender->worker->slots, &sender->waiter);
             return;
         }

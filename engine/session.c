@@ -29,9 +29,11 @@ static void free_source(hr_source *source)
     hr_session *session = source->session;
     hr_list_remove(&source->node);
     session->source_count--;
+    session->gather_count -= source->gather != NULL;
     session->counters->transfers_open--;
     hr_index_table_release(&source->table, session->engine->env, &session->store->tables_len);
     hr_release(session->engine->env, source->direct);
+    hr_gather_destroy(session->engine->env, source->gather);
     hr_release(session->engine->env, source);
     end_if_over(session);
 }
@@ -106,9 +108,11 @@ static void deliver_detach(hr_letter *letter)
 
 static void submit_close(hr_source *source)
 {
+    bool is_gather = source->gather != NULL;
     source->io = (hr_io){
-        .kind = HR_IO_CLOSE,
+        .kind = is_gather ? HR_IO_CLOSE_DIR : HR_IO_CLOSE,
         .file = source->file,
+        .dir = is_gather ? source->gather->dir : NULL,
         .done = source_closed,
         .context = source,
     };
@@ -208,12 +212,13 @@ static void source_looked_up(hr_io *io)
     hr_storage_submit(session->store->storage, io);
 }
 
-static void take_open(hr_session *session, const hr_message_open *open)
+/* NULL: the channel was told why, and is closing. */
+static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes path)
 {
-    if (find_source(session, open->transfer) != NULL) {
+    if (find_source(session, transfer) != NULL) {
         hr_control_close(&session->control, HR_PROTOCOL, "transfer %llu was opened twice",
-                         (unsigned long long)open->transfer);
-        return;
+                         (unsigned long long)transfer);
+        return NULL;
     }
     hr_source *source = session->source_count < HR_SESSION_SOURCES_MAX
                             ? hr_alloc(session->engine->env, sizeof *source)
@@ -221,16 +226,24 @@ static void take_open(hr_session *session, const hr_message_open *open)
     if (source == NULL) {
         hr_control_close(&session->control, HR_LIMIT, "more than %d shards are open in one session",
                          HR_SESSION_SOURCES_MAX);
-        return;
+        return NULL;
     }
     source->session = session;
-    source->transfer = open->transfer;
-    source->content = open->content && (session->features & HR_FEATURE_PACKED) != 0;
-    memcpy(source->path, open->path.at, open->path.len);
+    source->transfer = transfer;
+    memcpy(source->path, path.at, path.len);
     hr_list_append(&session->sources, &source->node);
     session->source_count++;
     session->counters->transfers++;
     session->counters->transfers_open++;
+    return source;
+}
+
+static void take_open(hr_session *session, const hr_message_open *open)
+{
+    hr_source *source = make_source(session, open->transfer, open->path);
+    if (source == NULL)
+        return;
+    source->content = open->content && (session->features & HR_FEATURE_PACKED) != 0;
 
     const hr_store_export *export;
     const char *path;
@@ -246,6 +259,60 @@ static void take_open(hr_session *session, const hr_message_open *open)
         .dir = export->dir,
         .path = path,
         .done = source_looked_up,
+        .context = source,
+    };
+    hr_storage_submit(session->store->storage, &source->io);
+}
+
+/* ---- bundles ---- */
+
+static void gather_opened(hr_io *io)
+{
+    hr_source *source = io->context;
+    hr_session *session = source->session;
+    if (io->status != HR_OK) {
+        fail_open(source, io->status);
+        return;
+    }
+    source->gather->dir = io->dir_out;
+    if (session->ending) {
+        close_file(source);
+        return;
+    }
+    source->opened = true;
+    send_opened(source, HR_OK, &(hr_file_info){.type = HR_FILE_DIRECTORY}, "");
+}
+
+static void take_open_bundles(hr_session *session, const hr_message_open_bundles *open)
+{
+    if (!(session->features & HR_FEATURE_BUNDLES)) {
+        hr_control_close(&session->control, HR_PROTOCOL, "open_bundles was not agreed on");
+        return;
+    }
+    if (session->gather_count == HR_SESSION_GATHERS_MAX) {
+        hr_control_close(&session->control, HR_LIMIT,
+                         "more than %d transfers of bundles are open in one session",
+                         HR_SESSION_GATHERS_MAX);
+        return;
+    }
+    hr_source *source = make_source(session, open->transfer, open->path);
+    if (source == NULL)
+        return;
+    const hr_store_export *export;
+    const char *path;
+    hr_status status = hr_store_resolve(session->store, source->path, &export, &path);
+    if (status == HR_OK)
+        status = hr_gather_create(session->engine->env, open, &source->gather);
+    if (status != HR_OK) {
+        fail_open(source, status);
+        return;
+    }
+    session->gather_count++;
+    source->io = (hr_io){
+        .kind = HR_IO_OPEN_DIR,
+        .dir = export->dir,
+        .path = path,
+        .done = gather_opened,
         .context = source,
     };
     hr_storage_submit(session->store->storage, &source->io);
@@ -274,6 +341,19 @@ static void source_looked_at(hr_io *io)
     close_file(source);
 }
 
+/* Of bundles each row has told what its file was like when it was read. */
+static void answer_close_of_bundles(hr_source *source)
+{
+    hr_session *session = source->session;
+    hr_control_send(
+        &session->control,
+        &(hr_message){
+            .kind = HR_MESSAGE_CLOSED,
+            .closed = {.transfer = source->transfer, .status = HR_OK, .text = hr_bytes_make("", 0)},
+        });
+    close_file(source);
+}
+
 static void close_if_over(hr_source *source)
 {
     if (!source->closing || source->outstanding > 0)
@@ -282,6 +362,10 @@ static void close_if_over(hr_source *source)
     source->closing = false; /* once */
     if (!source->wants_answer) {
         close_file(source);
+        return;
+    }
+    if (source->gather != NULL) {
+        answer_close_of_bundles(source);
         return;
     }
     source->io = (hr_io){
@@ -339,6 +423,12 @@ static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk, 
                                        });
 }
 
+static uint64_t count_chunks(const hr_source *source)
+{
+    return source->gather != NULL ? source->gather->bundles.count
+                                  : hr_chunk_count(source->size, source->chunk_len);
+}
+
 /* Over RDMA nobody but us keeps a write inside the place that was granted. */
 static bool find_place(hr_session *session, const hr_session_link *link, const hr_source *source,
                        const hr_grant *grant, uint64_t *address_out, uint32_t *key_out)
@@ -366,7 +456,7 @@ static void take_grant(hr_session *session, const hr_grant *grant)
 {
     hr_source *source = find_granted(session, grant);
     if (source == NULL || !source->opened || source->wants_answer ||
-        grant->chunk >= hr_chunk_count(source->size, source->chunk_len)) {
+        grant->chunk >= count_chunks(source)) {
         hr_control_close(&session->control, HR_PROTOCOL,
                          "grant for chunk %u of transfer %llu, which is not there", grant->chunk,
                          (unsigned long long)grant->transfer);
@@ -593,7 +683,7 @@ static void take_hello(hr_session *session, const hr_message_hello *hello)
         return;
     }
     session->greeted = true;
-    session->features = hello->features & HR_FEATURE_PACKED;
+    session->features = hello->features & (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED);
     hr_loop_timer_clear(session->control.loop, &session->hello_timer);
     hr_message message = {
         .kind = HR_MESSAGE_WELCOME,
@@ -642,6 +732,9 @@ static void take_message(void *context, const hr_message *message)
         break;
     case HR_MESSAGE_OPEN:
         take_open(session, &message->open);
+        break;
+    case HR_MESSAGE_OPEN_BUNDLES:
+        take_open_bundles(session, &message->open_bundles);
         break;
     case HR_MESSAGE_KEYS:
         take_keys(session, &message->keys);

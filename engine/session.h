@@ -21,6 +21,7 @@
 
 #define HR_SESSION_LINKS_MAX   64
 #define HR_SESSION_SOURCES_MAX 256 /* shards open at once */
+#define HR_SESSION_GATHERS_MAX 8   /* transfers of bundles, which are among them */
 
 typedef struct hr_session hr_session;
 
@@ -61,7 +62,7 @@ struct hr_session {
     hr_keyring keyring;
     hr_source probe;
     hr_list sources;
-    unsigned source_count;
+    unsigned source_count, gather_count;
     hr_store_listing listing; /* one at a time */
     hr_server_counters *counters;
 };

@@ -4,6 +4,7 @@
 #ifndef HR_SOURCE_H
 #define HR_SOURCE_H
 
+#include "gather.h"
 #include "index_load.h"
 #include "list.h"
 #include "mailbox.h"
@@ -16,6 +17,7 @@ typedef struct hr_source hr_source;
 struct hr_source {
     uint64_t transfer; /* the client's number */
     hr_file *file;
+    hr_gather *gather;    /* instead of file: its chunks are bundles */
     bool content;         /* was asked for, if it is a packed shard */
     hr_index_table table; /* without entries: digests are computed */
     uint64_t size;        /* of what is offered: the file, or the content of a packed shard */

@@ -16,6 +16,10 @@
 
 hr_extent hr_source_extent(const hr_source *source, uint32_t chunk)
 {
+    if (source->gather != NULL) {
+        uint32_t len = source->gather->bundles.bundles[chunk].len;
+        return (hr_extent){.len = len, .content_len = len};
+    }
     uint64_t at = hr_chunk_offset(chunk, source->chunk_len);
     uint32_t content_len = hr_chunk_content_len(source->size, source->chunk_len, chunk);
     hr_extent extent = {.offset = at, .len = content_len, .content_len = content_len};

@@ -140,8 +140,8 @@ static const char *shown(const hr_transfer *transfer, char *buffer, size_t len)
 
 static void fire(hr_timer *timer);
 
-void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path,
-                      const hr_transfer_events *events, void *context)
+static void start_opening(hr_transfer *transfer, hr_client *client,
+                          const hr_transfer_events *events, void *context)
 {
     transfer->client = client;
     transfer->env = client->env;
@@ -150,8 +150,27 @@ void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path
     transfer->number = ++client->next_transfer;
     transfer->timer.fire = fire;
     transfer->state = HR_TRANSFER_OPENING;
-    snprintf(transfer->path, sizeof transfer->path, "%s", path);
     hr_list_append(&client->transfers, &transfer->node);
+}
+
+void hr_transfer_open_bundles(hr_transfer *transfer, hr_client *client,
+                              const hr_message_open_bundles *open, hr_bundles *bundles,
+                              const hr_transfer_events *events, void *context)
+{
+    start_opening(transfer, client, events, context);
+    snprintf(transfer->path, sizeof transfer->path, "%.*s", (int)open->path.len,
+             (const char *)open->path.at);
+    transfer->target.bundles = bundles;
+    hr_message message = {.kind = HR_MESSAGE_OPEN_BUNDLES, .open_bundles = *open};
+    message.open_bundles.transfer = transfer->number;
+    hr_client_send(client, &message);
+}
+
+void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path,
+                      const hr_transfer_events *events, void *context)
+{
+    start_opening(transfer, client, events, context);
+    snprintf(transfer->path, sizeof transfer->path, "%s", path);
     hr_client_send(client,
                    &(hr_message){
                        .kind = HR_MESSAGE_OPEN,
@@ -184,13 +203,18 @@ static bool take_packing(hr_transfer *transfer, const hr_message_opened *opened)
 
 void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *opened)
 {
-    if (opened->status == HR_OK && opened->type == HR_NODE_REGULAR)
+    bool is_bundles = transfer->target.bundles != NULL;
+    if (opened->status == HR_OK && (opened->type == HR_NODE_REGULAR || is_bundles))
         transfer->server_open = true;
     if (transfer->state != HR_TRANSFER_OPENING)
         return;
     if (opened->status != HR_OK) {
         hr_transfer_end(transfer, opened->status, "%.*s", (int)opened->text.len,
                         (const char *)opened->text.at);
+        return;
+    }
+    if (is_bundles && opened->type != HR_NODE_DIRECTORY) {
+        hr_transfer_end(transfer, HR_PROTOCOL, "the server opened a file where bundles were meant");
         return;
     }
     char name[200];
@@ -218,6 +242,21 @@ void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *ope
 
 /* ---- moving ---- */
 
+/* Of a chunk: what the source has of it, without the rows of a bundle. */
+static uint32_t content_len(const hr_transfer *transfer, uint32_t chunk)
+{
+    const hr_bundles *bundles = transfer->target.bundles;
+    return bundles != NULL ? hr_bundle_content_len(&bundles->bundles[chunk])
+                           : hr_chunk_content_len(transfer->size, transfer->chunk_len, chunk);
+}
+
+/* Of it what is there now: the rows of a bundle say of each file whether it is. */
+static uint64_t verified_len(const hr_transfer *transfer, uint32_t chunk)
+{
+    const hr_bundles *bundles = transfer->target.bundles;
+    return bundles != NULL ? hr_bundle_good_len(bundles, chunk) : content_len(transfer, chunk);
+}
+
 static void part_armed(void *context, hr_landing *landing)
 {
     hr_transfer *transfer = context;
@@ -243,7 +282,7 @@ static void verified(hr_transfer *transfer, const hr_landing *landing)
     transfer->counters.progress_ns = hr_now_ns(transfer->env);
     if (transfer->state == HR_TRANSFER_REREADING)
         return;
-    transfer->counters.bytes_verified += landing->len;
+    transfer->counters.bytes_verified += verified_len(transfer, landing->chunk);
     if (landing->check)
         transfer->counters.bytes_reused += landing->len;
     if (transfer->has_draft)
@@ -305,6 +344,9 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
         hr_transfer_end(transfer, landing->status, "%s: reading chunk %u (offset %llu): %s%s",
                         shown(transfer, name, sizeof name), landing->chunk,
                         (unsigned long long)offset, hr_status_text(landing->status), advice);
+    else if (transfer->target.bundles != NULL)
+        hr_transfer_end(transfer, landing->status, "writing small files: %s%s",
+                        hr_status_text(landing->status), advice);
     else
         hr_transfer_end(transfer, landing->status, "writing %s at offset %llu: %s%s",
                         transfer->draft.shown, (unsigned long long)offset,
@@ -314,7 +356,9 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
 static void part_done(void *context, hr_landing *landing)
 {
     hr_transfer *transfer = context;
-    transfer->counters.bytes_moved += landing->moved;
+    bool has_rows = transfer->target.bundles != NULL && landing->moved > 0;
+    transfer->counters.bytes_moved +=
+        has_rows ? content_len(transfer, landing->chunk) : landing->moved;
     /* The rate is that of the wire, and what was taken beforehand was content. */
     if (transfer->rate != NULL && landing->moved > 0 && landing->moved < landing->len)
         hr_rate_give(transfer->rate, landing->len - landing->moved);
@@ -341,7 +385,8 @@ static const hr_part_events part_events = {
 /* Known to be stored as it is. */
 static bool is_uncompressed(const hr_transfer *transfer, uint32_t chunk)
 {
-    return transfer->uncompressed != NULL && (transfer->uncompressed[chunk / 8] >> chunk % 8 & 1) != 0;
+    return transfer->uncompressed != NULL &&
+           (transfer->uncompressed[chunk / 8] >> chunk % 8 & 1) != 0;
 }
 
 static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step *step)
@@ -351,9 +396,12 @@ static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step
     landing->generation = step->generation;
     landing->check = step->check;
     landing->complain = step->complain;
-    landing->len = hr_chunk_content_len(transfer->size, transfer->chunk_len, step->chunk);
+    const hr_bundles *bundles = transfer->target.bundles;
+    landing->len =
+        bundles != NULL ? bundles->bundles[step->chunk].len : content_len(transfer, step->chunk);
     landing->crc = transfer->chunks[step->chunk].crc;
-    landing->in_slot = transfer->codec != HR_CODEC_STORED && !is_uncompressed(transfer, step->chunk);
+    landing->in_slot =
+        transfer->codec != HR_CODEC_STORED && !is_uncompressed(transfer, step->chunk);
     hr_landing_start(landing);
 }
 
@@ -464,7 +512,10 @@ static void start_moving(hr_transfer *transfer)
 
 static bool make_chunks(hr_transfer *transfer)
 {
-    transfer->chunk_count = (uint32_t)hr_chunk_count(transfer->size, transfer->chunk_len);
+    if (transfer->target.bundles != NULL)
+        transfer->chunk_count = transfer->target.bundles->count;
+    else
+        transfer->chunk_count = (uint32_t)hr_chunk_count(transfer->size, transfer->chunk_len);
     transfer->chunks =
         hr_alloc(transfer->env, (transfer->chunk_count + 1) * sizeof *transfer->chunks);
     if (transfer->chunks != NULL)
@@ -582,6 +633,15 @@ static void direct_changed(void *context)
         try_to_end(transfer);
     else
         finish_if_over(transfer);
+}
+
+void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir)
+{
+    if (transfer->state != HR_TRANSFER_OPENED || !make_chunks(transfer))
+        return;
+    transfer->target.dir = dir;
+    transfer->target.discard = dir == NULL;
+    start_moving(transfer);
 }
 
 void hr_transfer_begin_memory(hr_transfer *transfer, void *memory)

@@ -72,8 +72,8 @@ struct hr_transfer {
     uint8_t identity[HR_IDENTITY_LEN];
     bool server_open; /* the server holds it open: a close is due */
 
-    hr_part_target target;
-    hr_direct direct; /* of a target in memory */
+    hr_part_target target; /* of bundles: from open on */
+    hr_direct direct;      /* of a target in memory */
     bool has_direct;
     hr_draft draft;
     bool has_draft, read_back, dry_run;
@@ -93,6 +93,13 @@ struct hr_transfer {
 /* Sends open. */
 void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path,
                       const hr_transfer_events *events, void *context);
+/* Sends open_bundles: path and files of it are given, and bundles are what they make. */
+void hr_transfer_open_bundles(hr_transfer *transfer, hr_client *client,
+                              const hr_message_open_bundles *open, hr_bundles *bundles,
+                              const hr_transfer_events *events, void *context);
+/* After opened: into files beneath dir, or with NULL into nothing but the verification. Each file
+ * says what became of it, HR_AGAIN if nothing did. */
+void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir);
 /* After opened: into a file named beneath dir, ... */
 void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *options, bool read_back);
 /* ... into memory of at least size bytes, or into nothing but the verification. */

@@ -7,18 +7,36 @@
 
 #include "get.h"
 
-#define TRANSFERS_MAX 8 /* at once */
-
-void hr_tree_push(hr_get *get, const char *path)
+static hr_get_folder *make_folder(hr_get *get, const char *path)
 {
     size_t len = strlen(path) + 1;
     hr_get_folder *folder = hr_alloc(get->env, sizeof *folder + len);
-    if (folder == NULL) {
+    if (folder == NULL)
         hr_get_end(get, HR_NO_MEMORY, "remembering a directory: out of memory");
-        return;
-    }
-    memcpy(folder->path, path, len);
-    hr_list_append(&get->folders, &folder->node);
+    else
+        memcpy(folder->path, path, len);
+    return folder;
+}
+
+/* Before all that were remembered when the page began, so that what a directory holds comes before
+ * what lies beside it: never more are remembered than a page of each level above. */
+void hr_tree_push(hr_get *get, const char *path)
+{
+    hr_get_folder *folder = make_folder(get, path);
+    if (folder != NULL)
+        hr_list_append(get->folders_mark, &folder->node);
+}
+
+/* The directories of a page are gone through before the next page is asked for. */
+static void put_off_pages(hr_get *get)
+{
+    assert(get->listed != NULL);
+    hr_get_folder *rest = get->listed;
+    rest->cookie = hr_listing_cookie(get->listing);
+    hr_listing_destroy(get->listing);
+    get->listing = NULL;
+    get->listed = NULL;
+    hr_list_append(get->folders_mark, &rest->node);
 }
 
 /* Names come from the server: one that could lead anywhere else is an attack or a defect. */
@@ -47,8 +65,7 @@ static void take_entry(hr_get *get, const hr_entry *entry)
     }
     switch (entry->type) {
     case HR_ENTRY_FILE:
-        get->progress.files++;
-        hr_get_start_item(get, path);
+        hr_sift_add(get, path, entry);
         break;
     case HR_ENTRY_DIRECTORY:
     case HR_ENTRY_EXPORT:
@@ -79,7 +96,9 @@ static void start_listing(hr_get *get)
         return;
     }
     hr_error error = {.status = HR_OK};
-    hr_status status = hr_listing_open(get->client, full, &get->listing, &error);
+    get->folders_mark = get->folders.next;
+    hr_status status =
+        hr_listing_open_at(get->client, full, get->listed->cookie, &get->listing, &error);
     if (status != HR_OK)
         hr_get_end(get, status, "%s", error.text);
     else
@@ -122,14 +141,17 @@ static void next_folder(hr_get *get)
     if (node == NULL)
         return;
     get->listed = HR_CONTAINER(node, hr_get_folder, node);
-    if (get->dir == NULL || get->options.dry_run || get->listed->path[0] == '\0') {
+    bool is_there = get->listed->path[0] == '\0' || get->listed->cookie != 0;
+    if (get->dir == NULL || get->options.dry_run || is_there) {
         start_listing(get);
         return;
     }
+    unsigned unsynced = get->flow.syncs_all ? HR_IO_UNSYNCED : 0;
+    get->flow.directories_unsynced |= unsynced != 0;
     get->io_busy = true;
     get->io = (hr_io){
         .kind = HR_IO_OPEN_DIR,
-        .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS,
+        .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS | unsynced,
         .dir = get->dir,
         .path = get->listed->path,
         .done = made_folder,
@@ -154,9 +176,10 @@ static void finish_listing(hr_get *get)
     get->listed = NULL;
 }
 
-static bool is_listed(const hr_get *get)
+bool hr_tree_is_listed(const hr_get *get)
 {
-    return get->listing == NULL && hr_list_is_empty(&get->folders);
+    return get->listing == NULL && hr_list_is_empty(&get->folders) &&
+           (get->sift == NULL || get->sift->count == 0);
 }
 
 /* Nothing is begun with a client that has failed, as it would never be answered. What was begun
@@ -166,26 +189,72 @@ static bool is_cut_off(hr_get *get)
     const hr_client *client = get->client;
     if (client->status == HR_OK)
         return false;
-    if (get->item_count == 0)
+    const hr_flow *flow = &get->flow;
+    bool idle = get->item_count == 0 && flow->moving_count == 0 && !flow->stage.busy;
+    bool more = !hr_tree_is_listed(get) || flow->collecting != NULL || flow->waiting_count > 0;
+    if (idle && more)
         hr_get_end(get, client->error.status, "%s", client->error.text);
     return true;
+}
+
+/* One step of the listing. False: it has to wait, or there is no more of it. */
+static bool go_on_listing(hr_get *get)
+{
+    hr_entry entry;
+    if (get->listing == NULL && hr_list_is_empty(&get->folders))
+        return false;
+    if (get->listing == NULL)
+        next_folder(get);
+    else if (hr_listing_is_at_page_end(get->listing) && get->folders.next != get->folders_mark)
+        put_off_pages(get);
+    else if (hr_listing_next(get->listing, &entry))
+        take_entry(get, &entry);
+    else if (hr_listing_status(get->listing) != HR_AGAIN)
+        finish_listing(get);
+    else
+        return false;
+    return true;
+}
+
+static bool begin(hr_get *get)
+{
+    get->sift = hr_alloc(get->env, sizeof *get->sift);
+    if (get->sift == NULL)
+        hr_get_end(get, HR_NO_MEMORY, "starting a tree: out of memory");
+    else
+        hr_flow_begin(get);
+    return get->sift != NULL;
+}
+
+/* The files of a page are compared with the target together, or as soon as there is nothing else to
+ * do for them. */
+static bool go_on(hr_get *get)
+{
+    hr_sift *sift = get->sift;
+    if (sift->looked)
+        return hr_sift_decide(get);
+    if (!hr_sift_is_full(sift) && go_on_listing(get))
+        return true;
+    if (sift->count == 0 || get->io_busy || get->ending)
+        return false;
+    hr_sift_look(get);
+    return !get->io_busy;
+}
+
+static bool may_go_on(hr_get *get)
+{
+    return get->is_tree && !get->ending && !get->io_busy && get->opened_item == NULL &&
+           !is_cut_off(get);
 }
 
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get)
 {
-    while (get->is_tree && !get->ending && !get->io_busy && get->item_count < TRANSFERS_MAX &&
-           !is_listed(get) && !is_cut_off(get)) {
-        hr_entry entry;
-        if (get->listing == NULL)
-            next_folder(get);
-        else if (hr_listing_next(get->listing, &entry))
-            take_entry(get, &entry);
-        else if (hr_listing_status(get->listing) != HR_AGAIN)
-            finish_listing(get);
-        else
-            break;
-    }
-    get->progress.listing = get->is_tree && !is_listed(get);
+    if (may_go_on(get) && !get->flow.begun)
+        begin(get);
+    do
+        hr_flow_pump(get);
+    while (may_go_on(get) && get->flow.probed && go_on(get));
+    get->progress.listing = get->is_tree && !hr_tree_is_listed(get);
     hr_get_finish_if_over(get);
 }

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_parcel: small files of a tree that are brought by one transfer, whose chunks are bundles. They
+ * are collected as they are listed, moved, and then, if they go to a disk, published. On worker 0.
+ */
+#ifndef HR_PARCEL_H
+#define HR_PARCEL_H
+
+#include "gather.h"
+#include "stage.h"
+#include "transfer.h"
+
+#define HR_PARCEL_FILES_MAX HR_MESSAGE_SMALL_MAX
+#define HR_PARCEL_NAMES_LEN (256u << 10)
+#define HR_PARCEL_BYTES_MAX (32u << 20) /* of content */
+
+static_assert(HR_PARCEL_NAMES_LEN <= HR_GATHER_NAMES_MAX, "a server takes every parcel");
+
+typedef struct hr_parcel {
+    void *owner;
+    hr_transfer transfer;
+    hr_bundles bundles;
+    hr_stage_load load; /* also the node in the owner's lists */
+    uint64_t bytes;     /* of content */
+    size_t message_len; /* that open_bundles will have at most */
+    size_t names_len;   /* used */
+    hr_io_file files[HR_PARCEL_FILES_MAX];
+    char names[HR_PARCEL_NAMES_LEN];
+} hr_parcel;
+
+/* base_len: of the path that its files lie below. NULL: out of memory. */
+hr_parcel *hr_parcel_create(const hr_env *env, size_t base_len);
+void hr_parcel_destroy(const hr_env *env, hr_parcel *parcel);
+/* path: of the file below the base. temporary: where it is written first, or NULL. False: it is
+ * full. */
+bool hr_parcel_add(hr_parcel *parcel, const char *path, const char *temporary,
+                   const hr_file_info *info);
+/* Asks for it: transfer is opening then. */
+HR_CHECKED hr_status hr_parcel_open(hr_parcel *parcel, hr_client *client, const char *base,
+                                    const hr_transfer_events *events);
+
+static inline hr_parcel *hr_parcel_of(hr_list *node)
+{
+    return HR_CONTAINER(node, hr_parcel, load.node);
+}
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "get.h"
+
+void hr_sift_add(hr_get *get, const char *path, const hr_entry *entry)
+{
+    hr_sift *sift = get->sift;
+    assert(!hr_sift_is_full(sift));
+    size_t len = strlen(path) + 1;
+    char *name = memcpy(sift->names + sift->names_len, path, len);
+    sift->names_len += len;
+    sift->files[sift->count] = (hr_io_file){.path = name, .status = HR_NOT_FOUND};
+    sift->listed[sift->count] = (hr_file_info){
+        .type = HR_FILE_REGULAR,
+        .size = entry->size,
+        .mode = entry->mode,
+        .mtime_ns = entry->mtime_ns,
+    };
+    sift->count++;
+}
+
+static void looked(hr_io *io)
+{
+    hr_get *get = io->context;
+    hr_sift *sift = get->sift;
+    get->io_busy = false;
+    sift->looked = true;
+    for (size_t i = 0; i < sift->count && io->status != HR_OK; i++)
+        sift->files[i].status = io->status;
+    hr_tree_pump(get);
+}
+
+void hr_sift_look(hr_get *get)
+{
+    hr_sift *sift = get->sift;
+    assert(sift->count > 0 && !sift->looked && !get->io_busy);
+    if (get->dir == NULL) { /* to memory, or in a dry run to what is not there yet */
+        sift->looked = true;
+        return;
+    }
+    get->io_busy = true;
+    get->io = (hr_io){
+        .kind = HR_IO_LOOKUP_FILES,
+        .flags = HR_IO_NO_SYMLINKS,
+        .dir = get->dir,
+        .files = sift->files,
+        .file_count = sift->count,
+        .done = looked,
+        .context = get,
+    };
+    hr_storage_submit(hr_get_home(get)->storage, &get->io);
+}
+
+static void synced_names(hr_io *io)
+{
+    hr_get *get = io->context;
+    get->io_busy = false;
+    get->names_synced = true;
+    if (io->status != HR_OK)
+        hr_get_end(get, io->status, "syncing what is there already: %s",
+                   hr_status_text(io->status));
+    hr_tree_pump(get);
+}
+
+/* What is kept was brought by an earlier run, which may have ended before the names were synced:
+ * once is enough for all that was there before. */
+static void sync_names(hr_get *get)
+{
+    get->io_busy = true;
+    get->io = (hr_io){
+        .kind = get->flow.syncs_all ? HR_IO_SYNC_ALL : HR_IO_SYNC_DIR,
+        .dir = get->dir,
+        .path = "",
+        .done = synced_names,
+        .context = get,
+    };
+    hr_storage_submit(hr_get_home(get)->storage, &get->io);
+}
+
+/* HR_EXISTS: something else is there, that may not be replaced. HR_NOT_FOUND: it is to be brought.
+ * Anything else: the transfer will meet it too, and say what it is. */
+static hr_status compare(const hr_get *get, const hr_io_file *there, const hr_file_info *listed)
+{
+    if (there->status != HR_OK)
+        return there->status;
+    if (there->info.type != HR_FILE_REGULAR || get->options.unpack)
+        return HR_INVALID; /* what was listed is not what it becomes */
+    if (there->info.size == listed->size && there->info.mtime_ns == listed->mtime_ns)
+        return HR_OK;
+    return get->options.overwrite ? HR_NOT_FOUND : HR_EXISTS;
+}
+
+static void keep(hr_get *get, const char *path)
+{
+    get->progress.files++;
+    get->progress.files_kept++;
+    hr_get_report(get, path, HR_OK, "", 0);
+}
+
+/* False: it has to wait. */
+static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *listed)
+{
+    hr_status status = compare(get, there, listed);
+    if (status == HR_OK && !get->names_synced && !get->options.dry_run) {
+        sync_names(get);
+        return false;
+    }
+    if (status == HR_OK) {
+        keep(get, there->path);
+        return true;
+    }
+    bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX;
+    if (small && get->options.dry_run) {
+        get->progress.files++;
+        get->progress.bytes += listed->size;
+        hr_get_report(get, there->path, HR_OK, "", listed->size);
+        return true;
+    }
+    if (small && get->flow.takes_bundles ? !hr_flow_add(get, there->path, listed)
+                                         : !hr_flow_wait(get, there->path))
+        return false;
+    get->progress.files++;
+    return true;
+}
+
+bool hr_sift_decide(hr_get *get)
+{
+    hr_sift *sift = get->sift;
+    if (!decide(get, &sift->files[sift->next], &sift->listed[sift->next]))
+        return false;
+    if (++sift->next == sift->count) {
+        sift->count = sift->next = sift->names_len = 0;
+        sift->looked = false;
+    }
+    return true;
+}

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stage.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE_LEN  (64u << 10)
+#define TRIES_MAX 16
+/* The hex is the hash of an empty name, as drafts hash theirs: no file has that. */
+#define STAGE_NAME ".headrace-cbf29ce484222325"
+#define LOCK_NAME  "lock"
+#define LOCK_PATH  STAGE_NAME "/" LOCK_NAME
+
+static void step(hr_stage *stage, const hr_io *io, void (*done)(hr_io *io))
+{
+    stage->io = *io;
+    stage->io.dir = stage->io.dir == NULL ? stage->dir : stage->io.dir;
+    stage->io.flags |= HR_IO_NO_SYMLINKS;
+    stage->io.buffer = -1;
+    stage->io.done = done;
+    stage->io.context = stage;
+    hr_storage_submit(stage->storage, &stage->io);
+}
+
+void hr_stage_init(hr_stage *stage, const hr_env *env, hr_storage *storage, hr_dir *dir,
+                   const char *shown, const hr_stage_events *events, void *context)
+{
+    *stage = (hr_stage){
+        .env = env,
+        .storage = storage,
+        .dir = dir,
+        .shown = shown,
+        .events = events,
+        .context = context,
+    };
+    hr_list_init(&stage->publishing);
+}
+
+void hr_stage_path(uint64_t number, char path_out[HR_STAGE_PATH_MAX])
+{
+    snprintf(path_out, HR_STAGE_PATH_MAX, "%s/%08llx", STAGE_NAME, (unsigned long long)number);
+}
+
+/* ---- cleaning: what an earlier run left, or this one ---- */
+
+static void cleaned(hr_stage *stage, hr_status status);
+static void list_left(hr_stage *stage);
+
+static void removed_one(hr_io *io);
+
+/* Lists again from the start once a page is gone: positions behind what was removed mean nothing.
+ */
+static void remove_next(hr_stage *stage, size_t page_len)
+{
+    while (stage->page_at < page_len) {
+        const hr_dir_entry *entry = (const void *)(stage->page + stage->page_at);
+        stage->page_at += entry->size;
+        if (strcmp(entry->name, LOCK_NAME) == 0)
+            continue;
+        snprintf(stage->removed, sizeof stage->removed, "%s/%s", STAGE_NAME, entry->name);
+        step(stage, &(hr_io){.kind = HR_IO_REMOVE, .path = stage->removed, .len = page_len},
+             removed_one);
+        return;
+    }
+    list_left(stage);
+}
+
+static void removed_one(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    if (io->status != HR_OK && io->status != HR_NOT_FOUND)
+        cleaned(stage, io->status);
+    else
+        remove_next(stage, io->len);
+}
+
+static bool holds_only_lock(const hr_stage *stage, size_t page_len)
+{
+    for (size_t at = 0; at < page_len;) {
+        const hr_dir_entry *entry = (const void *)(stage->page + at);
+        if (strcmp(entry->name, LOCK_NAME) != 0)
+            return false;
+        at += entry->size;
+    }
+    return true;
+}
+
+static void listed_left(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    stage->page_at = 0;
+    if (io->status != HR_OK || holds_only_lock(stage, io->bytes))
+        cleaned(stage, io->status);
+    else
+        remove_next(stage, io->bytes);
+}
+
+static void list_left(hr_stage *stage)
+{
+    step(stage,
+         &(hr_io){.kind = HR_IO_LIST, .path = STAGE_NAME, .data = stage->page, .len = PAGE_LEN},
+         listed_left);
+}
+
+static void clean(hr_stage *stage)
+{
+    stage->page = hr_alloc(stage->env, PAGE_LEN);
+    if (stage->page == NULL)
+        cleaned(stage, HR_NO_MEMORY);
+    else
+        list_left(stage);
+}
+
+/* ---- opening ---- */
+
+static void opened(hr_stage *stage, hr_status status, const char *what)
+{
+    char text[500] = "";
+    stage->busy = false;
+    stage->is_open = status == HR_OK;
+    if (status == HR_BUSY)
+        snprintf(text, sizeof text,
+                 "%s is being written by another headrace: wait for it, or stop it", stage->shown);
+    else if (status != HR_OK)
+        snprintf(text, sizeof text, "%s in %s: %s", what, stage->shown, hr_status_text(status));
+    stage->events->opened(stage->context, status, text);
+}
+
+static void closed_lock(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    stage->lock = NULL; /* and with it the lock */
+    if (stage->closing) {
+        stage->is_open = stage->busy = stage->closing = false;
+        stage->events->closed(stage->context, stage->failure);
+    } else if (stage->failure != HR_OK) {
+        opened(stage, stage->failure, "locking and clearing the directory of temporary files");
+    } else if (++stage->tries < TRIES_MAX) {
+        hr_stage_open(stage, stage->create);
+    } else {
+        opened(stage, HR_BUSY, "");
+    }
+}
+
+/* After a failure to open, which is told once it is closed; HR_OK: it is tried again. */
+static void close_lock(hr_stage *stage, hr_status failure)
+{
+    stage->failure = failure;
+    step(stage, &(hr_io){.kind = HR_IO_CLOSE, .file = stage->lock}, closed_lock);
+}
+
+/* Whoever held the lock before may have removed it, and the directory with it. */
+static void looked_up_lock(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    if (io->status == HR_OK && io->info.inode == stage->lock_inode)
+        clean(stage);
+    else
+        close_lock(stage, HR_OK);
+}
+
+static void locked(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    if (io->status != HR_OK)
+        close_lock(stage, io->status);
+    else
+        step(stage, &(hr_io){.kind = HR_IO_LOOKUP, .path = LOCK_PATH}, looked_up_lock);
+}
+
+static void opened_lock(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    if (io->status == HR_NOT_FOUND && stage->create && ++stage->tries < TRIES_MAX) {
+        hr_stage_open(stage, true); /* removed by its last user just now */
+        return;
+    }
+    if (io->status != HR_OK) {
+        opened(stage, io->status, "making a lock for temporary files");
+        return;
+    }
+    stage->lock = io->file_out;
+    stage->lock_inode = io->info.inode;
+    step(stage, &(hr_io){.kind = HR_IO_LOCK, .file = stage->lock}, locked);
+}
+
+static void closed_dir(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    step(stage,
+         &(hr_io){
+             .kind = HR_IO_OPEN,
+             .path = LOCK_PATH,
+             .flags = HR_IO_READABLE | HR_IO_WRITABLE | HR_IO_CREATE,
+         },
+         opened_lock);
+}
+
+static void opened_dir(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    if (io->status != HR_OK)
+        opened(stage, io->status, "making the directory of temporary files");
+    else
+        step(stage, &(hr_io){.kind = HR_IO_CLOSE_DIR, .dir = io->dir_out}, closed_dir);
+}
+
+void hr_stage_open(hr_stage *stage, bool create)
+{
+    stage->busy = true;
+    stage->create = create;
+    step(stage,
+         &(hr_io){
+             .kind = HR_IO_OPEN_DIR,
+             .path = STAGE_NAME,
+             .flags = create ? HR_IO_CREATE | HR_IO_UNSYNCED : 0,
+         },
+         opened_dir);
+}
+
+/* ---- closing ---- */
+
+/* Of the closing: the first failure is told, and what is left is for the next run. */
+static void note_failure(hr_stage *stage, hr_status status)
+{
+    if (stage->failure == HR_OK)
+        stage->failure = status;
+}
+
+static void synced_removal(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    note_failure(stage, io->status);
+    close_lock(stage, stage->failure);
+}
+
+/* So that a crash does not bring it back beside the tree. */
+static void removed_stage(hr_io *io)
+{
+    note_failure(io->context, io->status);
+    step(io->context, &(hr_io){.kind = HR_IO_SYNC_DIR, .path = ""}, synced_removal);
+}
+
+static void removed_lock(hr_io *io)
+{
+    note_failure(io->context, io->status);
+    step(io->context, &(hr_io){.kind = HR_IO_REMOVE, .path = STAGE_NAME}, removed_stage);
+}
+
+static void cleaned(hr_stage *stage, hr_status status)
+{
+    hr_release(stage->env, stage->page);
+    stage->page = NULL;
+    if (stage->closing)
+        note_failure(stage, status);
+    if (stage->closing)
+        step(stage, &(hr_io){.kind = HR_IO_REMOVE, .path = LOCK_PATH}, removed_lock);
+    else if (status != HR_OK)
+        close_lock(stage, status);
+    else
+        opened(stage, HR_OK, "");
+}
+
+void hr_stage_close(hr_stage *stage)
+{
+    assert(stage->is_open && !stage->busy);
+    stage->busy = stage->closing = true;
+    stage->failure = HR_OK;
+    clean(stage);
+}
+
+/* ---- publishing ---- */
+
+static void next_load(hr_stage *stage);
+
+static void end_publishing(hr_stage *stage, hr_status status)
+{
+    hr_list *node;
+    while ((node = hr_list_take_first(&stage->publishing)) != NULL) {
+        hr_stage_load *load = HR_CONTAINER(node, hr_stage_load, node);
+        for (size_t i = 0; i < load->file_count; i++)
+            if (load->files[i].status == HR_OK)
+                load->files[i].status = status;
+        stage->events->load_done(stage->context, load);
+    }
+    stage->busy = false;
+    stage->events->published(stage->context);
+}
+
+static void synced_dir(hr_io *io);
+
+static void sync_next_dir(hr_stage *stage)
+{
+    if (stage->dir_count == 0) {
+        end_publishing(stage, HR_OK);
+        return;
+    }
+    stage->dir_count--;
+    memcpy(stage->synced_dir, stage->dirs[stage->dir_count], stage->dir_lens[stage->dir_count]);
+    stage->synced_dir[stage->dir_lens[stage->dir_count]] = '\0';
+    step(stage, &(hr_io){.kind = HR_IO_SYNC_DIR, .path = stage->synced_dir}, synced_dir);
+}
+
+/* Which of the files it would take back is not known: after a crash any of them may be gone. */
+static void synced_dir(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    if (io->status != HR_OK)
+        end_publishing(stage, io->status);
+    else
+        sync_next_dir(stage);
+}
+
+static void synced_names(hr_io *io)
+{
+    end_publishing(io->context, io->status);
+}
+
+static void sync_names(hr_stage *stage)
+{
+    if (stage->dir_count > HR_STAGE_DIRS_MAX)
+        step(stage, &(hr_io){.kind = HR_IO_SYNC_ALL}, synced_names);
+    else
+        sync_next_dir(stage);
+}
+
+static void note_dir(hr_stage *stage, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    for (size_t i = stage->dir_count; i-- > 0;)
+        if (stage->dir_lens[i] == len && memcmp(stage->dirs[i], path, len) == 0)
+            return;
+    if (stage->dir_count < HR_STAGE_DIRS_MAX) {
+        stage->dirs[stage->dir_count] = path;
+        stage->dir_lens[stage->dir_count] = len;
+    }
+    stage->dir_count++;
+}
+
+static void renamed(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    hr_stage_load *load = stage->named;
+    for (size_t i = 0; i < load->file_count; i++) {
+        hr_io_file *file = &load->files[i];
+        if (io->status != HR_OK && file->status == HR_OK)
+            file->status = io->status;
+        if (file->status == HR_OK && stage->dir_count <= HR_STAGE_DIRS_MAX)
+            note_dir(stage, file->path_to);
+    }
+    next_load(stage);
+}
+
+static void next_load(hr_stage *stage)
+{
+    hr_list *node = stage->named == NULL ? stage->publishing.next : stage->named->node.next;
+    if (node == &stage->publishing) {
+        sync_names(stage);
+        return;
+    }
+    stage->named = HR_CONTAINER(node, hr_stage_load, node);
+    step(stage,
+         &(hr_io){
+             .kind = HR_IO_RENAME_FILES,
+             .flags = stage->exclusive ? HR_IO_EXCLUSIVE : 0,
+             .files = stage->named->files,
+             .file_count = stage->named->file_count,
+         },
+         renamed);
+}
+
+/* After a failure nothing that was written before is believed; close removes it. */
+static void synced_contents(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    if (io->status != HR_OK)
+        end_publishing(stage, io->status);
+    else
+        next_load(stage);
+}
+
+void hr_stage_publish(hr_stage *stage, hr_list *loads, bool exclusive)
+{
+    assert(stage->is_open && !stage->busy);
+    stage->busy = true;
+    stage->exclusive = exclusive;
+    stage->named = NULL;
+    stage->dir_count = 0;
+    hr_list *node;
+    while ((node = hr_list_take_first(loads)) != NULL)
+        hr_list_append(&stage->publishing, node);
+    step(stage, &(hr_io){.kind = HR_IO_SYNC_ALL}, synced_contents);
+}

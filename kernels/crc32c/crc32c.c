@@ -2,6 +2,7 @@
 /* Which implementation this CPU gets, and the arithmetic on digests that none of them needs. */
 #include "crc32c.h"
 
+#include "crc32c_lanes.h"
 #include "crc32c_variants.h"
 
 const hr_crc32c_variant hr_crc32c_variants[] = {
@@ -37,18 +38,6 @@ const char *hr_crc32c_name(void)
     return chosen_variant()->name;
 }
 
-/* a * b modulo the polynomial, all three bit-reflected. */
-static uint32_t multiply(uint32_t a, uint32_t b)
-{
-    uint32_t product = 0;
-    for (uint32_t bit = 1u << 31; bit != 0; bit >>= 1) {
-        if (a & bit)
-            product ^= b;
-        b = (b >> 1) ^ (b & 1 ? HR_CRC32C_POLYNOMIAL : 0);
-    }
-    return product;
-}
-
 /* Appending n bytes multiplies what the CRC stands for by x^(8n). The two inversions, before and
  * after, cancel out between the three digests. */
 uint32_t hr_crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t len_b)
@@ -56,8 +45,27 @@ uint32_t hr_crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t len_b)
     uint32_t power = 1u << 23; /* x^8, squared at each turn */
     for (; len_b != 0; len_b >>= 1) {
         if (len_b & 1)
-            crc_a = multiply(crc_a, power);
-        power = multiply(power, power);
+            crc_a = hr_crc32c_multiply(crc_a, power);
+        power = hr_crc32c_multiply(power, power);
     }
     return crc_a ^ crc_b;
+}
+
+uint32_t hr_crc32c_linear(uint32_t crc, uint64_t len)
+{
+    return ~crc ^ hr_crc32c_combine(UINT32_MAX, 0, len);
+}
+
+void hr_crc32c_lane_table_make(hr_crc32c_lane_table *table_out)
+{
+    uint32_t power = 1u << 30; /* x */
+    for (int i = 0; i < 32; i++, power = hr_crc32c_multiply(power, power))
+        table_out->power[i] = power;
+    power = table_out->power[5]; /* x^32, one word */
+    for (int lane = 31; lane >= 0; lane--, power = hr_crc32c_multiply(power, table_out->power[5]))
+        table_out->past_lane[lane] = power;
+    for (uint32_t k = 0; k < 4; k++)
+        for (uint32_t byte = 0; byte < 256; byte++)
+            table_out->past_row[k][byte] =
+                hr_crc32c_multiply(byte << 8 * k, table_out->power[10]); /* x^1024, a row */
 }

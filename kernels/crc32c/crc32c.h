@@ -12,6 +12,12 @@
 uint32_t hr_crc32c(uint32_t crc, const void *bytes, size_t len);
 /* The CRC of A followed by B, from that of A, that of B, and the length of B in bytes. */
 uint32_t hr_crc32c_combine(uint32_t crc_a, uint32_t crc_b, uint64_t len_b);
+/* The CRC without its inversions, as crc32c_lanes.h computes it: the remainder of the bytes alone.
+ */
+uint32_t hr_crc32c_linear(uint32_t crc, uint64_t len);
+/* What a group of lanes needs beside the bytes. */
+typedef struct hr_crc32c_lane_table hr_crc32c_lane_table;
+void hr_crc32c_lane_table_make(hr_crc32c_lane_table *table_out);
 /* "sse4.2", "portable" */
 const char *hr_crc32c_name(void);
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GPU 0 for tests. In a build without nvcc there is none. */
+#ifndef HR_DEVICE_GPU_H
+#define HR_DEVICE_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "batch.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* False: why not is in text. */
+bool device_gpu_there(char *text, size_t size);
+/* Sources and targets of the jobs are offsets into stored and targets, and are so again afterwards.
+ * targets goes there and comes back. */
+hr_status device_gpu_run(hr_batch_job *jobs, uint32_t count, const uint8_t *stored,
+                         size_t stored_len, uint8_t *targets, size_t targets_len,
+                         int32_t *statuses);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lane_check.h"
+
+#include <lz4.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lane.h"
+#include "lz4_lanes.h"
+#include "planes.h"
+#include "planes_lanes.h"
+
+#define ORDERS 3u
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort(); /* in every build, unlike assert */
+}
+
+static uint8_t *copy_of(const uint8_t *bytes, size_t len)
+{
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    require(copy != NULL);
+    memcpy(copy, bytes, len);
+    return copy;
+}
+
+static bool decode(lane_codec codec, const uint8_t *stored, size_t stored_len, uint8_t *content,
+                   size_t content_len, uint32_t seed)
+{
+    hr_lanes lanes = {.seed = seed * 2654435761u};
+    hr_lz4_window window;
+    memset(&window, 0xA5, sizeof window);
+    if (codec == LANE_LZ4)
+        return hr_lz4_lanes(&lanes, &window, stored, (uint32_t)stored_len, content,
+                            (uint32_t)content_len);
+    return hr_planes_lanes(&lanes, stored, (uint32_t)stored_len, content, (uint32_t)content_len);
+}
+
+bool lane_decode(lane_codec codec, const uint8_t *stored, size_t stored_len, uint8_t *content,
+                 size_t content_len)
+{
+    uint8_t *exact = copy_of(stored, stored_len), *first = copy_of(content, content_len);
+    bool right = decode(codec, exact, stored_len, first, content_len, 0);
+    for (uint32_t order = 1; order < ORDERS; order++) {
+        uint8_t *other = malloc(content_len > 0 ? content_len : 1);
+        require(other != NULL);
+        memset(other, (int)(0x5A + order), content_len);
+        require(decode(codec, exact, stored_len, other, content_len, order) == right);
+        require(!right || memcmp(first, other, content_len) == 0);
+        free(other);
+    }
+    memcpy(content, first, content_len);
+    free(first);
+    free(exact);
+    return right;
+}
+
+bool lane_reference(lane_codec codec, const uint8_t *stored, size_t stored_len, uint8_t *content,
+                    size_t content_len)
+{
+    if (codec == LANE_LZ4)
+        return LZ4_decompress_safe((const char *)stored, (char *)content, (int)stored_len,
+                                   (int)content_len) == (int)content_len;
+    return hr_planes_block_decode(stored, (uint32_t)stored_len, content, (uint32_t)content_len) ==
+           HR_OK;
+}
+
+bool lane_agree(lane_codec codec, const uint8_t *stored, size_t stored_len, size_t content_len)
+{
+    uint8_t *ours = calloc(1, content_len + 1), *theirs = calloc(1, content_len + 1);
+    require(ours != NULL && theirs != NULL);
+    bool right = lane_decode(codec, stored, stored_len, ours, content_len);
+    require(lane_reference(codec, stored, stored_len, theirs, content_len) == right);
+    require(!right || memcmp(ours, theirs, content_len) == 0);
+    free(ours);
+    free(theirs);
+    return right;
+}

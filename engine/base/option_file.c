@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "option_parser.h"
 #include "suggest.h"
@@ -24,7 +25,11 @@ static FILE *open_usual(const char *config, char path[FILE_PATH_MAX])
     else if (home != NULL && home[0] == '/')
         snprintf(path, FILE_PATH_MAX, "%s/.config/%s/config", home, config);
     FILE *file = path[0] != '\0' ? fopen(path, "re") : NULL;
-    bool next = path[0] == '\0' || (file == NULL && (errno == ENOENT || errno == ENOTDIR));
+    /* One in a home that may not be entered (after su) is as good as none; one that is seen and may
+     * not be read is not. */
+    bool hidden = file == NULL && errno == EACCES && access(path, F_OK) != 0;
+    bool next =
+        path[0] == '\0' || hidden || (file == NULL && (errno == ENOENT || errno == ENOTDIR));
     if (!next)
         return file;
     snprintf(path, FILE_PATH_MAX, "/etc/%s.conf", config);

@@ -418,31 +418,52 @@ static bool is_allowed(hr_transfer *transfer)
     return false;
 }
 
-/* One chunk to each part in turn, so that no link gets all of a short transfer. */
-static bool feed_round(hr_transfer *transfer)
+/* Chunks under way on a rail, over all its links; on the network, over all of those. */
+static unsigned rail_load(const hr_transfer *transfer, uint32_t rail)
 {
-    bool started = false;
+    unsigned load = 0;
+    for (unsigned i = 0; i < transfer->client->link_count; i++)
+        if (transfer->parts[i] != NULL && transfer->parts[i]->receiver->server_rail == rail)
+            load += transfer->parts[i]->busy;
+    return load;
+}
+
+/* The next chunk goes to the rail with the least under way, and on it to the link with the least: a
+ * slow one gets no more than it can carry. NULL: all windows are full. */
+static hr_part *least_loaded(const hr_transfer *transfer)
+{
+    hr_part *best = NULL;
+    unsigned best_load = 0;
     for (unsigned i = 0; i < transfer->client->link_count; i++) {
         hr_part *part = transfer->parts[i];
-        hr_plan_step step;
         if (part == NULL || part->receiver->state != HR_RECEIVER_UP ||
             hr_list_is_empty(&part->free))
             continue;
-        if (transfer->has_draft && hr_draft_is_full(&transfer->draft))
-            return false;
-        if (transfer->plan.verified + transfer->plan.outstanding == transfer->plan.total ||
-            !is_allowed(transfer) || !hr_plan_next(&transfer->plan, &step))
-            return false;
-        start_chunk(transfer, part, &step);
-        started = true;
+        unsigned load = rail_load(transfer, part->receiver->server_rail);
+        if (best == NULL || load < best_load || (load == best_load && part->busy < best->busy)) {
+            best = part;
+            best_load = load;
+        }
     }
-    return started;
+    return best;
+}
+
+static bool feed_one(hr_transfer *transfer)
+{
+    hr_plan_step step;
+    hr_part *part = least_loaded(transfer);
+    if (part == NULL || (transfer->has_draft && hr_draft_is_full(&transfer->draft)) ||
+        transfer->plan.verified + transfer->plan.outstanding == transfer->plan.total ||
+        !is_allowed(transfer) || !hr_plan_next(&transfer->plan, &step))
+        return false;
+    start_chunk(transfer, part, &step);
+    return true;
 }
 
 void hr_transfer_feed(hr_transfer *transfer)
 {
     while ((transfer->state == HR_TRANSFER_MOVING || transfer->state == HR_TRANSFER_REREADING) &&
-           feed_round(transfer))
+           feed_one(transfer))
         ;
     if ((transfer->state == HR_TRANSFER_MOVING || transfer->state == HR_TRANSFER_REREADING) &&
         hr_plan_is_complete(&transfer->plan) && count_busy(transfer) == 0)

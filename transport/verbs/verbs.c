@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "bytes.h"
 
@@ -149,6 +150,15 @@ static hr_status add_device(hr_verbs *verbs, struct ibv_context *context,
 
 /* ---- all of them ---- */
 
+/* libibverbs tries a second way to the device, whose errno hides that of the first. */
+static int why_not_opened(const struct ibv_device *device)
+{
+    int error = errno;
+    char path[sizeof device->dev_name + 32];
+    snprintf(path, sizeof path, "/dev/infiniband/%s", device->dev_name);
+    return access(path, R_OK | W_OK) != 0 ? errno : error;
+}
+
 /* Why librdmacm shows none: asked of the devices one by one. */
 static hr_status explain_nothing(const hr_verbs *verbs, hr_error *error)
 {
@@ -156,23 +166,23 @@ static hr_status explain_nothing(const hr_verbs *verbs, hr_error *error)
     struct ibv_device **list = verbs->calls->get_device_list(&count);
     if (list == NULL || count == 0)
         hr_error_set(error, HR_UNSUPPORTED,
-                     "RDMA: this machine has no RDMA device. Where the kernel has soft-RoCE, "
-                     "'rdma link add rxe0 type rxe netdev DEV' makes one of a network interface.");
+                     "this machine has no RDMA device (where the kernel has soft-RoCE, "
+                     "scripts/softroce up makes one of a network interface)");
     for (int i = 0; list != NULL && i < count; i++) {
         struct ibv_context *context = verbs->calls->open_device(list[i]);
         if (context != NULL)
             verbs->calls->close_device(context);
         else
             hr_error_set(error, HR_UNSUPPORTED,
-                         "RDMA: /dev/infiniband/%s (%s) cannot be opened: %s. Its owner or a udev "
-                         "rule can allow it.",
-                         list[i]->dev_name, list[i]->name, strerror(errno));
+                         "/dev/infiniband/%s (%s) cannot be opened: %s; its owner or a udev rule "
+                         "can allow it",
+                         list[i]->dev_name, list[i]->name, strerror(why_not_opened(list[i])));
     }
     if (list != NULL)
         verbs->calls->free_device_list(list);
     return hr_error_set(error, HR_UNSUPPORTED,
-                        "RDMA: the connection manager (/dev/infiniband/rdma_cm) shows no device; "
-                        "is the module rdma_ucm loaded, and may this user open it?");
+                        "the connection manager (/dev/infiniband/rdma_cm) shows no device: is the "
+                        "module rdma_ucm loaded, and may this user open it?");
 }
 
 static hr_status open_devices(hr_verbs *verbs, const hr_verbs_options *options, hr_error *error)
@@ -188,9 +198,9 @@ static hr_status open_devices(hr_verbs *verbs, const hr_verbs_options *options, 
     if (verbs->device_count > 0)
         return HR_OK;
     if (first.status != HR_OK)
-        return hr_error_set(error, first.status, "RDMA: %s", first.text);
+        return hr_error_set(error, first.status, "%s", first.text);
     return hr_error_set(error, HR_UNSUPPORTED,
-                        "RDMA: none of the devices %s is there; the first one that is: %s.",
+                        "none of the devices %s is there; the first one that is: %s",
                         options->devices, verbs->contexts[0]->device->name);
 }
 
@@ -202,7 +212,7 @@ static hr_status check_options(const hr_verbs *verbs, hr_error *error)
         uint64_t longest = (HR_SLOT_LEN + (uint64_t)verbs->message_len - 1) / verbs->message_len;
         if (longest + 1 > device->send_queue)
             return hr_error_set(error, HR_INVALID,
-                                "RDMA: messages of %u bytes make %llu work requests of a chunk, "
+                                "RDMA messages of %u bytes make %llu work requests of a chunk, "
                                 "and the send queue of %s has room for %u. Try longer messages.",
                                 verbs->message_len, (unsigned long long)longest + 1,
                                 device->info.device, device->send_queue);
@@ -218,7 +228,7 @@ hr_status hr_verbs_create(const hr_env *env, hr_helpers *helpers, const hr_verbs
         options = &defaults;
     hr_verbs *verbs = hr_alloc(env, sizeof *verbs);
     if (verbs == NULL)
-        return hr_error_set(error, HR_NO_MEMORY, "RDMA: no memory for the list of devices.");
+        return hr_error_set(error, HR_NO_MEMORY, "a list of RDMA devices: out of memory");
     *verbs = (hr_verbs){
         .env = env,
         .helpers = helpers,

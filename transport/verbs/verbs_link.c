@@ -106,10 +106,10 @@ static void settle(hr_task *task)
 static void log_failure(const hr_verbs_link *link)
 {
     const hr_verbs_connection *connection = &link->connection;
-    hr_log(connection->verbs->env, HR_LOG_INFO, "link over verbs with %s: %s: %s (%d): %s",
-           link->base.peer, connection->what,
-           connection->code > 0 ? strerror(connection->code) : "code", connection->code,
-           hr_status_text(connection->status));
+    bool coded = connection->code > 0;
+    hr_log(connection->verbs->env, HR_LOG_INFO, "link over verbs with %s: %s: %s%s%s",
+           link->base.peer, connection->what, hr_status_text(connection->status), coded ? ": " : "",
+           coded ? strerror(connection->code) : "");
 }
 
 /* ---- completions ---- */

@@ -10,8 +10,8 @@ hr_status hr_verbs_create(const hr_env *env, hr_helpers *helpers, const hr_verbs
     (void)options;
     (void)verbs_out;
     return hr_error_set(error, HR_UNSUPPORTED,
-                        "RDMA: this Headrace was built without libibverbs and librdmacm; "
-                        "scripts/setup installs them, then build again.");
+                        "this build has no RDMA (scripts/setup installs libibverbs and librdmacm, "
+                        "then build again)");
 }
 
 void hr_verbs_destroy(hr_verbs *verbs)

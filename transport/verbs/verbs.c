@@ -119,7 +119,7 @@ static hr_status add_device(hr_verbs *verbs, struct ibv_context *context,
     const char *name = context->device->name;
     int result = verbs->calls->query_device(context, &attr);
     if (result != 0)
-        return hr_error_set(error, HR_UNSUPPORTED, "The RDMA device %s does not answer: %s.", name,
+        return hr_error_set(error, HR_UNSUPPORTED, "The RDMA device %s does not answer: %s", name,
                             strerror(result));
     uint64_t speed = find_active_port(verbs, context, attr.phys_port_cnt);
     if (speed == 0)
@@ -130,7 +130,7 @@ static hr_status add_device(hr_verbs *verbs, struct ibv_context *context,
     struct ibv_pd *pd = verbs->calls->alloc_pd(context);
     if (pd == NULL)
         return hr_error_set(error, hr_verbs_status(errno),
-                            "The RDMA device %s gives no protection domain: %s.", name,
+                            "The RDMA device %s gives no protection domain: %s", name,
                             strerror(errno));
     bool soft = attr.vendor_id == SOFT_VENDOR;
     uint8_t timeout = soft ? ACK_TIMEOUT_SOFT : ACK_TIMEOUT;
@@ -156,7 +156,7 @@ static int why_not_opened(const struct ibv_device *device)
     int error = errno;
     char path[sizeof device->dev_name + 32];
     snprintf(path, sizeof path, "/dev/infiniband/%s", device->dev_name);
-    return access(path, R_OK | W_OK) != 0 ? errno : error;
+    return access(path, R_OK | W_OK) != 0 && errno == EACCES ? EACCES : error;
 }
 
 /* Why librdmacm shows none: asked of the devices one by one. */
@@ -213,7 +213,7 @@ static hr_status check_options(const hr_verbs *verbs, hr_error *error)
         if (longest + 1 > device->send_queue)
             return hr_error_set(error, HR_INVALID,
                                 "RDMA messages of %u bytes make %llu work requests of a chunk, "
-                                "and the send queue of %s has room for %u. Try longer messages.",
+                                "and the send queue of %s has room for %u; try longer messages",
                                 verbs->message_len, (unsigned long long)longest + 1,
                                 device->info.device, device->send_queue);
     }

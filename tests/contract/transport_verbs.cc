@@ -83,7 +83,7 @@ TEST_P(Verbs, SaysWhyItCannotBeHad)
     other.devices = "mlx5_0,fake";
     short_messages.message_len = 4096;
     ExpectSays(WhyNot({}, other), HR_UNSUPPORTED, "mlx5_0,fake");
-    ExpectSays(WhyNot({}, short_messages), HR_INVALID, "Try longer messages");
+    ExpectSays(WhyNot({}, short_messages), HR_INVALID, "try longer messages");
 }
 
 TEST_P(Verbs, ARailIsADeviceAndALinkSaysWhich)

@@ -3,6 +3,7 @@
 // NICs are imitated, and check every key and address that they are shown.
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 
 // The seams' headers are C, and C leaves members out.
@@ -62,6 +63,9 @@ TEST_F(Rails, ATargetInMemoryIsReachedToo)
     EXPECT_EQ(0u, play().find("verbs (rail"));
 }
 
+void (*inner_write)(hr_link *, hr_link_write *);
+unsigned writes;
+
 // ---- where chunks land ----
 
 hr_status (*inner_arm)(hr_link *, hr_place *);
@@ -109,6 +113,65 @@ TEST_F(Rails, ContentForAFileLandsInSlots)
     EXPECT_EQ(2u, armed_in_slots);
 }
 
+// ---- what the server does with the bytes ----
+
+std::set<const void *> read_to; // where the disk put chunks
+unsigned written_from_elsewhere;
+void (*inner_submit)(hr_storage *, hr_io *);
+
+void noting_submit(hr_storage *storage, hr_io *io)
+{
+    if (io->kind == HR_IO_READ)
+        read_to.insert(io->data);
+    inner_submit(storage, io);
+}
+
+hr_status wrap_to_note(hr_storage *inner, hr_storage **storage_out)
+{
+    static hr_storage_ops ops;
+    ops = *inner->ops;
+    inner_submit = ops.submit;
+    ops.submit = noting_submit;
+    inner->ops = &ops;
+    *storage_out = inner;
+    return HR_OK;
+}
+
+void noting_write(hr_link *link, hr_link_write *write)
+{
+    if (write->receipt.transfer != 0)
+        written_from_elsewhere += read_to.count(write->payload.addr) == 0;
+    writes++;
+    inner_write(link, write);
+}
+
+hr_status wrap_to_compare(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    hr_transport_caps caps;
+    inner->ops->query(inner, &caps);
+    if (caps.regions) {
+        ops = *inner->ops;
+        inner_write = ops.link.write;
+        ops.link.write = noting_write;
+        inner->ops = &ops;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+// The NIC reads where the drive wrote: no byte is copied by the server's processor.
+TEST_F(Rails, TheServerCopiesNothing)
+{
+    read_to.clear();
+    writes = written_from_elsewhere = 0;
+    options_.wrap_server_storage = wrap_to_note;
+    options_.wrap_server_transport = wrap_to_compare;
+    play();
+    EXPECT_EQ(2u + 3u, writes);
+    EXPECT_EQ(0u, written_from_elsewhere);
+}
+
 TEST_F(Rails, TheServerHasNone)
 {
     scenario_.server.rails = 0;
@@ -125,8 +188,6 @@ TEST_F(Rails, TheClientHasNone)
 
 // ---- links over rails that connect and then are good for nothing ----
 
-void (*inner_write)(hr_link *, hr_link_write *);
-unsigned writes;
 unsigned spoiled_from, spoiled_to; // of the writes over rails, counted
 
 // The first byte is wrong, and stays so for as long as it is under way.

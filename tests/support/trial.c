@@ -557,6 +557,7 @@ void hr_trial_play(const hr_scenario *scenario, const hr_trial_options *options,
     trial->world.sim.echo = trial->options->echo;
     trial->world.client_side.wrap_storage = trial->options->wrap_client_storage;
     trial->world.client_side.wrap_transport = trial->options->wrap_client_transport;
+    trial->world.server_side.wrap_storage = trial->options->wrap_server_storage;
     trial->world.server_side.wrap_transport = trial->options->wrap_server_transport;
     play(trial);
     for (unsigned p = 0; p < HR_TRIAL_PLAYERS_MAX; p++)

@@ -17,6 +17,7 @@ typedef struct hr_trial_options {
     /* Bugs to plant: see hr_world_side. */
     hr_status (*wrap_client_storage)(hr_storage *inner, hr_storage **storage_out);
     hr_status (*wrap_client_transport)(hr_transport *inner, hr_transport **transport_out);
+    hr_status (*wrap_server_storage)(hr_storage *inner, hr_storage **storage_out);
     hr_status (*wrap_server_transport)(hr_transport *inner, hr_transport **transport_out);
     bool boot_id_stays; /* a crash of the client's machine does not show in its boot id */
 } hr_trial_options;

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
+# Two rails carry one transfer. One of them goes away in the middle and its share takes the other; when it
+# is back, so are its links.
+. tests/vm/headrace.sh
+
+make_file large 90000001
+read -ra addresses <<<"$VM_SERVERS"
+"$headrace" serve "$data" --listen "0.0.0.0:$port" --insecure -v >"$logs/serve" 2>&1 &
+server=$!
+until grep -q ' serving ' "$logs/serve"; do kill -0 "$server"; done
+rails=$(grep -c 'RDMA links come in' "$logs/serve")
+[ "$rails" -ge 2 ]
+sent() { cat /sys/class/infiniband/"$1"/ports/1/hw_counters/sent_pkts; }
+
+before=("$(sent rxe0)" "$(sent rxe1)")
+get large host: --require rdma --links "$rails"
+carried=($(($(sent rxe0) - before[0])) $(($(sent rxe1) - before[1])))
+echo "packets over two rails: ${carried[*]}"
+[ "${carried[0]}" -gt 5000 ] && [ "${carried[1]}" -gt 5000 ]
+
+interface=$(rdma link show rxe1/1 | sed -n 's/.*netdev \([a-z0-9]*\).*/\1/p')
+get large /mnt/nvme/down --require rdma --links "$rails" --limit 6M -v &
+getting=$!
+until grep -q '"bytes_moved":[1-9]' "$logs/get" 2>/dev/null; do :; done
+ip link set "$interface" down
+code=0
+wait "$getting" || code=$?
+[ "$code" = 0 ] || { show_logs; exit 1; }
+arrived large /mnt/nvme/down
+echo "without its second rail: $(grep -c 'died' "$logs/get.err") links died on the way"
+
+ip link set "$interface" up
+ip -4 address show dev "$interface" | grep -q "${addresses[1]}/" ||
+    ip address add "${addresses[1]}/24" dev "$interface"
+before=("$(sent rxe0)" "$(sent rxe1)")
+until get large host: --require rdma --links "$rails" &&
+    [ $(($(sent rxe1) - before[1])) -gt 5000 ]; do :; done
+echo "and it is back"

@@ -324,6 +324,35 @@ HR_API hr_packed_progress hr_verify_count(const hr_verify *verify);
 HR_API void hr_verify_cancel(hr_verify *verify);
 HR_API void hr_verify_destroy(hr_verify *verify);
 
+/* ---- doctor ---- */
+
+typedef enum hr_doctor_state {
+    HR_DOCTOR_OK,
+    HR_DOCTOR_LACKING,
+    HR_DOCTOR_UNKNOWN, /* could not be tried */
+} hr_doctor_state;
+
+/* One thing that was tried. */
+typedef struct hr_doctor_row {
+    const char *topic; /* "rdma", "io_uring" */
+    const char *name;  /* of the thing: "mlx5_0 port 1", "DEFER_TASKRUN" */
+    hr_doctor_state state;
+    char text[240];   /* what came of it */
+    char remedy[160]; /* the command that mends a lack; "": there is none */
+} hr_doctor_row;
+
+typedef struct hr_doctor_options {
+    const char *directory;  /* where files would be; NULL: the current one */
+    size_t worker_pool_len; /* as in hr_engine_options: what has to fit under the limits */
+    unsigned workers;
+    void (*found)(void *context, const hr_doctor_row *row); /* row is good during the call */
+    void *context;
+} hr_doctor_options;
+
+/* Tries, on this thread, what Headrace needs of a machine, and tells each result as it comes. What
+ * is lacking is no failure; HR_NOT_FOUND: there is no such directory. */
+HR_API HR_CHECKED hr_status hr_doctor_examine(const hr_doctor_options *options, hr_error *error);
+
 #ifdef __cplusplus
 }
 #endif

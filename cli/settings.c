@@ -6,6 +6,7 @@
 #define LS           (1u << HR_CLI_LS)
 #define PACK         (1u << HR_CLI_PACK)
 #define VERIFY       (1u << HR_CLI_VERIFY)
+#define DOCTOR       (1u << HR_CLI_DOCTOR)
 #define MEMBER(name) offsetof(hr_cli_settings, name)
 
 /* In the order of hr_io_choice. */
@@ -44,7 +45,7 @@ static const hr_option options[] = {
         .name = "pool",
         .argument = "SIZE",
         .type = HR_OPTION_BYTES,
-        .verbs = SERVE,
+        .verbs = SERVE | DOCTOR,
         .fallback = "64MiB",
         .min = "16MiB",
         .max = "1TiB",
@@ -180,10 +181,19 @@ static const hr_option options[] = {
         .offset = MEMBER(threads),
     },
     {
+        .name = "dir",
+        .argument = "DIR",
+        .type = HR_OPTION_STRING,
+        .verbs = DOCTOR,
+        .fallback = ".",
+        .help = "Where files would be read from or written to.",
+        .offset = MEMBER(directory),
+    },
+    {
         .name = "workers",
         .argument = "N",
         .type = HR_OPTION_UNSIGNED,
-        .verbs = SERVE | GET,
+        .verbs = SERVE | GET | DOCTOR,
         .min = "1",
         .max = "64",
         .help = "Threads that move data; without it half of the cores, at most 8.",
@@ -226,7 +236,7 @@ static const hr_option options[] = {
     {
         .name = "json",
         .type = HR_OPTION_FLAG,
-        .verbs = SERVE | GET | LS | PACK | VERIFY,
+        .verbs = SERVE | GET | LS | PACK | VERIFY | DOCTOR,
         .help = "Prints one JSON object a line.",
         .offset = MEMBER(json),
     },
@@ -234,7 +244,7 @@ static const hr_option options[] = {
         .name = "quiet",
         .letter = 'q',
         .type = HR_OPTION_FLAG,
-        .verbs = SERVE | GET | LS | PACK | VERIFY,
+        .verbs = SERVE | GET | LS | PACK | VERIFY | DOCTOR,
         .help = "Says nothing but what went wrong (with --json: no progress).",
         .offset = MEMBER(quiet),
     },
@@ -317,6 +327,15 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .details = "PATH    a packed shard, or a file that has its digests in PATH.hrindex\n"
                        "\n"
                        "The first chunk that is damaged is named, and the exit code is 5.",
+        },
+    [HR_CLI_DOCTOR] =
+        {
+            .name = "doctor",
+            .arguments = "",
+            .summary = "Tells what this machine can do, what it lacks, and how to get it.",
+            .details =
+                "Each line is the result of doing the thing. What is lacking comes with the\n"
+                "command that mends it, and is no failure: Headrace takes another path.",
         },
     [HR_CLI_HELP] =
         {

@@ -37,10 +37,13 @@ typedef struct hr_cli_settings {
     /* pack, verify */
     unsigned codec; /* hr_pack_codec */
     unsigned level, threads;
+
+    /* doctor */
+    const char *directory;
 } hr_cli_settings;
 
 /* The verbs, in the order of hr_cli_syntax.verbs. */
-enum { HR_CLI_SERVE, HR_CLI_GET, HR_CLI_LS, HR_CLI_PACK, HR_CLI_VERIFY, HR_CLI_HELP, HR_CLI_VERBS };
+enum { HR_CLI_SERVE, HR_CLI_GET, HR_CLI_LS, HR_CLI_PACK, HR_CLI_VERIFY, HR_CLI_DOCTOR, HR_CLI_HELP, HR_CLI_VERBS };
 
 extern const hr_syntax hr_cli_syntax;
 

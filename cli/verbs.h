@@ -16,5 +16,7 @@ HR_CHECKED hr_status hr_cli_pack(const hr_cli_settings *settings, char **argumen
                                  unsigned argument_count, hr_error *error);
 HR_CHECKED hr_status hr_cli_verify(const hr_cli_settings *settings, char **arguments,
                                    unsigned argument_count, hr_error *error);
+HR_CHECKED hr_status hr_cli_doctor(const hr_cli_settings *settings, char **arguments,
+                                   unsigned argument_count, hr_error *error);
 
 #endif

@@ -114,6 +114,8 @@ hr_status hr_cli_get(const hr_cli_settings *settings, char **arguments, unsigned
         status = follow(&job, error);
     if (job.engine != NULL)
         hr_cli_print_footprint(settings, job.engine);
+    if (job.engine != NULL)
+        hr_cli_print_stages(settings, job.engine);
     hr_cli_report_end(&job.report, job.get, status, error);
     finish(&job);
     return status;

@@ -18,5 +18,7 @@ HR_CHECKED hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engi
                                         hr_error *error);
 /* --footprint: on stdout. */
 void hr_cli_print_footprint(const hr_cli_settings *settings, const hr_engine *engine);
+/* --stages: on stdout. */
+void hr_cli_print_stages(const hr_cli_settings *settings, const hr_engine *engine);
 
 #endif

@@ -129,6 +129,7 @@ static hr_status attend(const hr_cli_settings *settings, hr_engine *engine, hr_s
     }
     while (hr_server_status(server) == HR_OK && !hr_cli_interrupted())
         hr_engine_step(engine, HR_WAIT_FOREVER);
+    hr_cli_print_stages(settings, engine);
     sum_up(settings, server);
     status = hr_server_status(server);
     if (status == HR_OK || status == HR_AGAIN)

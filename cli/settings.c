@@ -234,6 +234,13 @@ static const hr_option options[] = {
         .offset = MEMBER(footprint),
     },
     {
+        .name = "stages",
+        .type = HR_OPTION_FLAG,
+        .verbs = SERVE | GET,
+        .help = "Prints at the end where the time went, and which stage held up the others.",
+        .offset = MEMBER(stages),
+    },
+    {
         .name = "json",
         .type = HR_OPTION_FLAG,
         .verbs = SERVE | GET | LS | PACK | VERIFY | DOCTOR,

@@ -11,7 +11,7 @@ typedef struct hr_cli_settings {
     unsigned io;        /* hr_io_choice */
     unsigned transport; /* hr_transport_choice */
     const char *congestion;
-    bool footprint;
+    bool footprint, stages;
 
     /* what is said */
     bool json, quiet;
@@ -43,7 +43,16 @@ typedef struct hr_cli_settings {
 } hr_cli_settings;
 
 /* The verbs, in the order of hr_cli_syntax.verbs. */
-enum { HR_CLI_SERVE, HR_CLI_GET, HR_CLI_LS, HR_CLI_PACK, HR_CLI_VERIFY, HR_CLI_DOCTOR, HR_CLI_HELP, HR_CLI_VERBS };
+enum {
+    HR_CLI_SERVE,
+    HR_CLI_GET,
+    HR_CLI_LS,
+    HR_CLI_PACK,
+    HR_CLI_VERIFY,
+    HR_CLI_DOCTOR,
+    HR_CLI_HELP,
+    HR_CLI_VERBS
+};
 
 extern const hr_syntax hr_cli_syntax;
 

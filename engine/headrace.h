@@ -97,6 +97,23 @@ typedef struct hr_footprint_row {
     char why[120];
 } hr_footprint_row;
 HR_API size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max);
+/* Where the time of the chunks went, a row a stage, in the order of their way: grant, turn, read,
+ * digest, wire, verify, decode, write; stages that no chunk came through are left out. At each instant with
+ * a chunk under way a stage is busy, starved (none has come so far) or blocked (all are further on,
+ * or the processor is with another stage). Returns the number of rows written. */
+#define HR_STAGES_MAX 16
+typedef struct hr_stage_time {
+    const char *stage;
+    uint64_t busy_ns, starved_ns, blocked_ns;
+    uint64_t chunks, bytes;
+    double full; /* 0 to 1: the chunks in it, on average, of the most that it ever had at once */
+} hr_stage_time;
+HR_API size_t hr_engine_stages(const hr_engine *engine, hr_stage_time *rows, size_t rows_max);
+/* The row of the stage that held up the others; count: there is none. rows may be those of a client
+ * followed by those of its server. */
+HR_API size_t hr_stages_bound(const hr_stage_time *rows, size_t count);
+/* The same in a sentence, with what would be without it. */
+HR_API void hr_stages_describe(const hr_stage_time *rows, size_t count, char *out, size_t out_size);
 /* "io_uring, O_DIRECT, registered buffers, transparent huge pages", or what it is and why not
  * better. */
 HR_API const char *hr_engine_describe(const hr_engine *engine);

@@ -37,11 +37,18 @@ static void deliver_armed(hr_letter *letter)
 
 /* ---- on the worker ---- */
 
+static void go_on(hr_landing *landing, hr_gauge_stage stage)
+{
+    hr_gauge_move(&landing->part->worker->gauge, landing->stage, stage, landing->len);
+    landing->stage = stage;
+}
+
 static void finish(hr_landing *landing, hr_status status, bool from_peer)
 {
     hr_part *part = landing->part;
     hr_slot *slot = landing->slot, *content_slot = landing->content_slot;
     landing->slot = landing->content_slot = NULL;
+    go_on(landing, HR_GAUGE_NONE);
     landing->status = status;
     landing->from_peer = from_peer;
     landing->done_letter.deliver = deliver_done;
@@ -123,6 +130,7 @@ static void arm(hr_landing *landing)
         return;
     }
     landing->phase = HR_LANDING_ARMED;
+    go_on(landing, HR_GAUGE_GRANT);
     hr_list_append(&receiver->armed, &landing->armed_node);
     landing->armed_letter.deliver = deliver_armed;
     hr_loop_post(part->home->loop, &landing->armed_letter);
@@ -178,6 +186,7 @@ static void write_file(hr_landing *landing)
 {
     uint8_t *bytes = landing->slot->span.addr;
     memset(bytes + landing->len, 0, hr_round_up(landing->len, HR_DIRECT_ALIGN) - landing->len);
+    go_on(landing, HR_GAUGE_WRITE);
     submit_io(landing, HR_IO_WRITE, was_written);
 }
 
@@ -301,9 +310,11 @@ void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
     hr_list_remove(&landing->armed_node);
     landing->moved = receipt->stored_len;
     if (is_to_decode(landing, receipt)) {
+        go_on(landing, HR_GAUGE_DECODE);
         decode(landing, receipt);
         return;
     }
+    go_on(landing, HR_GAUGE_VERIFY);
     if (!is_right(landing, receipt)) {
         finish(landing, HR_INTEGRITY, true);
         return;
@@ -400,6 +411,7 @@ void hr_part_init(hr_part *part, hr_receiver *receiver, uint64_t transfer, uint3
     for (unsigned i = 0; i < HR_PART_WINDOW; i++) {
         hr_landing *landing = &part->landings[i];
         landing->part = part;
+        landing->stage = HR_GAUGE_NONE;
         hr_list_init(&landing->armed_node);
         hr_list_append(&part->free, &landing->node);
     }

@@ -50,6 +50,7 @@ struct hr_landing {
 
     /* the worker's, home's after done */
     hr_landing_phase phase;
+    hr_gauge_stage stage;
     hr_status status; /* HR_OK: verified. HR_INTEGRITY: the digest is wrong. HR_PEER_LOST: the
                          link died. Anything else: see from_peer */
     bool from_peer;   /* status came from the server, else from the target's storage */

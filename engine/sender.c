@@ -46,9 +46,16 @@ static void finish_if_over(hr_sender *sender)
     hr_loop_post(sender->home->loop, &sender->down_letter);
 }
 
+static void go_on(hr_shipment *shipment, hr_gauge_stage stage)
+{
+    hr_gauge_move(&shipment->sender->worker->gauge, shipment->stage, stage, shipment->extent.len);
+    shipment->stage = stage;
+}
+
 static void return_shipment(hr_shipment *shipment, hr_status status)
 {
     hr_sender *sender = shipment->sender;
+    go_on(shipment, HR_GAUGE_NONE);
     shipment->status = status;
     shipment->letter.deliver = deliver_home;
     hr_loop_post(sender->home->loop, &shipment->letter);
@@ -127,10 +134,12 @@ static void ship(hr_shipment *shipment)
     hr_sender *sender = shipment->sender;
     const hr_extent *extent = &shipment->extent;
     shipment->span.len = extent->len;
+    go_on(shipment, HR_GAUGE_DIGEST);
     if (!set_digests(shipment)) {
         end_shipment(shipment, HR_INTEGRITY);
         return;
     }
+    go_on(shipment, HR_GAUGE_WIRE);
     shipment->write = (hr_link_write){
         .payload = shipment->span,
         .receipt =
@@ -239,6 +248,7 @@ static bool start(hr_shipment *shipment)
     }
     if (source->gather == NULL)
         attach(sender->worker, source);
+    go_on(shipment, HR_GAUGE_READ);
     submit_read(shipment, read_len);
     return true;
 }
@@ -279,6 +289,7 @@ static void deliver_shipment(hr_letter *letter)
     hr_shipment *shipment = HR_CONTAINER(letter, hr_shipment, letter);
     hr_sender *sender = shipment->sender;
     hr_list_append(&sender->queue, &shipment->node);
+    go_on(shipment, HR_GAUGE_TURN);
     start_queued(sender);
     finish_if_over(sender);
 }
@@ -353,6 +364,7 @@ void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_tr
     sender->uses_regions = caps.regions;
     for (unsigned i = 0; i < HR_LINK_PLACES_MAX; i++) {
         sender->shipments[i].sender = sender;
+        sender->shipments[i].stage = HR_GAUGE_NONE;
         hr_list_append(&sender->free, &sender->shipments[i].node);
     }
     sender->open_letter.deliver = deliver_open;

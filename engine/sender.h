@@ -35,6 +35,7 @@ struct hr_shipment {
     hr_list node; /* in the session's free list, or in the sender's queue */
 
     /* the sender's */
+    hr_gauge_stage stage;
     hr_slot *slot;    /* NULL: straight into the reader's place */
     hr_span span;     /* what is read, in whole pages */
     hr_extent extent; /* what crosses of it */

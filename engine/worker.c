@@ -7,6 +7,7 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
                          unsigned index, size_t pool_len, hr_error *error)
 {
     *worker = (hr_worker){.engine = engine, .env = platform->env, .index = index};
+    worker->gauge.env = platform->env;
     hr_status status = platform->loop_create(platform, &worker->loop);
     if (status != HR_OK)
         return hr_error_set(

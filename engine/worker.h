@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "gauge.h"
 #include "headrace.h"
 #include "platform.h"
 #include "slots.h"
@@ -28,6 +29,7 @@ typedef struct hr_worker {
     hr_transport *network, *inproc, *rdma; /* rdma: NULL where there is none */
     bool lent;                             /* rdma reads from the slots */
     hr_slots slots;
+    hr_gauge gauge;
     pthread_t thread;
     bool threaded;
     bool stop; /* through __atomic */

@@ -35,6 +35,34 @@ static void print_race(const hr_bench_race *race)
     }
 }
 
+/* ---- latencies ---- */
+
+static const double percents[] = {50, 90, 99, 99.9, 99.99};
+
+static void print_latency(const char *title, const hr_bench_histogram *latency)
+{
+    printf("%-25s", title);
+    for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++)
+        printf(" %9.1f", (double)hr_bench_histogram_percentile(latency, percents[i]) / 1e3);
+    printf(" %9.1f %9llu\n", (double)latency->max / 1e3, (unsigned long long)latency->total);
+}
+
+static void print_latencies(const hr_bench_report *report)
+{
+    bool any = false;
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        const hr_bench_histogram *latency = &report->race.lanes[i].latency;
+        if (latency->total == 0)
+            continue;
+        if (!any)
+            printf("\n%-25s %9s %9s %9s %9s %9s %9s %9s  %s\n", "us a request", "50 %", "90 %",
+                   "99 %", "99.9 %", "99.99 %", "most", "requests",
+                   report->settings->rate != 0 ? "counted from when each was due" : "");
+        any = true;
+        print_latency(hr_bench_contenders[i].title, latency);
+    }
+}
+
 /* ---- goals ---- */
 
 static void name_peers(const hr_bench_goal *goal, char out[80])
@@ -105,6 +133,7 @@ void hr_bench_report_print(const hr_bench_report *report)
         printf("%.1f s each from memory to memory; the system's congestion control is %s\n",
                (double)settings->duration_ns / 1e9, machine->congestion);
     print_race(&report->race);
+    print_latencies(report);
     print_goals(&report->race);
     if (report->has_limits)
         print_limits(report->limits);

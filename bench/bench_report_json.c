@@ -25,6 +25,24 @@ static json_t *spread(const hr_bench_spread *of)
                      "count", (int)of->count);
 }
 
+static json_t *microseconds(const hr_bench_histogram *latency)
+{
+    static const struct {
+        const char *name;
+        double percent;
+    } columns[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99_9", 99.9}, {"p99_99", 99.99}};
+    if (latency->total == 0)
+        return json_null();
+    json_t *object = json_pack("{s:I, s:f, s:f, s:f}", "count", (json_int_t)latency->total, "min",
+                               (double)latency->min / 1e3, "max", (double)latency->max / 1e3,
+                               "mean", hr_bench_histogram_mean(latency) / 1e3);
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        json_object_set_new(
+            object, columns[i].name,
+            json_real((double)hr_bench_histogram_percentile(latency, columns[i].percent) / 1e3));
+    return object;
+}
+
 static json_t *contender(const hr_bench_race *race, int index)
 {
     const hr_bench_lane *lane = &race->lanes[index];
@@ -32,10 +50,11 @@ static json_t *contender(const hr_bench_race *race, int index)
     hr_bench_spread sender = hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]);
     hr_bench_spread receiver = hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]);
     json_t *object = json_pack(
-        "{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:s}", "name", hr_bench_contenders[index].name,
+        "{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "name", hr_bench_contenders[index].name,
         "title", hr_bench_contenders[index].title, "missing", lane->missing, "gb_per_second",
         spread(&rate), "rounds", values(&lane->rates), "sender_cpu_seconds_per_gb", spread(&sender),
-        "receiver_cpu_seconds_per_gb", spread(&receiver), "in_use", lane->note);
+        "receiver_cpu_seconds_per_gb", spread(&receiver), "latency_us",
+        microseconds(&lane->latency), "in_use", lane->note);
     if (lane->failure.status != HR_OK)
         json_object_set_new(object, "failure", json_string(lane->failure.text));
     return object;

@@ -19,6 +19,10 @@ typedef struct hr_bench_settings {
     uint64_t size;         /* of the file that is moved */
     const char *directory; /* where a folder of our own is made */
     const char *program;   /* headrace; NULL: the one beside us */
+    uint64_t block_len;    /* of a request to the storage */
+    unsigned depth;        /* requests under way */
+    bool buffered, plain;  /* through the page cache; into memory that is not registered */
+    uint64_t rate;         /* bytes per second that are asked for; 0: as many as can be had */
     uint64_t big_size;     /* of the sparse shard for the server's memory */
     bool gate;
 } hr_bench_settings;

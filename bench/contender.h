@@ -25,6 +25,8 @@ enum {
     HR_BENCH_WIRE_RENO_DIGESTS,
     HR_BENCH_FIO_READ,
     HR_BENCH_DISK,
+    HR_BENCH_FIO_WRITE,
+    HR_BENCH_DISK_WRITE,
     HR_BENCH_DISK_TO_HOST,
     HR_BENCH_FIO_COPY,
     HR_BENCH_DISK_TO_FILE,
@@ -42,6 +44,7 @@ struct hr_bench_contender {
                      hr_bench_measure *measure_out, hr_error *error);
     unsigned verbs; /* bit i: the verb i measures it */
     bool digests;
+    bool writes; /* of those on the storage alone */
 };
 
 extern const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS];
@@ -63,8 +66,8 @@ bool hr_bench_is_installed(const char *program);
 
 hr_status hr_bench_run_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
                               hr_bench_measure *measure_out, hr_error *error);
-hr_status hr_bench_run_fio_read(hr_bench_field *field, const hr_bench_contender *contender,
-                                hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_fio_storage(hr_bench_field *field, const hr_bench_contender *contender,
+                                   hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_fio_copy(hr_bench_field *field, const hr_bench_contender *contender,
                                 hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_rsync(hr_bench_field *field, const hr_bench_contender *contender,

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The storage seam alone: a file from its first byte to its last, a few requests of a chunk each
- * under way, into registered memory, by a process of its own. */
+/* The storage seam alone: a file from its first byte to its last, some requests under way, from or
+ * into registered memory, by a process of its own. Where a rate is asked for, requests are due at
+ * times that do not depend on earlier answers, and their latency counts from then: a request that
+ * had to wait for room has waited (else a stalled drive would be asked, and counted, only once). */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "child.h"
 #include "contender.h"
@@ -10,184 +13,237 @@
 #include "memory.h"
 #include "storage_posix.h"
 
-#define DEPTH       8
-#define REQUEST_LEN ((size_t)4 << 20)
-#define HELPERS     8
-#define READ_NS     (600 * HR_NS_PER_S)
+#define DEPTH_MAX 64
+#define HELPERS   8
+#define RUN_NS    (600 * HR_NS_PER_S)
 
-typedef struct disk_reader {
+typedef struct disk_run {
+    const hr_bench_settings *settings;
     const char *path;
+    bool writes;
+
     hr_loop *loop;
     hr_helpers *helpers;
     hr_storage *storage;
     hr_memory *memory;
     hr_span pool;
-    hr_io open, reads[DEPTH], close;
     hr_file *file;
+    bool direct;
     uint64_t size, next_offset, bytes;
+    hr_io step; /* opening, syncing, closing */
+    hr_io requests[DEPTH_MAX];
+    uint64_t due_ns[DEPTH_MAX];
+    unsigned idle[DEPTH_MAX], idle_count; /* indices of requests */
     unsigned under_way;
+    uint64_t start_ns, interval_ns; /* 0: no rate is asked for */
+    hr_bench_histogram latency;
     hr_status status;
-} disk_reader;
+} disk_run;
 
-static hr_status reader_open(disk_reader *reader)
+static hr_status run_open(disk_run *run)
 {
     const hr_env *env = hr_env_system();
+    size_t pool_len = run->settings->depth * (size_t)run->settings->block_len;
     hr_page_kind pages;
-    hr_status status = hr_loop_create(env, &reader->loop);
+    hr_status status = hr_loop_create(env, &run->loop);
     if (status == HR_OK)
-        status = hr_helpers_create(env, HELPERS, &reader->helpers);
+        status = hr_helpers_create(env, HELPERS, &run->helpers);
     if (status == HR_OK)
-        status = hr_storage_create(reader->loop, reader->helpers, &reader->storage);
+        status = hr_storage_create(run->loop, run->helpers, &run->storage);
     if (status == HR_OK)
-        status = hr_memory_host_create(env, &reader->memory);
+        status = hr_memory_host_create(env, &run->memory);
     if (status == HR_OK)
-        status =
-            reader->memory->ops->alloc(reader->memory, DEPTH * REQUEST_LEN, &reader->pool, &pages);
-    if (status == HR_OK) {
-        struct iovec iov = {.iov_base = reader->pool.addr, .iov_len = reader->pool.len};
-        /* Refused, plain reads go on; the note at the end says so. */
-        (void)reader->storage->ops->register_buffers(reader->storage, &iov, 1);
+        status = run->memory->ops->alloc(run->memory, pool_len, &run->pool, &pages);
+    if (status == HR_OK && run->writes)
+        env->random(env->context, run->pool.addr, run->pool.len);
+    if (status == HR_OK && !run->settings->plain) {
+        struct iovec iov = {.iov_base = run->pool.addr, .iov_len = run->pool.len};
+        /* Refused, plain requests go on; the note at the end says so. */
+        (void)run->storage->ops->register_buffers(run->storage, &iov, 1);
     }
     return status;
 }
 
-static void reader_close(disk_reader *reader)
+static void run_close(disk_run *run)
 {
-    if (reader->storage != NULL)
-        reader->storage->ops->destroy(reader->storage);
-    if (reader->pool.addr != NULL)
-        reader->memory->ops->release(reader->memory, &reader->pool);
-    hr_memory_destroy(reader->memory);
-    hr_helpers_destroy(reader->helpers);
-    hr_loop_destroy(reader->loop);
+    if (run->storage != NULL)
+        run->storage->ops->destroy(run->storage);
+    if (run->pool.addr != NULL)
+        run->memory->ops->release(run->memory, &run->pool);
+    hr_memory_destroy(run->memory);
+    hr_helpers_destroy(run->helpers);
+    hr_loop_destroy(run->loop);
 }
+
+/* ---- the file ---- */
 
 static void finished(hr_io *io)
 {
-    disk_reader *reader = io->context;
-    if (io->status != HR_OK && reader->status == HR_OK)
-        reader->status = io->status;
-    reader->under_way--;
+    disk_run *run = io->context;
+    if (io->status != HR_OK && run->status == HR_OK)
+        run->status = io->status;
+    run->under_way--;
 }
 
-static void submit(disk_reader *reader, hr_io *io)
+static void submit(disk_run *run, hr_io *io)
 {
-    io->context = reader;
-    reader->under_way++;
-    hr_storage_submit(reader->storage, io);
+    io->context = run;
+    run->under_way++;
+    hr_storage_submit(run->storage, io);
 }
 
-static void run_until_quiet(disk_reader *reader)
+/* One request, until it is over. */
+static void do_step(disk_run *run, hr_io step)
 {
-    while (reader->under_way > 0)
-        hr_loop_step(reader->loop, HR_NEVER);
+    run->step = step;
+    run->step.done = finished;
+    submit(run, &run->step);
+    while (run->under_way > 0)
+        hr_loop_step(run->loop, HR_NEVER);
 }
 
-static bool read_next(disk_reader *reader, hr_io *io)
+static void open_file(disk_run *run)
 {
-    if (reader->next_offset >= reader->size || reader->status != HR_OK)
-        return false;
-    io->offset = reader->next_offset;
-    reader->next_offset += io->len;
-    submit(reader, io);
-    return true;
-}
-
-static void piece_read(hr_io *io)
-{
-    disk_reader *reader = io->context;
-    reader->bytes += io->bytes;
-    finished(io);
-    read_next(reader, io);
-}
-
-static void read_all(disk_reader *reader)
-{
-    hr_storage_caps caps;
-    reader->storage->ops->query(reader->storage, &caps);
-    for (unsigned i = 0; i < DEPTH; i++) {
-        reader->reads[i] = (hr_io){
-            .kind = HR_IO_READ,
-            .file = reader->file,
-            .data = (uint8_t *)reader->pool.addr + i * REQUEST_LEN,
-            .len = REQUEST_LEN,
-            .buffer = caps.fixed_buffers ? 0 : -1,
-            .done = piece_read,
-        };
-        reader->reads[i].context = reader;
-        if (!read_next(reader, &reader->reads[i]))
-            break;
-    }
-    run_until_quiet(reader);
-}
-
-static void open_file(disk_reader *reader)
-{
-    reader->open = (hr_io){
-        .kind = HR_IO_OPEN,
-        .flags = HR_IO_READABLE | HR_IO_DIRECT,
-        .path = reader->path,
-        .done = finished,
-    };
-    submit(reader, &reader->open);
-    run_until_quiet(reader);
-    if (reader->status != HR_OK)
+    unsigned flags = run->writes ? HR_IO_WRITABLE | HR_IO_CREATE | HR_IO_EMPTY : HR_IO_READABLE;
+    if (!run->settings->buffered)
+        flags |= HR_IO_DIRECT;
+    do_step(run, (hr_io){.kind = HR_IO_OPEN, .flags = flags, .path = run->path});
+    if (run->status != HR_OK)
         return;
-    reader->file = reader->open.file_out;
-    reader->size = reader->open.info.size;
-    reader->storage->ops->attach(reader->storage, reader->file);
+    run->file = run->step.file_out;
+    run->direct = run->step.info.direct_align > 0;
+    run->size = run->writes ? run->settings->size : run->step.info.size;
+    run->storage->ops->attach(run->storage, run->file);
 }
 
-static void close_file(disk_reader *reader)
+static void close_file(disk_run *run)
 {
-    reader->storage->ops->detach(reader->storage, reader->file);
-    reader->close = (hr_io){.kind = HR_IO_CLOSE, .file = reader->file, .done = finished};
-    submit(reader, &reader->close);
-    run_until_quiet(reader);
+    run->storage->ops->detach(run->storage, run->file);
+    do_step(run, (hr_io){.kind = HR_IO_CLOSE, .file = run->file});
 }
 
-static void tell(const disk_reader *reader, hr_bench_measure *measure)
+/* ---- its bytes ---- */
+
+static uint64_t next_due_ns(const disk_run *run)
+{
+    return run->start_ns + run->next_offset / run->settings->block_len * run->interval_ns;
+}
+
+static bool has_more(const disk_run *run)
+{
+    return run->next_offset < run->size && run->status == HR_OK;
+}
+
+static void start_due(disk_run *run)
+{
+    uint64_t now_ns = hr_loop_now_ns(run->loop);
+    while (run->idle_count > 0 && has_more(run) &&
+           (run->interval_ns == 0 || next_due_ns(run) <= now_ns)) {
+        unsigned index = run->idle[--run->idle_count];
+        run->due_ns[index] = run->interval_ns == 0 ? now_ns : next_due_ns(run);
+        run->requests[index].offset = run->next_offset;
+        run->next_offset += run->settings->block_len;
+        submit(run, &run->requests[index]);
+    }
+}
+
+static void request_done(hr_io *io)
+{
+    disk_run *run = io->context;
+    unsigned index = (unsigned)(io - run->requests);
+    uint64_t now_ns = hr_now_ns(hr_env_system());
+    run->bytes += io->bytes;
+    hr_bench_histogram_add(&run->latency, now_ns - run->due_ns[index]);
+    run->idle[run->idle_count++] = index;
+    finished(io);
+    if (run->interval_ns == 0)
+        start_due(run);
+}
+
+static void prepare(disk_run *run)
+{
+    const hr_bench_settings *settings = run->settings;
+    hr_storage_caps caps;
+    run->storage->ops->query(run->storage, &caps);
+    for (unsigned i = 0; i < settings->depth; i++) {
+        run->requests[i] = (hr_io){
+            .kind = run->writes ? HR_IO_WRITE : HR_IO_READ,
+            .file = run->file,
+            .data = (uint8_t *)run->pool.addr + i * settings->block_len,
+            .len = (size_t)settings->block_len,
+            .buffer = caps.fixed_buffers ? 0 : -1,
+            .done = request_done,
+        };
+        run->idle[run->idle_count++] = i;
+    }
+    if (settings->rate != 0)
+        run->interval_ns = (uint64_t)((double)settings->block_len * 1e9 / (double)settings->rate);
+}
+
+static void move_all(disk_run *run)
+{
+    run->start_ns = hr_now_ns(hr_env_system());
+    start_due(run);
+    while (run->under_way > 0 || has_more(run)) {
+        bool waits = run->interval_ns != 0 && has_more(run) && run->idle_count > 0;
+        hr_loop_step(run->loop, waits ? next_due_ns(run) : HR_NEVER);
+        start_due(run);
+    }
+    if (run->writes && run->status == HR_OK)
+        do_step(run, (hr_io){.kind = HR_IO_SYNC, .file = run->file});
+}
+
+/* ---- the process ---- */
+
+static void tell(disk_run *run, hr_bench_measure *measure)
 {
     hr_storage_caps caps;
-    reader->storage->ops->query(reader->storage, &caps);
-    snprintf(
-        measure->note, sizeof measure->note, "%s, %s, %s buffers%s%.60s",
-        reader->storage->ops->name, reader->open.info.direct_align > 0 ? "O_DIRECT" : "page cache",
-        caps.fixed_buffers ? "registered" : "plain", caps.why[0] != '\0' ? ": " : "", caps.why);
+    run->storage->ops->query(run->storage, &caps);
+    snprintf(measure->note, sizeof measure->note, "%s, %s, %s buffers%s%.60s",
+             run->storage->ops->name, run->direct ? "O_DIRECT" : "page cache",
+             caps.fixed_buffers ? "registered" : "plain", caps.why[0] != '\0' ? ": " : "",
+             caps.why);
+    measure->latency = &run->latency;
     hr_bench_measure_tell(measure);
 }
 
-static int read_in_child(void *context)
+static int run_in_child(void *context)
 {
-    static disk_reader reader;
-    reader.path = context;
-    reader.status = reader_open(&reader);
-    if (reader.status == HR_OK)
-        open_file(&reader);
-    if (reader.file != NULL) {
+    disk_run *run = context;
+    run->status = run_open(run);
+    if (run->status == HR_OK)
+        open_file(run);
+    if (run->file != NULL) {
+        prepare(run);
         hr_bench_meter start = hr_bench_meter_read();
-        read_all(&reader);
-        hr_bench_measure measure = hr_bench_meter_since(&start, reader.bytes);
-        close_file(&reader);
-        if (reader.status == HR_OK)
-            tell(&reader, &measure);
+        move_all(run);
+        hr_bench_measure measure = hr_bench_meter_since(&start, run->bytes);
+        close_file(run);
+        if (run->status == HR_OK)
+            tell(run, &measure);
     }
-    reader_close(&reader);
-    if (reader.status != HR_OK)
-        fprintf(stderr, "%s: %s\n", reader.path, hr_status_text(reader.status));
-    return reader.status != HR_OK;
+    run_close(run);
+    if (run->status != HR_OK)
+        fprintf(stderr, "%s: %s\n", run->path, hr_status_text(run->status));
+    return run->status != HR_OK;
 }
 
 hr_status hr_bench_run_disk(hr_bench_field *field, const hr_bench_contender *contender,
                             hr_bench_measure *measure_out, hr_error *error)
 {
     hr_bench_child child = {0};
-    hr_status status =
-        hr_bench_child_fork(&child, contender->title, read_in_child, field->material.large, error);
+    disk_run *run = calloc(1, sizeof *run);
+    if (run == NULL)
+        return hr_error_set(error, HR_NO_MEMORY, "measuring the storage: out of memory");
+    run->settings = field->settings;
+    run->writes = contender->writes;
+    run->path = contender->writes ? field->material.target : field->material.large;
+    hr_status status = hr_bench_child_fork(&child, contender->title, run_in_child, run, error);
     if (status == HR_OK)
-        status = hr_bench_child_wait(&child, READ_NS, error);
+        status = hr_bench_child_wait(&child, RUN_NS, error);
     if (status == HR_OK)
         status = hr_bench_measure_hear(child.text, measure_out, error);
     hr_bench_child_stop(&child);
+    free(run);
     return status;
 }

@@ -97,13 +97,36 @@ static hr_status run_fio(const char *const *argv, hr_bench_measure *measure_out,
     "fio", "--output-format=json", "--ioengine=io_uring", "--direct=1", "--bs=4M", "--iodepth=8",  \
         "--fixedbufs", "--registerfiles"
 
-hr_status hr_bench_run_fio_read(hr_bench_field *field, const hr_bench_contender *contender,
-                                hr_bench_measure *measure_out, hr_error *error)
+/* The storage alone, as the settings want it of both. */
+hr_status hr_bench_run_fio_storage(hr_bench_field *field, const hr_bench_contender *contender,
+                                   hr_bench_measure *measure_out, hr_error *error)
 {
-    char file[HR_BENCH_PATH_MAX + 16];
-    (void)contender;
-    snprintf(file, sizeof file, "--filename=%s", field->material.large);
-    const char *argv[] = {FIO, "--name=read", "--rw=read", file, NULL};
+    const hr_bench_settings *settings = field->settings;
+    const hr_bench_material *material = &field->material;
+    char file[HR_BENCH_PATH_MAX + 16], block[32], depth[32], size[40], rate[40];
+    snprintf(file, sizeof file, "--filename=%s",
+             contender->writes ? material->target : material->large);
+    snprintf(block, sizeof block, "--bs=%llu", (unsigned long long)settings->block_len);
+    snprintf(depth, sizeof depth, "--iodepth=%u", settings->depth);
+    snprintf(size, sizeof size, "--size=%llu", (unsigned long long)material->size);
+    snprintf(rate, sizeof rate, "--rate=%llu", (unsigned long long)settings->rate);
+    const char *argv[16] = {"fio",
+                            "--output-format=json",
+                            "--ioengine=io_uring",
+                            "--name=storage",
+                            "--registerfiles",
+                            file,
+                            block,
+                            depth,
+                            size,
+                            settings->buffered ? "--direct=0" : "--direct=1",
+                            contender->writes ? "--rw=write" : "--rw=read",
+                            contender->writes ? "--end_fsync=1" : "--end_fsync=0"};
+    unsigned count = 12;
+    if (!settings->plain)
+        argv[count++] = "--fixedbufs";
+    if (settings->rate != 0)
+        argv[count++] = rate;
     return run_fio(argv, measure_out, error);
 }
 

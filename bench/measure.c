@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 
@@ -46,30 +47,46 @@ hr_bench_measure hr_bench_meter_since(const hr_bench_meter *start, uint64_t byte
 
 void hr_bench_measure_tell(const hr_bench_measure *measure)
 {
+    static char latency[32 * HR_BENCH_BUCKETS];
     json_t *object =
         json_pack("{s:I, s:f, s:f, s:s}", "bytes", (json_int_t)measure->bytes, "seconds",
                   measure->seconds, "cpu_seconds", measure->cpu_seconds[0], "note", measure->note);
+    if (measure->latency != NULL) {
+        hr_bench_histogram_tell(measure->latency, latency, sizeof latency);
+        json_object_set_new(object, "latency", json_string(latency));
+    }
     json_dumpf(object, stdout, JSON_COMPACT);
     putchar('\n');
     fflush(stdout);
     json_decref(object);
 }
 
-hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure_out, hr_error *error)
+static bool hear_latency(const json_t *object, hr_bench_histogram *latency)
+{
+    const char *text = json_string_value(json_object_get(object, "latency"));
+    return text == NULL || latency == NULL || hr_bench_histogram_hear(text, latency);
+}
+
+hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure, hr_error *error)
 {
     json_int_t bytes;
     double seconds, cpu_seconds;
     const char *note;
+    hr_bench_histogram *latency = measure->latency;
     json_t *object = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
     if (json_unpack(object, "{s:I, s:F, s:F, s:s}", "bytes", &bytes, "seconds", &seconds,
                     "cpu_seconds", &cpu_seconds, "note", &note) != 0 ||
-        bytes < 0) {
+        bytes < 0 || !hear_latency(object, latency)) {
         json_decref(object);
         return hr_error_set(error, HR_INTERNAL, "a measuring process did not tell its result");
     }
-    *measure_out = (hr_bench_measure){
-        .bytes = (uint64_t)bytes, .seconds = seconds, .cpu_seconds = {cpu_seconds}};
-    snprintf(measure_out->note, sizeof measure_out->note, "%s", note);
+    *measure = (hr_bench_measure){
+        .bytes = (uint64_t)bytes,
+        .seconds = seconds,
+        .cpu_seconds = {cpu_seconds},
+        .latency = latency,
+    };
+    snprintf(measure->note, sizeof measure->note, "%s", note);
     json_decref(object);
     return HR_OK;
 }

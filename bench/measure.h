@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "histogram.h"
 #include "status.h"
 
 /* Whose CPU seconds. What has one side only has them in the first. */
@@ -15,8 +16,9 @@ typedef struct hr_bench_measure {
     uint64_t bytes;
     double seconds;
     double cpu_seconds[HR_BENCH_SIDES];
-    double first_byte_seconds; /* 0: not told */
-    char note[160];            /* what was in use: "cubic, io_uring, sse4.2" */
+    double first_byte_seconds;   /* 0: not told */
+    char note[160];              /* what was in use: "cubic, io_uring, sse4.2" */
+    hr_bench_histogram *latency; /* of each request, in ns; NULL: not wanted. Borrowed */
 } hr_bench_measure;
 
 /* GB/s, a GB being 10^9 bytes. 0 if nothing was measured. */
@@ -37,7 +39,8 @@ hr_bench_measure hr_bench_meter_since(const hr_bench_meter *start, uint64_t byte
 
 /* Writes it to stdout, and hands it over at once. */
 void hr_bench_measure_tell(const hr_bench_measure *measure);
-HR_CHECKED hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure_out,
+/* What was told of latencies is added to measure's, if it has one. */
+HR_CHECKED hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure,
                                            hr_error *error);
 
 #endif

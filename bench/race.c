@@ -34,7 +34,7 @@ static void note_result(hr_bench_lane *lane, hr_status status, const hr_bench_me
 static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
 {
     const hr_bench_contender *contender = &hr_bench_contenders[index];
-    hr_bench_measure measure = {.bytes = 0};
+    hr_bench_measure measure = {.latency = &race->lanes[index].latency};
     hr_error error = {0};
     if (!hr_bench_race_has(race, index) || race->lanes[index].missing)
         return HR_OK;

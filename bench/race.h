@@ -11,6 +11,7 @@ typedef struct hr_bench_lane {
     bool missing; /* its program is not installed */
     hr_bench_sample rates;
     hr_bench_sample costs[HR_BENCH_SIDES]; /* CPU seconds per GB */
+    hr_bench_histogram latency;            /* of all rounds; of those that tell it */
     char note[160];                        /* of the last round */
     hr_error failure;                      /* the first */
 } hr_bench_lane;

@@ -53,15 +53,17 @@ hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out, 
 /* ---- fio ---- */
 
 /* Adds one job to the sum. False: it is not as expected. */
-static bool add_job(json_t *job, hr_bench_measure *sum)
+static bool add_job(json_t *job, hr_bench_measure *sum, double *written_bytes)
 {
-    double read_bytes, read_ms, written_ms, user, system, job_ms;
+    double read_bytes, wrote = 0, read_ms, written_ms, user, system, job_ms;
     int failed = 0;
-    if (json_unpack(job, "{s:{s:F, s:F}, s:{s:F}, s:F, s:F, s:F, s?i}", "read", "io_bytes",
-                    &read_bytes, "runtime", &read_ms, "write", "runtime", &written_ms, "usr_cpu",
-                    &user, "sys_cpu", &system, "job_runtime", &job_ms, "error", &failed) != 0 ||
-        failed != 0 || read_bytes < 0 || read_bytes >= 0x1p62)
+    if (json_unpack(job, "{s:{s:F, s:F}, s:{s?F, s:F}, s:F, s:F, s:F, s?i}", "read", "io_bytes",
+                    &read_bytes, "runtime", &read_ms, "write", "io_bytes", &wrote, "runtime",
+                    &written_ms, "usr_cpu", &user, "sys_cpu", &system, "job_runtime", &job_ms,
+                    "error", &failed) != 0 ||
+        failed != 0 || read_bytes < 0 || read_bytes >= 0x1p62 || wrote < 0 || wrote >= 0x1p62)
         return false;
+    *written_bytes += wrote;
     sum->bytes += (uint64_t)read_bytes;
     sum->seconds = fmax(sum->seconds, fmax(read_ms, written_ms) / 1000);
     sum->cpu_seconds[0] += (user + system) / 100 * job_ms / 1000;
@@ -75,14 +77,17 @@ hr_status hr_bench_fio_read(const char *text, hr_bench_measure *measure_out, hr_
     const char *version = json_string_value(json_object_get(report, "fio version"));
     hr_bench_measure sum = {.bytes = 0};
     hr_status status = HR_OK;
+    double written_bytes = 0;
     size_t i;
     json_array_foreach(jobs, i, job)
     {
-        if (!add_job(job, &sum))
+        if (!add_job(job, &sum, &written_bytes))
             status = refuse(error, "fio", "names a job that failed or that lacks its sums");
     }
+    if (json_array_size(jobs) == 1 && sum.bytes == 0) /* it only wrote */
+        sum.bytes = (uint64_t)written_bytes;
     if (status == HR_OK && (sum.bytes == 0 || sum.seconds <= 0))
-        status = refuse(error, "fio", "says that nothing was read");
+        status = refuse(error, "fio", "says that nothing was moved");
     if (status == HR_OK) {
         snprintf(sum.note, sizeof sum.note, "%.100s", version != NULL ? version : "fio");
         *measure_out = sum;

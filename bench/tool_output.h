@@ -9,8 +9,8 @@
 /* iperf3 -J: what arrived, and the CPU time of both ends. */
 HR_CHECKED hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out,
                                           hr_error *error);
-/* fio --output-format=json: the bytes that were read, over the time of the slowest job, whether it
- * reads or writes. */
+/* fio --output-format=json: the bytes that were read, or those written if none were, over the time
+ * of the slowest job, whether it reads or writes. */
 HR_CHECKED hr_status hr_bench_fio_read(const char *text, hr_bench_measure *measure_out,
                                        hr_error *error);
 /* headrace get --json: its summary line. CPU time is that of the receiver. */

@@ -81,6 +81,26 @@ TEST_F(Bench, ReadsAFileWithoutItsPeerAndLeavesNothing)
     EXPECT_EQ(hr_temp_count(directory, ""), 0);
 }
 
+// A request is asked for when it is due, however early the others were answered.
+TEST_F(Bench, TellsTheLatencyOfEachRequestAtARate)
+{
+    start({"storage", "--json", "--rounds", "1", "--size", "64MiB", "--block", "1MiB", "--depth",
+           "2", "--rate", "512M", "--plain", "--directory", directory});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    for (const char *name : {"storage_read", "storage_write"}) {
+        const json_t *latency = json_object_get(contender(name), "latency_us");
+        EXPECT_EQ(json_integer_value(json_object_get(latency, "count")), 64) << name;
+        EXPECT_GT(json_real_value(json_object_get(latency, "min")), 0) << name;
+        EXPECT_GE(json_real_value(json_object_get(latency, "p99_99")),
+                  json_real_value(json_object_get(latency, "p50")))
+            << name;
+        EXPECT_GT(rate(name), 0);
+        EXPECT_LE(rate(name), 0.512 * 1.02) << "no more than what was asked for";
+    }
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
 TEST_F(Bench, MeasuresTheRealProgramsAndLeavesNothing)
 {
     start({"transfer", "--json", "--rounds", "1", "--seconds", "1", "--size", "64MiB", "--big",

@@ -118,6 +118,18 @@ TEST(ToolOutput, TakesTheJsonOfFioFromBetweenItsRemarks)
     EXPECT_EQ(result.measure.bytes, 8388608u);
 }
 
+TEST(ToolOutput, OneJobOfFioThatOnlyWroteCountsWhatItWrote)
+{
+    Read result = read(hr_bench_fio_read,
+                       R"({"fio version": "fio-3.33", "jobs": [{"error": 0, "usr_cpu": 10.0,
+                           "sys_cpu": 20.0, "job_runtime": 1000,
+                           "read": {"io_bytes": 0, "runtime": 0},
+                           "write": {"io_bytes": 4096, "runtime": 500}}]})");
+    EXPECT_EQ(HR_OK, result.status) << result.error.text;
+    EXPECT_EQ(4096u, result.measure.bytes);
+    EXPECT_EQ(0.5, result.measure.seconds);
+}
+
 TEST(ToolOutput, RefusesWhatIsNoReportOfFio)
 {
     expect_refused(hr_bench_fio_read, "");

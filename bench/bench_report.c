@@ -102,6 +102,26 @@ static void print_goals(const hr_bench_race *race)
     }
 }
 
+/* ---- where the time goes ---- */
+
+static void print_where(const hr_bench_where *where)
+{
+    if (where->failure.status != HR_OK)
+        printf("\nwhere the time goes: failed: %s\n", where->failure.text);
+    if (!where->measured)
+        return;
+    printf("\n%-25s %7s %8s %8s %6s %8s\n", "disk to host:, once", "busy", "starved", "blocked",
+           "full", "chunks");
+    for (size_t i = 0; i < where->count; i++) {
+        const hr_stage_time *row = &where->rows[i];
+        printf("%-25s %5.1f %% %6.1f %% %6.1f %% %4.0f %% %8llu%s\n", row->stage,
+               hr_bench_where_share(row, row->busy_ns), hr_bench_where_share(row, row->starved_ns),
+               hr_bench_where_share(row, row->blocked_ns), 100 * row->full,
+               (unsigned long long)row->chunks, i == where->bound ? "  <- the bound" : "");
+    }
+    printf("%s; %.2f GB/s\n", where->text, hr_bench_rate(&where->measure));
+}
+
 /* ---- limits ---- */
 
 static void print_limits(const hr_bench_limit limits[HR_BENCH_LIMITS])
@@ -135,6 +155,7 @@ void hr_bench_report_print(const hr_bench_report *report)
     print_race(&report->race);
     print_latencies(report);
     print_goals(&report->race);
+    print_where(&report->where);
     if (report->has_limits)
         print_limits(report->limits);
 }

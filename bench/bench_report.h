@@ -7,6 +7,7 @@
 #include "limits.h"
 #include "machine.h"
 #include "race.h"
+#include "where.h"
 
 typedef struct hr_bench_report {
     const hr_bench_settings *settings;
@@ -14,7 +15,8 @@ typedef struct hr_bench_report {
     hr_bench_race race;
     bool has_limits; /* they were begun */
     hr_bench_limit limits[HR_BENCH_LIMITS];
-    bool direct; /* the files were made past the page cache */
+    hr_bench_where where; /* of transfer and peers */
+    bool direct;          /* the files were made past the page cache */
 } hr_bench_report;
 
 void hr_bench_report_print(const hr_bench_report *report);

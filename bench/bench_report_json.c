@@ -85,6 +85,25 @@ static json_t *limit(const hr_bench_limit *of)
                      "note", of->note);
 }
 
+static json_t *where(const hr_bench_where *of)
+{
+    if (!of->measured)
+        return json_null();
+    json_t *rows = json_array();
+    for (size_t i = 0; i < of->count; i++) {
+        const hr_stage_time *row = &of->rows[i];
+        json_array_append_new(
+            rows, json_pack("{s:s, s:f, s:f, s:f, s:f, s:I}", "stage", row->stage, "busy_percent",
+                            hr_bench_where_share(row, row->busy_ns), "starved_percent",
+                            hr_bench_where_share(row, row->starved_ns), "blocked_percent",
+                            hr_bench_where_share(row, row->blocked_ns), "full_percent",
+                            100 * row->full, "chunks", (json_int_t)row->chunks));
+    }
+    return json_pack("{s:f, s:s, s:s, s:o}", "gb_per_second", hr_bench_rate(&of->measure), "bound",
+                     of->bound < of->count ? of->rows[of->bound].stage : "", "text", of->text,
+                     "stages", rows);
+}
+
 static json_t *machine(const hr_bench_machine *of)
 {
     return json_pack("{s:s, s:s, s:i, s:I, s:f, s:s, s:s}", "kernel", of->kernel, "cpu", of->cpu,
@@ -107,12 +126,12 @@ void hr_bench_report_print_json(const hr_bench_report *report)
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
         json_array_append_new(limits, limit(&report->limits[i]));
     json_t *object = json_pack(
-        "{s:s, s:i, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o}", "type", "bench", "schema",
-        SCHEMA, "verb", hr_bench_syntax.verbs[race->verb].name, "machine",
+        "{s:s, s:i, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o}", "type", "bench",
+        "schema", SCHEMA, "verb", hr_bench_syntax.verbs[race->verb].name, "machine",
         machine(&report->machine), "rounds", (int)race->rounds, "rounds_asked",
         (int)report->settings->rounds, "wire_seconds", (double)report->settings->duration_ns / 1e9,
-        "file_bytes", (json_int_t)report->settings->size, "direct", report->direct, "contenders",
-        contenders, "goals", goals, "limits", limits);
+        "file_bytes", (json_int_t)report->settings->size, "direct", report->direct, "where",
+        where(&report->where), "contenders", contenders, "goals", goals, "limits", limits);
     json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
     putchar('\n');
     json_decref(object);

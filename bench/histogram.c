@@ -11,7 +11,7 @@
 
 static unsigned bucket_of(uint64_t value)
 {
-    if (value < 2 * HALF)
+    if (value < UINT64_C(2) * HALF)
         return (unsigned)value;
     unsigned shift = 63 - (unsigned)__builtin_clzll(value) - FIRST_SHIFT;
     return shift * HALF + (unsigned)(value >> shift);

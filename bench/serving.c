@@ -51,8 +51,8 @@ hr_status hr_bench_serving_start(hr_bench_serving *serving, const char *program,
     hr_status status = find_program(program, serving->program, error);
     if (status != HR_OK)
         return status;
-    const char *argv[] = {serving->program, "serve",       shards,   "--listen",
-                          "127.0.0.1:0",    "--footprint", "--json", NULL};
+    const char *argv[] = {serving->program, "serve",  shards,     "--listen", "127.0.0.1:0",
+                          "--footprint",    "--json", "--stages", NULL};
     status = hr_bench_child_exec(&serving->server, argv, error);
     if (status == HR_OK)
         status = hear_start(serving, error);
@@ -61,26 +61,52 @@ hr_status hr_bench_serving_start(hr_bench_serving *serving, const char *program,
     return status;
 }
 
-hr_status hr_bench_serving_get(hr_bench_serving *serving, const char *name, const char *target,
-                               hr_bench_measure *measure_out, hr_error *error)
+/* argv without its first two, the program and the verb. */
+static hr_status get(hr_bench_serving *serving, const char *const *options,
+                     hr_bench_measure *measure_out, char **text_out, hr_error *error)
 {
-    char source[128];
-    snprintf(source, sizeof source, "hr://%s/shards/%s", serving->address, name);
-    const char *argv[] = {serving->program, "get", source, target, "--json", "--quiet", NULL};
+    const char *argv[12] = {serving->program, "get"};
     hr_bench_child client = {0};
-    hr_bench_measure measure;
+    hr_bench_measure measure = {.latency = measure_out->latency};
+    for (unsigned i = 0; options[i] != NULL; i++)
+        argv[i + 2] = options[i];
     double before = hr_bench_child_cpu_seconds(&serving->server);
     hr_status status = hr_bench_child_exec(&client, argv, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&client, GET_NS, error);
     if (status == HR_OK)
         status = hr_bench_get_read(client.text, &measure, error);
+    if (status == HR_OK) {
+        measure.cpu_seconds[HR_BENCH_SENDER] =
+            hr_bench_child_cpu_seconds(&serving->server) - before;
+        *measure_out = measure;
+    }
+    if (status == HR_OK && text_out != NULL) {
+        *text_out = strdup(client.text);
+        if (*text_out == NULL)
+            status = hr_error_set(error, HR_NO_MEMORY, "reading what headrace says: out of memory");
+    }
     hr_bench_child_stop(&client);
-    if (status != HR_OK)
-        return status;
-    measure.cpu_seconds[HR_BENCH_SENDER] = hr_bench_child_cpu_seconds(&serving->server) - before;
-    *measure_out = measure;
-    return HR_OK;
+    return status;
+}
+
+hr_status hr_bench_serving_get(hr_bench_serving *serving, const char *name, const char *target,
+                               hr_bench_measure *measure_out, hr_error *error)
+{
+    char source[128];
+    snprintf(source, sizeof source, "hr://%s/shards/%s", serving->address, name);
+    const char *options[] = {source, target, "--json", "--quiet", NULL};
+    return get(serving, options, measure_out, NULL, error);
+}
+
+hr_status hr_bench_serving_get_stages(hr_bench_serving *serving, const char *name,
+                                      hr_bench_measure *measure_out, char **text_out,
+                                      hr_error *error)
+{
+    char source[128];
+    snprintf(source, sizeof source, "hr://%s/shards/%s", serving->address, name);
+    const char *options[] = {source, "host:", "--json", "--quiet", "--stages", NULL};
+    return get(serving, options, measure_out, text_out, error);
 }
 
 uint64_t hr_bench_serving_peak(const hr_bench_serving *serving)

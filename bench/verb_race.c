@@ -28,6 +28,11 @@ static hr_status measure(hr_bench_field *field, unsigned verb, hr_bench_report *
 {
     hr_status status = hr_bench_race_run(&report->race, verb, field);
     if (status == HR_OK && needs_server(verb)) {
+        hr_bench_live(field->settings, "where the time goes");
+        status = hr_bench_where_run(&report->where, field);
+        hr_bench_live(field->settings, NULL);
+    }
+    if (status == HR_OK && needs_server(verb)) {
         report->has_limits = true;
         status = hr_bench_limits_run(report->limits, field);
     }
@@ -37,7 +42,7 @@ static hr_status measure(hr_bench_field *field, unsigned verb, hr_bench_report *
 /* An interruption outweighs a failure, and that a missed target. */
 static hr_status conclude(const hr_bench_report *report, hr_status status, hr_error *error)
 {
-    bool failed = hr_bench_race_failed(&report->race);
+    bool failed = hr_bench_race_failed(&report->race) || report->where.failure.status != HR_OK;
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
         failed = failed || (report->limits[i].failure.status != HR_OK &&
                             report->limits[i].failure.status != HR_INTERRUPTED);

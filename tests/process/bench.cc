@@ -110,6 +110,9 @@ TEST_F(Bench, MeasuresTheRealProgramsAndLeavesNothing)
     EXPECT_GT(rate("disk_to_host"), 0);
     EXPECT_GT(rate("disk_to_file"), 0);
     EXPECT_TRUE(missing("rsync"));
+    const json_t *where = json_object_get(report, "where");
+    EXPECT_STRNE(json_string_value(json_object_get(where, "bound")), "");
+    EXPECT_EQ(json_array_size(json_object_get(where, "stages")), 6u) << "of client and server";
     size_t i;
     json_t *limit;
     EXPECT_EQ(json_array_size(json_object_get(report, "limits")), 3u);

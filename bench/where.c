@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "where.h"
+
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "await.h"
+#include "env.h"
+#include "tool_output.h"
+
+#define STOP_NS (10 * HR_NS_PER_S)
+
+static bool read_row(const json_t *object, hr_bench_where *where)
+{
+    double busy, starved, blocked, full;
+    json_int_t chunks, bytes;
+    const char *name;
+    hr_stage_time *row = &where->rows[where->count];
+    /* The object is only read; jansson takes it as its own nonetheless. */
+    if (where->count == HR_BENCH_WHERE_ROWS ||
+        json_unpack((json_t *)(uintptr_t)object, "{s:s, s:F, s:F, s:F, s:F, s:I, s:I}", "stage",
+                    &name, "busy_seconds", &busy, "starved_seconds", &starved, "blocked_seconds",
+                    &blocked, "full", &full, "chunks", &chunks, "bytes", &bytes) != 0 ||
+        strlen(name) >= HR_BENCH_STAGE_NAME || busy < 0 || starved < 0 || blocked < 0)
+        return false;
+    memcpy(where->names[where->count], name, strlen(name) + 1);
+    *row = (hr_stage_time){
+        .stage = where->names[where->count],
+        .busy_ns = (uint64_t)(busy * 1e9),
+        .starved_ns = (uint64_t)(starved * 1e9),
+        .blocked_ns = (uint64_t)(blocked * 1e9),
+        .chunks = (uint64_t)chunks,
+        .bytes = (uint64_t)bytes,
+        .full = full,
+    };
+    where->count++;
+    return true;
+}
+
+hr_status hr_bench_where_read(hr_bench_where *where, const char *text, hr_error *error)
+{
+    const char *line = strstr(text, "{\"type\":\"stages\"");
+    json_t *object = line != NULL ? json_loads(line, JSON_DISABLE_EOF_CHECK, NULL) : NULL, *row;
+    json_t *rows = json_object_get(object, "rows");
+    hr_status status = HR_OK;
+    size_t i;
+    if (!json_is_array(rows))
+        status = hr_error_set(error, HR_PROTOCOL, "headrace does not say where the time went");
+    json_array_foreach(rows, i, row)
+    {
+        if (status == HR_OK && !read_row(row, where))
+            status = hr_error_set(error, HR_PROTOCOL, "headrace names a stage without its times");
+    }
+    json_decref(object);
+    return status;
+}
+
+double hr_bench_where_share(const hr_stage_time *row, uint64_t part_ns)
+{
+    uint64_t all_ns = row->busy_ns + row->starved_ns + row->blocked_ns;
+    return all_ns > 0 ? 100.0 * (double)part_ns / (double)all_ns : 0;
+}
+
+/* The server tells when it ends, so it is one of our own. */
+static hr_status run_both(hr_bench_where *where, const hr_bench_field *field,
+                          hr_bench_serving *serving, hr_error *error)
+{
+    char *text = NULL;
+    hr_status status =
+        hr_bench_serving_start(serving, field->settings->program, field->material.shards, error);
+    if (status == HR_OK)
+        status = hr_bench_serving_get_stages(serving, "large", &where->measure, &text, error);
+    if (status == HR_OK)
+        status = hr_bench_where_read(where, text, error);
+    free(text);
+    if (status != HR_OK)
+        return status;
+    kill(serving->server.pid, SIGTERM);
+    status = hr_bench_child_wait(&serving->server, STOP_NS, error);
+    if (status == HR_OK)
+        status = hr_bench_where_read(where, serving->server.text + serving->server.taken, error);
+    return status;
+}
+
+hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field)
+{
+    hr_bench_serving serving = {.pool_len = 0};
+    *where = (hr_bench_where){.measured = false};
+    hr_status status = run_both(where, field, &serving, &where->failure);
+    hr_bench_serving_stop(&serving);
+    if (status == HR_INTERRUPTED || hr_bench_interrupted())
+        return HR_INTERRUPTED;
+    where->measured = status == HR_OK;
+    where->bound = hr_stages_bound(where->rows, where->count);
+    hr_stages_describe(where->rows, where->count, where->text, sizeof where->text);
+    return HR_OK;
+}

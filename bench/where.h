@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_bench_where: one whole transfer, from disk to host memory over a server of its own, and in
+ * which stage of client and server its time went. */
+#ifndef HR_BENCH_WHERE_H
+#define HR_BENCH_WHERE_H
+
+#include "contender.h"
+#include "headrace.h"
+
+#define HR_BENCH_WHERE_ROWS (2 * HR_STAGES_MAX)
+#define HR_BENCH_STAGE_NAME 16
+
+typedef struct hr_bench_where {
+    bool measured;
+    hr_bench_measure measure;
+    hr_stage_time rows[HR_BENCH_WHERE_ROWS]; /* the client's, then the server's */
+    char names[HR_BENCH_WHERE_ROWS][HR_BENCH_STAGE_NAME];
+    size_t count;
+    size_t bound;   /* index of a row; count: none */
+    char text[300]; /* the bound in a sentence */
+    hr_error failure;
+} hr_bench_where;
+
+/* HR_OK whatever became of it: failure tells. HR_INTERRUPTED. */
+HR_CHECKED hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field);
+/* Adds the rows of the object "stages" in what headrace printed. HR_PROTOCOL: there is none. */
+HR_CHECKED hr_status hr_bench_where_read(hr_bench_where *where, const char *text, hr_error *error);
+/* Of all its time, in per cent. */
+double hr_bench_where_share(const hr_stage_time *row, uint64_t part_ns);
+
+#endif

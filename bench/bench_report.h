@@ -7,6 +7,7 @@
 #include "limits.h"
 #include "machine.h"
 #include "race.h"
+#include "result.h"
 #include "where.h"
 
 typedef struct hr_bench_report {
@@ -20,7 +21,8 @@ typedef struct hr_bench_report {
 } hr_bench_report;
 
 void hr_bench_report_print(const hr_bench_report *report);
-void hr_bench_report_print_json(const hr_bench_report *report);
+/* The object of docs/BENCHMARK.md; NULL: out of memory. */
+json_t *hr_bench_report_json(const hr_bench_report *report);
 /* A target that was measured is missed. */
 bool hr_bench_report_misses(const hr_bench_report *report);
 

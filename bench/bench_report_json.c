@@ -2,10 +2,9 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "bench_report.h"
-
-#define SCHEMA 1 /* grows when a member changes its meaning */
 
 /* A round that failed is null, so that rounds of different contenders stay side by side. */
 static json_t *values(const hr_bench_sample *sample)
@@ -43,18 +42,28 @@ static json_t *microseconds(const hr_bench_histogram *latency)
     return object;
 }
 
+/* The first word of a get's path; what a contender takes that has only one way. */
+static json_t *transport_class(const hr_bench_contender *of, const hr_bench_lane *lane)
+{
+    if (of->transport != NULL)
+        return json_string(of->transport);
+    return json_stringn(lane->note, strcspn(lane->note, ","));
+}
+
 static json_t *contender(const hr_bench_race *race, int index)
 {
     const hr_bench_lane *lane = &race->lanes[index];
     hr_bench_spread rate = hr_bench_sample_spread(&lane->rates);
     hr_bench_spread sender = hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]);
     hr_bench_spread receiver = hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]);
-    json_t *object = json_pack(
-        "{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s}", "name", hr_bench_contenders[index].name,
-        "title", hr_bench_contenders[index].title, "missing", lane->missing, "gb_per_second",
-        spread(&rate), "rounds", values(&lane->rates), "sender_cpu_seconds_per_gb", spread(&sender),
-        "receiver_cpu_seconds_per_gb", spread(&receiver), "latency_us",
-        microseconds(&lane->latency), "in_use", lane->note);
+    json_t *object =
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "name",
+                  hr_bench_contenders[index].name, "title", hr_bench_contenders[index].title,
+                  "missing", lane->missing, "gb_per_second", spread(&rate), "rounds",
+                  values(&lane->rates), "sender_cpu_seconds_per_gb", spread(&sender),
+                  "receiver_cpu_seconds_per_gb", spread(&receiver), "latency_us",
+                  microseconds(&lane->latency), "in_use", lane->note, "transport_class",
+                  transport_class(&hr_bench_contenders[index], lane), "memory_class", "host");
     if (lane->failure.status != HR_OK)
         json_object_set_new(object, "failure", json_string(lane->failure.text));
     return object;
@@ -106,12 +115,14 @@ static json_t *where(const hr_bench_where *of)
 
 static json_t *machine(const hr_bench_machine *of)
 {
-    return json_pack("{s:s, s:s, s:i, s:I, s:f, s:s, s:s}", "kernel", of->kernel, "cpu", of->cpu,
-                     "cores", (int)of->cores, "memory_bytes", (json_int_t)of->memory_len,
-                     "load_before", of->load, "default_congestion", of->congestion, "utc", of->utc);
+    return json_pack("{s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:f, s:s, s:s, s:s}", "kernel",
+                     of->kernel, "cpu", of->cpu, "governor", of->governor, "cores", (int)of->cores,
+                     "memory_bytes", (json_int_t)of->memory_len, "drives", of->drives, "nics",
+                     of->nics, "gpu", of->gpu, "load_before", of->load, "default_congestion",
+                     of->congestion, "utc", of->utc, "fingerprint", of->fingerprint);
 }
 
-void hr_bench_report_print_json(const hr_bench_report *report)
+json_t *hr_bench_report_json(const hr_bench_report *report)
 {
     const hr_bench_race *race = &report->race;
     json_t *contenders = json_array(), *goals = json_array(), *limits = json_array();
@@ -125,14 +136,12 @@ void hr_bench_report_print_json(const hr_bench_report *report)
     }
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
         json_array_append_new(limits, limit(&report->limits[i]));
-    json_t *object = json_pack(
-        "{s:s, s:i, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o}", "type", "bench",
-        "schema", SCHEMA, "verb", hr_bench_syntax.verbs[race->verb].name, "machine",
+    return json_pack(
+        "{s:s, s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o}", "type",
+        "bench", "schema", HR_BENCH_SCHEMA, "version", HEADRACE_VERSION, "command",
+        report->settings->command, "verb", hr_bench_syntax.verbs[race->verb].name, "machine",
         machine(&report->machine), "rounds", (int)race->rounds, "rounds_asked",
         (int)report->settings->rounds, "wire_seconds", (double)report->settings->duration_ns / 1e9,
         "file_bytes", (json_int_t)report->settings->size, "direct", report->direct, "where",
         where(&report->where), "contenders", contenders, "goals", goals, "limits", limits);
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    putchar('\n');
-    json_decref(object);
 }

@@ -5,6 +5,7 @@
 #define STORAGE      (1u << HR_BENCH_STORAGE)
 #define TRANSFER     (1u << HR_BENCH_TRANSFER)
 #define PEERS        (1u << HR_BENCH_PEERS)
+#define COMPARE      (1u << HR_BENCH_COMPARE)
 #define FILES        (STORAGE | TRANSFER | PEERS)
 #define MEMBER(name) offsetof(hr_bench_settings, name)
 
@@ -144,9 +145,34 @@ static const hr_option options[] = {
     {
         .name = "gate",
         .type = HR_OPTION_FLAG,
-        .verbs = FILES,
-        .help = "Ends with exit code 3 if a target is missed.",
+        .verbs = FILES | COMPARE,
+        .help = "Ends with exit code 3 if a target is missed, or if something became slower.",
         .offset = MEMBER(gate),
+    },
+    {
+        .name = "min-rate",
+        .argument = "RATE",
+        .type = HR_OPTION_RATE,
+        .verbs = COMPARE,
+        .help = "Ends with exit code 3 if a rate of the last result is lower; peers do not count.",
+        .offset = MEMBER(min_rate),
+    },
+    {
+        .name = "max-latency",
+        .argument = "DURATION",
+        .type = HR_OPTION_DURATION,
+        .verbs = COMPARE,
+        .help = "Ends with exit code 3 if more than 1 in 100 requests took longer.",
+        .offset = MEMBER(max_latency_ns),
+    },
+    {
+        .name = "output",
+        .letter = 'o',
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = FILES,
+        .help = "Also writes the result there, for compare and report.",
+        .offset = MEMBER(output),
     },
     {
         .name = "json",
@@ -196,6 +222,17 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
                 "Every contender is measured once a round, in turn, and each is compared with\n"
                 "its peer in the same round: what a noisy machine does to one it mostly does\n"
                 "to the other. A peer that is not installed is named and left out.",
+        },
+    [HR_BENCH_COMPARE] =
+        {
+            .name = "compare",
+            .arguments = "BEFORE [AFTER]",
+            .arguments_min = 1,
+            .arguments_max = 2,
+            .summary = "Tells what became faster or slower, and what is only noise.",
+            .details =
+                "The noise is that of the rounds in both results; what is smaller than the\n"
+                "noise is no change. With one result only --min-rate and --max-latency count.",
         },
     [HR_BENCH_HELP] =
         {

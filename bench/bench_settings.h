@@ -25,6 +25,11 @@ typedef struct hr_bench_settings {
     uint64_t rate;         /* bytes per second that are asked for; 0: as many as can be had */
     uint64_t big_size;     /* of the sparse shard for the server's memory */
     bool gate;
+    const char *output;  /* the result file */
+    const char *command; /* the command line that all of this came from */
+
+    /* compare */
+    uint64_t min_rate, max_latency_ns;
 } hr_bench_settings;
 
 /* The verbs, in the order of hr_bench_syntax.verbs. */
@@ -33,6 +38,7 @@ enum {
     HR_BENCH_STORAGE,
     HR_BENCH_TRANSFER,
     HR_BENCH_PEERS,
+    HR_BENCH_COMPARE,
     HR_BENCH_HELP,
     HR_BENCH_VERBS,
 };

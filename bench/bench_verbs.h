@@ -9,5 +9,8 @@ HR_CHECKED hr_status hr_bench_verb_wire(const hr_bench_settings *settings, hr_er
 /* Any of HR_BENCH_STORAGE, HR_BENCH_TRANSFER and HR_BENCH_PEERS. */
 HR_CHECKED hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb,
                                         hr_error *error);
+/* paths: one or two results. */
+HR_CHECKED hr_status hr_bench_verb_compare(const hr_bench_settings *settings, char **paths,
+                                           unsigned count, hr_error *error);
 
 #endif

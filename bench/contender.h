@@ -40,6 +40,7 @@ struct hr_bench_contender {
     const char *title;
     const char *program;    /* that must be installed; NULL: none */
     const char *congestion; /* of those over the wire */
+    const char *transport;  /* what the bytes cross: "tcp", "none"; NULL: the path of a get tells */
     hr_status (*run)(hr_bench_field *field, const hr_bench_contender *contender,
                      hr_bench_measure *measure_out, hr_error *error);
     unsigned verbs; /* bit i: the verb i measures it */

@@ -3,6 +3,7 @@
 
 #include "await.h"
 #include "bench_verbs.h"
+#include "result.h"
 
 static hr_status help(char **arguments, unsigned argument_count, hr_error *error)
 {
@@ -45,16 +46,31 @@ static hr_status run(const hr_invocation *invocation, const hr_bench_settings *s
     unsigned index = (unsigned)(verb - hr_bench_syntax.verbs);
     if (index == HR_BENCH_HELP)
         return help(invocation->arguments, invocation->argument_count, error);
+    if (index == HR_BENCH_COMPARE)
+        return hr_bench_verb_compare(settings, invocation->arguments, invocation->argument_count,
+                                     error);
     return measure(index, settings, error);
+}
+
+/* As it was typed, cut to size. Before the words are put in another order. */
+static void join(int argc, char **argv, char *out, size_t size)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (int i = 0; i < argc && len < size; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? " " : "", argv[i]);
 }
 
 int main(int argc, char **argv)
 {
+    char command[HR_BENCH_RESULT_TEXT];
+    join(argc, argv, command, sizeof command);
     hr_bench_settings settings = {0};
     hr_invocation invocation = {0};
     hr_error error = {0};
     hr_status status =
         hr_options_parse(&hr_bench_syntax, argc, argv, &settings, &invocation, &error);
+    settings.command = command;
     if (status == HR_OK)
         status = run(&invocation, &settings, &error);
     if (fflush(stdout) != 0 && status == HR_OK)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* storage, transfer and peers: the same race with other contenders. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "bench_report.h"
 #include "bench_verbs.h"
@@ -55,6 +57,26 @@ static hr_status conclude(const hr_bench_report *report, hr_status status, hr_er
     return HR_OK;
 }
 
+/* On stdout, and where --output wants it. */
+static hr_status tell(const hr_bench_report *report, hr_error *error)
+{
+    const hr_bench_settings *settings = report->settings;
+    json_t *object = hr_bench_report_json(report);
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(object);
+    if (text == NULL)
+        return hr_error_set(error, HR_NO_MEMORY, "writing the result: out of memory");
+    if (settings->json)
+        puts(text);
+    else
+        hr_bench_report_print(report);
+    hr_status status = HR_OK;
+    if (settings->output != NULL)
+        status = hr_bench_save(settings->output, text, strlen(text), error);
+    free(text);
+    return status;
+}
+
 hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb, hr_error *error)
 {
     static hr_bench_report report;
@@ -64,11 +86,8 @@ hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb, h
     if (status == HR_OK) {
         report.direct = field.material.direct;
         status = measure(&field, verb, &report);
-        if (settings->json)
-            hr_bench_report_print_json(&report);
-        else
-            hr_bench_report_print(&report);
-        status = conclude(&report, status, error);
+        hr_status told = tell(&report, error);
+        status = told != HR_OK ? told : conclude(&report, status, error);
     }
     hr_bench_serving_stop(&field.serving);
     hr_bench_material_remove(&field.material);

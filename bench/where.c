@@ -12,17 +12,16 @@
 
 #define STOP_NS (10 * HR_NS_PER_S)
 
-static bool read_row(const json_t *object, hr_bench_where *where)
+static bool read_row(json_t *object, hr_bench_where *where)
 {
     double busy, starved, blocked, full;
     json_int_t chunks, bytes;
     const char *name;
     hr_stage_time *row = &where->rows[where->count];
-    /* The object is only read; jansson takes it as its own nonetheless. */
     if (where->count == HR_BENCH_WHERE_ROWS ||
-        json_unpack((json_t *)(uintptr_t)object, "{s:s, s:F, s:F, s:F, s:F, s:I, s:I}", "stage",
-                    &name, "busy_seconds", &busy, "starved_seconds", &starved, "blocked_seconds",
-                    &blocked, "full", &full, "chunks", &chunks, "bytes", &bytes) != 0 ||
+        json_unpack(object, "{s:s, s:F, s:F, s:F, s:F, s:I, s:I}", "stage", &name, "busy_seconds",
+                    &busy, "starved_seconds", &starved, "blocked_seconds", &blocked, "full", &full,
+                    "chunks", &chunks, "bytes", &bytes) != 0 ||
         strlen(name) >= HR_BENCH_STAGE_NAME || busy < 0 || starved < 0 || blocked < 0)
         return false;
     memcpy(where->names[where->count], name, strlen(name) + 1);

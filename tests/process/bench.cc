@@ -35,6 +35,8 @@ struct Bench : testing::Test {
 
     void start(std::vector<const char *> arguments)
     {
+        hr_process_stop(&process);
+        process = {};
         // No peer is found there, so that the tests are the same on every machine.
         const char *const environment[] = {"PATH=/nonexistent", nullptr};
         arguments.insert(arguments.begin(), HEADRACE_BENCH);
@@ -130,6 +132,28 @@ TEST_F(Bench, InterruptedItSaysWhatWasMeasured)
     hr_process_signal(&process, SIGINT);
     EXPECT_EQ(wait(), 9);
     EXPECT_NE(std::string(hr_process_stdout(&process)).find("median"), std::string::npos);
+}
+
+TEST_F(Bench, ComparesWhatItWroteAndHoldsItAgainstBounds)
+{
+    std::string result = std::string(directory) + "/result.json";
+    start({"storage", "--rounds", "3", "--size", "64MiB", "--directory", directory, "--output",
+           result.c_str()});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    EXPECT_EQ(hr_temp_count(directory, ""), 1) << "the result alone";
+
+    start({"compare", result.c_str(), result.c_str(), "--gate"});
+    EXPECT_EQ(wait(), 0) << hr_process_stderr(&process);
+    EXPECT_NE(std::string(hr_process_stdout(&process)).find("within the noise"), std::string::npos);
+
+    start({"compare", result.c_str(), "--min-rate", "1000G"});
+    EXPECT_EQ(wait(), 3);
+    start({"compare", result.c_str(), "--max-latency", "1us"});
+    EXPECT_EQ(wait(), 3);
+    start({"compare", result.c_str(), "--max-latency", "1h", "--min-rate", "1K"});
+    EXPECT_EQ(wait(), 0) << hr_process_stderr(&process);
+    start({"compare", result.c_str()});
+    EXPECT_EQ(wait(), 2);
 }
 
 TEST_F(Bench, RefusesADirectoryWithoutRoom)

@@ -6,6 +6,7 @@
 #define TRANSFER     (1u << HR_BENCH_TRANSFER)
 #define PEERS        (1u << HR_BENCH_PEERS)
 #define COMPARE      (1u << HR_BENCH_COMPARE)
+#define REPORT       (1u << HR_BENCH_REPORT)
 #define FILES        (STORAGE | TRANSFER | PEERS)
 #define MEMBER(name) offsetof(hr_bench_settings, name)
 
@@ -150,6 +151,13 @@ static const hr_option options[] = {
         .offset = MEMBER(gate),
     },
     {
+        .name = "csv",
+        .type = HR_OPTION_FLAG,
+        .verbs = REPORT,
+        .help = "Writes rows for a spreadsheet, and no page.",
+        .offset = MEMBER(csv),
+    },
+    {
         .name = "min-rate",
         .argument = "RATE",
         .type = HR_OPTION_RATE,
@@ -170,8 +178,8 @@ static const hr_option options[] = {
         .letter = 'o',
         .argument = "FILE",
         .type = HR_OPTION_STRING,
-        .verbs = FILES,
-        .help = "Also writes the result there, for compare and report.",
+        .verbs = FILES | REPORT,
+        .help = "Writes the result there, for compare and report; the page, of a report.",
         .offset = MEMBER(output),
     },
     {
@@ -233,6 +241,17 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
             .details =
                 "The noise is that of the rounds in both results; what is smaller than the\n"
                 "noise is no change. With one result only --min-rate and --max-latency count.",
+        },
+    [HR_BENCH_REPORT] =
+        {
+            .name = "report",
+            .arguments = "RESULT...",
+            .arguments_min = 1,
+            .arguments_max = 8,
+            .summary = "Makes a page with charts of results, side by side.",
+            .details =
+                "One HTML file that fetches nothing and runs no script. The first result is\n"
+                "the one that the others are compared with.",
         },
     [HR_BENCH_HELP] =
         {

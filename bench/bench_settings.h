@@ -28,6 +28,8 @@ typedef struct hr_bench_settings {
     const char *output;  /* the result file */
     const char *command; /* the command line that all of this came from */
 
+    bool csv; /* report */
+
     /* compare */
     uint64_t min_rate, max_latency_ns;
 } hr_bench_settings;
@@ -39,6 +41,7 @@ enum {
     HR_BENCH_TRANSFER,
     HR_BENCH_PEERS,
     HR_BENCH_COMPARE,
+    HR_BENCH_REPORT,
     HR_BENCH_HELP,
     HR_BENCH_VERBS,
 };

@@ -12,5 +12,8 @@ HR_CHECKED hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsig
 /* paths: one or two results. */
 HR_CHECKED hr_status hr_bench_verb_compare(const hr_bench_settings *settings, char **paths,
                                            unsigned count, hr_error *error);
+/* paths: one to HR_BENCH_PAGE_RESULTS_MAX results. */
+HR_CHECKED hr_status hr_bench_verb_report(const hr_bench_settings *settings, char **paths,
+                                          unsigned count, hr_error *error);
 
 #endif

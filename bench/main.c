@@ -49,6 +49,9 @@ static hr_status run(const hr_invocation *invocation, const hr_bench_settings *s
     if (index == HR_BENCH_COMPARE)
         return hr_bench_verb_compare(settings, invocation->arguments, invocation->argument_count,
                                      error);
+    if (index == HR_BENCH_REPORT)
+        return hr_bench_verb_report(settings, invocation->arguments, invocation->argument_count,
+                                    error);
     return measure(index, settings, error);
 }
 

@@ -156,6 +156,42 @@ TEST_F(Bench, ComparesWhatItWroteAndHoldsItAgainstBounds)
     EXPECT_EQ(wait(), 2);
 }
 
+TEST_F(Bench, MakesAPageThatABrowserDraws)
+{
+    std::string result = std::string(directory) + "/result.json";
+    std::string page = std::string(directory) + "/page.html";
+    start({"storage", "--rounds", "1", "--size", "64MiB", "--directory", directory, "--quiet", "-o",
+           result.c_str()});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    start({"report", result.c_str(), "--csv"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    EXPECT_NE(
+        std::string(hr_process_stdout(&process)).find("\"storage_write\",\"none\",\"host\",1,"),
+        std::string::npos);
+    start({"report", result.c_str(), "--output", page.c_str()});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+
+    if (system("command -v chromium >/dev/null") != 0)
+        GTEST_SKIP() << "no browser: chromium is not installed";
+    // What the browser made of it: a chart that it could not read would be missing.
+    std::string command =
+        "chromium --headless --no-sandbox --disable-gpu --user-data-dir=" + std::string(directory) +
+        "/profile --dump-dom file://" + page + " 2>/dev/null";
+    FILE *pipe = popen(command.c_str(), "r");
+    ASSERT_NE(pipe, nullptr);
+    std::string dom;
+    char part[4096];
+    for (size_t got; (got = fread(part, 1, sizeof part, pipe)) > 0;)
+        dom.append(part, got);
+    EXPECT_EQ(pclose(pipe), 0);
+    size_t bars = 0;
+    for (size_t at = dom.find("class=\"mark s"); at != std::string::npos;
+         at = dom.find("class=\"mark s", at + 1))
+        bars++;
+    EXPECT_EQ(bars, 2u);
+    EXPECT_NE(dom.find("class=\"mark line"), std::string::npos);
+}
+
 TEST_F(Bench, RefusesADirectoryWithoutRoom)
 {
     start({"storage", "--size", "1PiB", "--directory", directory});

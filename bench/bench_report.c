@@ -63,6 +63,19 @@ static void print_latencies(const hr_bench_report *report)
     }
 }
 
+/* ---- steadiness ---- */
+
+static void print_drift(const hr_bench_race *race)
+{
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        double drift = hr_bench_sample_drift(&race->lanes[i].rates);
+        if (drift != 0)
+            printf("not steady: %s came out %+.0f %% from the first half of the rounds to the "
+                   "second\n",
+                   hr_bench_contenders[i].title, 100 * drift);
+    }
+}
+
 /* ---- goals ---- */
 
 static void name_peers(const hr_bench_goal *goal, char out[80])
@@ -145,16 +158,22 @@ void hr_bench_report_print(const hr_bench_report *report)
     printf("%s: %s, %u cores, %.1f GiB, %s; load %.2f before the start\n", machine->utc,
            machine->cpu, machine->cores, (double)machine->memory_len / 0x1p30, machine->kernel,
            machine->load);
-    printf("%u of %u rounds, interleaved; %.2f GB of random bytes in %s, %s\n", report->race.rounds,
-           settings->rounds, (double)settings->size / 1e9, settings->directory,
-           report->direct ? "past the page cache (but for rsync)"
-                          : "which does not take O_DIRECT: the page cache is in all of it");
+    printf("%u of %u rounds, interleaved", report->race.rounds, settings->rounds);
+    if (report->has_files)
+        printf("; %.2f GB of random bytes in %s, %s", (double)settings->size / 1e9,
+               settings->directory,
+               settings->buffered ? "through the page cache"
+               : report->direct   ? "past the page cache (but for rsync)"
+                                  : "which does not take O_DIRECT: the page cache is in all of it");
+    printf("\n");
     if (hr_bench_race_has(&report->race, HR_BENCH_WIRE_CUBIC_DIGESTS))
         printf("%.1f s each from memory to memory; the system's congestion control is %s\n",
                (double)settings->duration_ns / 1e9, machine->congestion);
     print_race(&report->race);
     print_latencies(report);
-    print_goals(&report->race);
+    if (report->has_files)
+        print_goals(&report->race);
+    print_drift(&report->race);
     print_where(&report->where);
     if (report->has_limits)
         print_limits(report->limits);

@@ -17,6 +17,7 @@ typedef struct hr_bench_report {
     bool has_limits; /* they were begun */
     hr_bench_limit limits[HR_BENCH_LIMITS];
     hr_bench_where where; /* of transfer and peers */
+    bool has_files;       /* they were made */
     bool direct;          /* the files were made past the page cache */
 } hr_bench_report;
 

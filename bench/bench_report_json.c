@@ -136,12 +136,13 @@ json_t *hr_bench_report_json(const hr_bench_report *report)
     }
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
         json_array_append_new(limits, limit(&report->limits[i]));
-    return json_pack(
-        "{s:s, s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o}", "type",
-        "bench", "schema", HR_BENCH_SCHEMA, "version", HEADRACE_VERSION, "command",
-        report->settings->command, "verb", hr_bench_syntax.verbs[race->verb].name, "machine",
-        machine(&report->machine), "rounds", (int)race->rounds, "rounds_asked",
-        (int)report->settings->rounds, "wire_seconds", (double)report->settings->duration_ns / 1e9,
-        "file_bytes", (json_int_t)report->settings->size, "direct", report->direct, "where",
-        where(&report->where), "contenders", contenders, "goals", goals, "limits", limits);
+    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o}",
+                     "type", "bench", "schema", HR_BENCH_SCHEMA, "version", HEADRACE_VERSION,
+                     "command", report->settings->command, "verb",
+                     hr_bench_syntax.verbs[race->verb].name, "machine", machine(&report->machine),
+                     "rounds", (int)race->rounds, "rounds_asked", (int)report->settings->rounds,
+                     "wire_seconds", (double)report->settings->duration_ns / 1e9, "file_bytes",
+                     (json_int_t)(report->has_files ? report->settings->size : 0), "direct",
+                     report->direct, "where", where(&report->where), "contenders", contenders,
+                     "goals", goals, "limits", limits);
 }

@@ -6,8 +6,11 @@
 #define TRANSFER     (1u << HR_BENCH_TRANSFER)
 #define PEERS        (1u << HR_BENCH_PEERS)
 #define COMPARE      (1u << HR_BENCH_COMPARE)
+#define DECODE       (1u << HR_BENCH_DECODE)
+#define REGISTER     (1u << HR_BENCH_REGISTER)
 #define REPORT       (1u << HR_BENCH_REPORT)
 #define FILES        (STORAGE | TRANSFER | PEERS)
+#define MEASURES     (WIRE | FILES | DECODE | REGISTER)
 #define MEMBER(name) offsetof(hr_bench_settings, name)
 
 static const hr_option options[] = {
@@ -15,7 +18,7 @@ static const hr_option options[] = {
         .name = "rounds",
         .argument = "N",
         .type = HR_OPTION_UNSIGNED,
-        .verbs = WIRE | FILES,
+        .verbs = MEASURES,
         .fallback = "5",
         .min = "1",
         .max = "99",
@@ -27,11 +30,11 @@ static const hr_option options[] = {
         .letter = 's',
         .argument = "DURATION",
         .type = HR_OPTION_DURATION,
-        .verbs = WIRE | TRANSFER | PEERS,
+        .verbs = WIRE | TRANSFER | PEERS | DECODE | REGISTER,
         .fallback = "3s",
         .min = "1s",
         .max = "1h",
-        .help = "How long one measurement from memory to memory takes.",
+        .help = "How long one measurement takes that moves no file.",
         .offset = MEMBER(duration_ns),
     },
     {
@@ -178,14 +181,14 @@ static const hr_option options[] = {
         .letter = 'o',
         .argument = "FILE",
         .type = HR_OPTION_STRING,
-        .verbs = FILES | REPORT,
+        .verbs = MEASURES | REPORT,
         .help = "Writes the result there, for compare and report; the page, of a report.",
         .offset = MEMBER(output),
     },
     {
         .name = "json",
         .type = HR_OPTION_FLAG,
-        .verbs = WIRE | FILES,
+        .verbs = MEASURES,
         .help = "Prints one JSON object instead of tables.",
         .offset = MEMBER(json),
     },
@@ -193,7 +196,7 @@ static const hr_option options[] = {
         .name = "quiet",
         .letter = 'q',
         .type = HR_OPTION_FLAG,
-        .verbs = WIRE | FILES,
+        .verbs = MEASURES,
         .help = "Shows no progress.",
         .offset = MEMBER(quiet),
     },
@@ -230,6 +233,19 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
                 "Every contender is measured once a round, in turn, and each is compared with\n"
                 "its peer in the same round: what a noisy machine does to one it mostly does\n"
                 "to the other. A peer that is not installed is named and left out.",
+        },
+    [HR_BENCH_DECODE] =
+        {
+            .name = "decode",
+            .arguments = "",
+            .summary = "Each codec by itself, on one core.",
+            .details = "Chunks of 4 MiB in memory, of text, and for planes of weights in bfloat16.",
+        },
+    [HR_BENCH_REGISTER] =
+        {
+            .name = "register",
+            .arguments = "",
+            .summary = "What registering a worker's pool costs.",
         },
     [HR_BENCH_COMPARE] =
         {

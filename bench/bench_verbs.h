@@ -5,8 +5,7 @@
 
 #include "bench_settings.h"
 
-HR_CHECKED hr_status hr_bench_verb_wire(const hr_bench_settings *settings, hr_error *error);
-/* Any of HR_BENCH_STORAGE, HR_BENCH_TRANSFER and HR_BENCH_PEERS. */
+/* Any of those that measure. */
 HR_CHECKED hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb,
                                         hr_error *error);
 /* paths: one or two results. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "codec.h"
 #include "wire.h"
 
 #define STORAGE  (1u << HR_BENCH_STORAGE)
@@ -21,6 +22,20 @@ static hr_status run_wire(hr_bench_field *field, const hr_bench_contender *conte
         .digests = contender->digests,
         .congestion = contender->congestion,
     };
+    return hr_bench_wire_run(&wire, measure_out, error);
+}
+
+static hr_status run_wire_asked(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error)
+{
+    const hr_bench_settings *settings = field->settings;
+    hr_bench_wire wire = {
+        .duration_ns = settings->duration_ns,
+        .links = settings->links,
+        .digests = settings->digests,
+        .congestion = settings->congestion,
+    };
+    (void)contender;
     return hr_bench_wire_run(&wire, measure_out, error);
 }
 
@@ -94,14 +109,14 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
     [HR_BENCH_FIO_WRITE] = {.name = "fio_write",
                             .title = "fio, writing",
                             .transport = "none",
-                            .verbs = STORAGE,
+                            .verbs = STORAGE | PEERS,
                             .program = "fio",
                             .writes = true,
                             .run = hr_bench_run_fio_storage},
     [HR_BENCH_DISK_WRITE] = {.name = "storage_write",
                              .title = "storage, writing",
                              .transport = "none",
-                             .verbs = STORAGE,
+                             .verbs = STORAGE | PEERS,
                              .writes = true,
                              .run = hr_bench_run_disk},
     [HR_BENCH_DISK_TO_HOST] = {.name = "disk_to_host",
@@ -124,6 +139,40 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                         .verbs = TRANSFER | PEERS,
                         .program = "rsync",
                         .run = hr_bench_run_rsync},
+    [HR_BENCH_WIRE_ASKED] = {.name = "wire",
+                             .title = "wire",
+                             .transport = "tcp",
+                             .verbs = 1u << HR_BENCH_WIRE,
+                             .run = run_wire_asked},
+    [HR_BENCH_DECODE_LZ4] = {.name = "decode_lz4",
+                             .title = "lz4, decoding",
+                             .transport = "none",
+                             .verbs = 1u << HR_BENCH_DECODE,
+                             .codec = HR_CODEC_LZ4,
+                             .run = hr_bench_run_decode},
+    [HR_BENCH_DECODE_ZSTD] = {.name = "decode_zstd",
+                              .title = "zstd, decoding",
+                              .transport = "none",
+                              .verbs = 1u << HR_BENCH_DECODE,
+                              .codec = HR_CODEC_ZSTD,
+                              .run = hr_bench_run_decode},
+    [HR_BENCH_DECODE_PLANES] = {.name = "decode_planes",
+                                .title = "planes, decoding",
+                                .transport = "none",
+                                .verbs = 1u << HR_BENCH_DECODE,
+                                .codec = HR_CODEC_PLANES,
+                                .run = hr_bench_run_decode},
+    [HR_BENCH_REGISTER_HUGE] = {.name = "register_huge",
+                                .title = "registering, huge pages",
+                                .transport = "none",
+                                .verbs = 1u << HR_BENCH_REGISTER,
+                                .huge = true,
+                                .run = hr_bench_run_register},
+    [HR_BENCH_REGISTER_PLAIN] = {.name = "register_plain",
+                                 .title = "registering, plain pages",
+                                 .transport = "none",
+                                 .verbs = 1u << HR_BENCH_REGISTER,
+                                 .run = hr_bench_run_register},
 };
 
 /* The targets are those of the design. */

@@ -31,6 +31,12 @@ enum {
     HR_BENCH_FIO_COPY,
     HR_BENCH_DISK_TO_FILE,
     HR_BENCH_RSYNC,
+    HR_BENCH_WIRE_ASKED, /* as the options of wire want it */
+    HR_BENCH_DECODE_LZ4,
+    HR_BENCH_DECODE_ZSTD,
+    HR_BENCH_DECODE_PLANES,
+    HR_BENCH_REGISTER_HUGE,
+    HR_BENCH_REGISTER_PLAIN,
     HR_BENCH_CONTENDERS,
 };
 
@@ -45,7 +51,9 @@ struct hr_bench_contender {
                      hr_bench_measure *measure_out, hr_error *error);
     unsigned verbs; /* bit i: the verb i measures it */
     bool digests;
-    bool writes; /* of those on the storage alone */
+    bool writes;    /* of those on the storage alone */
+    unsigned codec; /* of those that decode: hr_codec_id */
+    bool huge;      /* of those that register: pages */
 };
 
 extern const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS];
@@ -75,5 +83,9 @@ hr_status hr_bench_run_rsync(hr_bench_field *field, const hr_bench_contender *co
                              hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_disk(hr_bench_field *field, const hr_bench_contender *contender,
                             hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_decode(hr_bench_field *field, const hr_bench_contender *contender,
+                              hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_register(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error);
 
 #endif

@@ -5,6 +5,7 @@
  * had to wait for room has waited (else a stalled drive would be asked, and counted, only once). */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "child.h"
 #include "contender.h"
@@ -195,7 +196,31 @@ static void move_all(disk_run *run)
 
 /* ---- the process ---- */
 
-static void tell(disk_run *run, hr_bench_measure *measure)
+/* What the kernel had to ask devices for, for this process; UINT64_MAX where it does not tell. */
+static uint64_t device_bytes(void)
+{
+    char line[64];
+    unsigned long long bytes = UINT64_MAX;
+    FILE *file = fopen("/proc/self/io", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, "read_bytes: ", 12) == 0)
+            bytes = strtoull(line + 12, NULL, 10);
+    if (file != NULL)
+        fclose(file);
+    return bytes;
+}
+
+/* Bytes that no device was asked for came from memory, whatever was wanted. */
+static void note_cached(const disk_run *run, hr_bench_measure *measure, uint64_t asked)
+{
+    size_t len = strlen(measure->note);
+    double cached = run->bytes > asked ? 1 - (double)asked / (double)run->bytes : 0;
+    if (!run->writes && cached > 0.01)
+        snprintf(measure->note + len, sizeof measure->note - len,
+                 "; %.0f %% came from the page cache", 100 * cached);
+}
+
+static void tell(disk_run *run, hr_bench_measure *measure, uint64_t asked)
 {
     hr_storage_caps caps;
     run->storage->ops->query(run->storage, &caps);
@@ -203,6 +228,7 @@ static void tell(disk_run *run, hr_bench_measure *measure)
              run->storage->ops->name, run->direct ? "O_DIRECT" : "page cache",
              caps.fixed_buffers ? "registered" : "plain", caps.why[0] != '\0' ? ": " : "",
              caps.why);
+    note_cached(run, measure, asked);
     measure->latency = &run->latency;
     hr_bench_measure_tell(measure);
 }
@@ -215,12 +241,14 @@ static int run_in_child(void *context)
         open_file(run);
     if (run->file != NULL) {
         prepare(run);
+        uint64_t asked = device_bytes();
         hr_bench_meter start = hr_bench_meter_read();
         move_all(run);
         hr_bench_measure measure = hr_bench_meter_since(&start, run->bytes);
+        asked = asked != UINT64_MAX ? device_bytes() - asked : UINT64_MAX;
         close_file(run);
         if (run->status == HR_OK)
-            tell(run, &measure);
+            tell(run, &measure, asked);
     }
     run_close(run);
     if (run->status != HR_OK)
@@ -238,6 +266,8 @@ hr_status hr_bench_run_disk(hr_bench_field *field, const hr_bench_contender *con
     run->settings = field->settings;
     run->writes = contender->writes;
     run->path = contender->writes ? field->material.target : field->material.large;
+    if (field->settings->buffered) /* as fio does */
+        hr_bench_material_drop_cache(&field->material);
     hr_status status = hr_bench_child_fork(&child, contender->title, run_in_child, run, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&child, RUN_NS, error);

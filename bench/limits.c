@@ -15,7 +15,7 @@ static hr_status first_byte(hr_bench_field *field, hr_bench_limit *limit, hr_err
 {
     hr_bench_sample sample = {.count = 0};
     for (int i = 0; i < FIRST_BYTES; i++) {
-        hr_bench_measure measure;
+        hr_bench_measure measure = {.bytes = 0};
         hr_status status = hr_bench_serving_get(&field->serving, "small", "host:", &measure, error);
         if (status != HR_OK)
             return status;
@@ -45,7 +45,7 @@ static hr_status idle_cpu(hr_bench_field *field, hr_bench_limit *limit, hr_error
 
 static hr_status server_memory(hr_bench_field *field, hr_bench_limit *limit, hr_error *error)
 {
-    hr_bench_measure measure;
+    hr_bench_measure measure = {.bytes = 0};
     hr_status status = hr_bench_serving_get(&field->serving, "sparse", "host:", &measure, error);
     if (status != HR_OK)
         return status;

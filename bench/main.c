@@ -22,8 +22,6 @@ static hr_status measure(unsigned verb, const hr_bench_settings *settings, hr_er
     hr_status status = hr_bench_await_open();
     if (status != HR_OK)
         return hr_error_set(error, status, "taking signals: %s", hr_status_text(status));
-    if (verb == HR_BENCH_WIRE)
-        return hr_bench_verb_wire(settings, error);
     return hr_bench_verb_race(settings, verb, error);
 }
 

@@ -45,13 +45,16 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
     if (status == HR_INTERRUPTED || hr_bench_interrupted())
         return HR_INTERRUPTED;
     note_result(&race->lanes[index], status, &measure, &error);
+    hr_bench_live(field->settings, NULL);
+    if (status == HR_OK && race->measured != NULL)
+        race->measured(race, &measure);
     return HR_OK;
 }
 
 hr_status hr_bench_race_run(hr_bench_race *race, unsigned verb, hr_bench_field *field)
 {
     hr_status status = HR_OK;
-    *race = (hr_bench_race){.verb = verb};
+    *race = (hr_bench_race){.verb = verb, .measured = race->measured};
     for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
         const char *program = hr_bench_contenders[i].program;
         race->lanes[i].missing = program != NULL && !hr_bench_is_installed(program);

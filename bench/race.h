@@ -16,11 +16,14 @@ typedef struct hr_bench_lane {
     hr_error failure;                      /* the first */
 } hr_bench_lane;
 
-typedef struct hr_bench_race {
+typedef struct hr_bench_race hr_bench_race;
+struct hr_bench_race {
     unsigned verb;
     unsigned rounds; /* whole ones */
     hr_bench_lane lanes[HR_BENCH_CONTENDERS];
-} hr_bench_race;
+    /* After each measurement that succeeded; may be NULL. */
+    void (*measured)(const hr_bench_race *race, const hr_bench_measure *measure);
+};
 
 /* HR_OK whatever became of the single measurements: their lanes tell. HR_INTERRUPTED. */
 HR_CHECKED hr_status hr_bench_race_run(hr_bench_race *race, unsigned verb, hr_bench_field *field);

@@ -59,3 +59,14 @@ hr_bench_sample hr_bench_sample_lower(const hr_bench_sample *a, const hr_bench_s
     }
     return lower;
 }
+
+double hr_bench_sample_drift(const hr_bench_sample *sample)
+{
+    hr_bench_sample first = {.count = 0}, second = {.count = 0};
+    for (unsigned i = 0; i < sample->count; i++)
+        hr_bench_sample_add(i < sample->count / 2 ? &first : &second, sample->values[i]);
+    hr_bench_spread a = hr_bench_sample_spread(&first), b = hr_bench_sample_spread(&second);
+    /* Halves of three or more that do not overlap: by chance in one of ten at most. */
+    bool apart = a.max < b.min || b.max < a.min;
+    return a.count >= 3 && b.count >= 3 && apart && a.median > 0 ? b.median / a.median - 1 : 0;
+}

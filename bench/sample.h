@@ -24,5 +24,9 @@ hr_bench_spread hr_bench_sample_spread(const hr_bench_sample *sample);
 hr_bench_sample hr_bench_sample_ratio(const hr_bench_sample *ours, const hr_bench_sample *peer);
 /* Round by round, the lower of both. */
 hr_bench_sample hr_bench_sample_lower(const hr_bench_sample *a, const hr_bench_sample *b);
+/* From the median of the first half of the rounds to that of the second, as a part; 0 where there
+ * are fewer than six rounds, or where it is no more than chance makes of the spread of both halves.
+ */
+double hr_bench_sample_drift(const hr_bench_sample *sample);
 
 #endif

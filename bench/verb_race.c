@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storage, transfer and peers: the same race with other contenders. */
+/* What measures: the same race with other contenders. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +13,16 @@ static bool needs_server(unsigned verb)
     return verb == HR_BENCH_TRANSFER || verb == HR_BENCH_PEERS;
 }
 
+static bool needs_files(unsigned verb)
+{
+    return verb == HR_BENCH_STORAGE || needs_server(verb);
+}
+
 static hr_status prepare(hr_bench_field *field, unsigned verb, hr_error *error)
 {
     const hr_bench_settings *settings = field->settings;
+    if (!needs_files(verb))
+        return HR_OK;
     hr_bench_live(settings, "making files in %s", settings->directory);
     hr_status status = hr_bench_material_make(&field->material, settings->directory, settings->size,
                                               needs_server(verb) ? settings->big_size : 0, error);
@@ -26,8 +33,23 @@ static hr_status prepare(hr_bench_field *field, unsigned verb, hr_error *error)
     return status;
 }
 
+/* A wire is watched, as it were: its rounds are told as they come. */
+static void tell_round(const hr_bench_race *race, const hr_bench_measure *measure)
+{
+    if (race->rounds == 0)
+        printf("%5s %15s %8s %7s %22s\n", "round", "bytes", "seconds", "GB/s",
+               "CPU-s/GB send receive");
+    printf("%5u %15llu %8.2f %7.2f %14.3f %7.3f\n", race->rounds + 1,
+           (unsigned long long)measure->bytes, measure->seconds, hr_bench_rate(measure),
+           hr_bench_side_cost(measure, HR_BENCH_SENDER),
+           hr_bench_side_cost(measure, HR_BENCH_RECEIVER));
+    fflush(stdout);
+}
+
 static hr_status measure(hr_bench_field *field, unsigned verb, hr_bench_report *report)
 {
+    if (verb == HR_BENCH_WIRE && !field->settings->json)
+        report->race.measured = tell_round;
     hr_status status = hr_bench_race_run(&report->race, verb, field);
     if (status == HR_OK && needs_server(verb)) {
         hr_bench_live(field->settings, "where the time goes");
@@ -41,6 +63,20 @@ static hr_status measure(hr_bench_field *field, unsigned verb, hr_bench_report *
     return status;
 }
 
+/* The failure of the only contender is that of the verb. */
+static const hr_error *only_failure(const hr_bench_race *race)
+{
+    const hr_error *failure = NULL;
+    unsigned count = 0;
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        if (!hr_bench_race_has(race, i))
+            continue;
+        failure = &race->lanes[i].failure;
+        count++;
+    }
+    return count == 1 && failure->status != HR_OK ? failure : NULL;
+}
+
 /* An interruption outweighs a failure, and that a missed target. */
 static hr_status conclude(const hr_bench_report *report, hr_status status, hr_error *error)
 {
@@ -50,6 +86,10 @@ static hr_status conclude(const hr_bench_report *report, hr_status status, hr_er
                             report->limits[i].failure.status != HR_INTERRUPTED);
     if (status == HR_INTERRUPTED)
         return hr_error_set(error, status, "interrupted; this is what was measured until then");
+    if (only_failure(&report->race) != NULL) {
+        *error = *only_failure(&report->race);
+        return error->status;
+    }
     if (failed)
         return hr_error_set(error, HR_PARTIAL, "some measurements failed");
     if (report->settings->gate && hr_bench_report_misses(report))
@@ -84,6 +124,7 @@ hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb, h
     report = (hr_bench_report){.settings = settings, .machine = hr_bench_machine_read()};
     hr_status status = prepare(&field, verb, error);
     if (status == HR_OK) {
+        report.has_files = needs_files(verb);
         report.direct = field.material.direct;
         status = measure(&field, verb, &report);
         hr_status told = tell(&report, error);

@@ -35,7 +35,7 @@ hr_status hr_bench_wire_run(const hr_bench_wire *wire, hr_bench_measure *measure
                             hr_error *error)
 {
     hr_bench_child writer = {0}, reader = {0};
-    hr_bench_measure sent, received;
+    hr_bench_measure sent = {.bytes = 0}, received = {.bytes = 0};
     hr_status status = start_both(wire, &writer, &reader, error);
     /* The reader decides when it is over, and what has arrived is what counts. */
     if (status == HR_OK)

@@ -134,6 +134,33 @@ TEST_F(Bench, InterruptedItSaysWhatWasMeasured)
     EXPECT_NE(std::string(hr_process_stdout(&process)).find("median"), std::string::npos);
 }
 
+TEST_F(Bench, MeasuresWhatNeedsNoFile)
+{
+    start({"decode", "--json", "--rounds", "1", "--seconds", "1"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    for (const char *name : {"decode_lz4", "decode_zstd", "decode_planes"})
+        EXPECT_GT(rate(name), 0) << name;
+    json_decref(report);
+
+    start({"wire", "--json", "--rounds", "1", "--seconds", "1"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("wire"), 0);
+    EXPECT_STREQ(json_string_value(json_object_get(contender("wire"), "transport_class")), "tcp");
+}
+
+TEST_F(Bench, RegistersMemoryOrSaysWhyNot)
+{
+    start({"register", "--json", "--rounds", "1", "--seconds", "1"});
+    int code = wait();
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    if (code != 0) // a limit, or no io_uring
+        EXPECT_NE(json_object_get(contender("register_huge"), "failure"), nullptr);
+    else
+        EXPECT_GT(rate("register_huge"), 0);
+}
+
 TEST_F(Bench, ComparesWhatItWroteAndHoldsItAgainstBounds)
 {
     std::string result = std::string(directory) + "/result.json";

@@ -96,4 +96,14 @@ TEST(Sample, TheLowerOfTwoIsTakenWithinTheRound)
     EXPECT_TRUE(std::isnan(lower.values[2]));
 }
 
+TEST(Sample, DriftIsWhatSetsTheHalvesOfTheRoundsApart)
+{
+    hr_bench_sample falling = sample({10, 11, 10, 8, 8, 9}), mixed = sample({10, 8, 11, 9, 10, 8});
+    hr_bench_sample few = sample({10, 10, 8, 8}), failed = sample({10, 10, 10, NAN, 8, 8});
+    EXPECT_NEAR(-0.2, hr_bench_sample_drift(&falling), 1e-9);
+    EXPECT_EQ(0, hr_bench_sample_drift(&mixed)) << "chance makes as much";
+    EXPECT_EQ(0, hr_bench_sample_drift(&few));
+    EXPECT_EQ(0, hr_bench_sample_drift(&failed));
+}
+
 } // namespace

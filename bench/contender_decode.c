@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The codecs alone: chunks in memory, decoded over and over on one core. What comes out depends on
+ * the content as much as on the code, so each codec has content of the kind that it is for. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+#include "codec.h"
+#include "contender.h"
+#include "env.h"
+
+#define CHUNKS    8
+#define CHUNK_LEN ((size_t)4 << 20)
+#define GRACE_NS  (60 * HR_NS_PER_S)
+
+typedef struct decode_run {
+    const hr_codec *codec;
+    uint64_t duration_ns;
+    uint8_t *content, *stored[CHUNKS], *scratch;
+    size_t stored_len[CHUNKS], scratch_len, stored_sum;
+    hr_bench_histogram latency;
+} decode_run;
+
+/* splitmix64 */
+static uint64_t next_u64(uint64_t *state)
+{
+    uint64_t mixed = *state += UINT64_C(0x9E3779B97F4A7C15);
+    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
+    return mixed ^ mixed >> 31;
+}
+
+static double next_unit(uint64_t *state)
+{
+    return (double)(next_u64(state) >> 11) * 0x1p-53;
+}
+
+/* Words of one to twelve letters, the nth as often as 1/n: about as compressible as prose. */
+static void fill_text(uint8_t *out, size_t len)
+{
+    enum { WORDS = 4096, LETTERS = 12 };
+    uint64_t state = 1;
+    for (size_t at = 0; at < len;) {
+        uint64_t word = (uint64_t)pow(WORDS, next_unit(&state)), letters = word + 1;
+        size_t word_len = 1 + next_u64(&letters) % LETTERS;
+        for (size_t i = 0; i < word_len && at < len; i++)
+            out[at++] = (uint8_t)('a' + next_u64(&letters) % 26);
+        if (at < len)
+            out[at++] = ' ';
+    }
+}
+
+/* Weights in bfloat16: normal, of the spread that layers have. */
+static void fill_weights(uint8_t *out, size_t len)
+{
+    uint64_t state = 1;
+    for (size_t at = 0; at + 2 <= len; at += 2) {
+        double radius = sqrt(-2 * log(1 - next_unit(&state)));
+        float weight = (float)(0.02 * radius * cos(6.283185307179586 * next_unit(&state)));
+        uint32_t bits;
+        memcpy(&bits, &weight, sizeof bits);
+        out[at] = (uint8_t)(bits >> 16);
+        out[at + 1] = (uint8_t)(bits >> 24);
+    }
+}
+
+static const char *fill(hr_codec_id codec, uint8_t *out, size_t len)
+{
+    if (codec == HR_CODEC_PLANES) {
+        fill_weights(out, len);
+        return "normal weights in bfloat16";
+    }
+    fill_text(out, len);
+    return "text of words";
+}
+
+static hr_status encode_all(decode_run *run)
+{
+    size_t bound = run->codec->bound(CHUNK_LEN);
+    run->scratch_len = run->codec->scratch_len(CHUNK_LEN);
+    run->scratch = malloc(run->scratch_len + 1);
+    hr_status status = run->scratch != NULL ? HR_OK : HR_NO_MEMORY;
+    for (unsigned i = 0; i < CHUNKS && status == HR_OK; i++) {
+        run->stored[i] = malloc(bound);
+        if (run->stored[i] == NULL)
+            return HR_NO_MEMORY;
+        hr_codec_job job = {
+            .source = hr_span_host(run->content + i * CHUNK_LEN, CHUNK_LEN),
+            .target = hr_span_host(run->stored[i], bound),
+            .scratch = hr_span_host(run->scratch, run->scratch_len),
+        };
+        status = run->codec->encode(&job);
+        run->stored_len[i] = job.len_out;
+        run->stored_sum += job.len_out;
+    }
+    return status;
+}
+
+static hr_status decode_one(decode_run *run, unsigned index, uint8_t *target)
+{
+    hr_codec_job job = {
+        .source = hr_span_host(run->stored[index], run->stored_len[index]),
+        .target = hr_span_host(target, CHUNK_LEN),
+        .scratch = hr_span_host(run->scratch, run->scratch_len),
+    };
+    hr_status status = run->codec->decode(&job);
+    return status == HR_OK && job.len_out != CHUNK_LEN ? HR_INTEGRITY : status;
+}
+
+/* The first time over all chunks warms up, and is compared with what was encoded. */
+static hr_status warm_up(decode_run *run, uint8_t *target)
+{
+    hr_status status = HR_OK;
+    for (unsigned i = 0; i < CHUNKS && status == HR_OK; i++) {
+        status = decode_one(run, i, target);
+        if (status == HR_OK && memcmp(target, run->content + i * CHUNK_LEN, CHUNK_LEN) != 0)
+            status = HR_INTEGRITY;
+    }
+    return status;
+}
+
+static hr_status decode_all(decode_run *run, uint8_t *target, hr_bench_measure *measure_out)
+{
+    hr_status status = warm_up(run, target);
+    hr_bench_meter start = hr_bench_meter_read();
+    uint64_t bytes = 0, at_ns = start.at_ns;
+    for (unsigned i = 0; status == HR_OK && at_ns - start.at_ns < run->duration_ns; i++) {
+        uint64_t began_ns = at_ns;
+        status = decode_one(run, i % CHUNKS, target);
+        at_ns = hr_now_ns(hr_env_system());
+        hr_bench_histogram_add(&run->latency, at_ns - began_ns);
+        bytes += CHUNK_LEN;
+    }
+    *measure_out = hr_bench_meter_since(&start, bytes);
+    return status;
+}
+
+static int run_in_child(void *context)
+{
+    decode_run *run = context;
+    uint8_t *target = malloc(CHUNK_LEN);
+    hr_bench_measure measure = {.bytes = 0};
+    run->content = malloc(CHUNKS * CHUNK_LEN);
+    hr_status status = run->content != NULL && target != NULL ? HR_OK : HR_NO_MEMORY;
+    const char *what = "";
+    if (status == HR_OK) {
+        what = fill(run->codec->id, run->content, CHUNKS * CHUNK_LEN);
+        status = encode_all(run);
+    }
+    if (status == HR_OK)
+        status = decode_all(run, target, &measure);
+    if (status == HR_OK) {
+        snprintf(measure.note, sizeof measure.note, "CPU, one core, %s, %.2f times shorter", what,
+                 (double)(CHUNKS * CHUNK_LEN) / (double)run->stored_sum);
+        measure.latency = &run->latency;
+        hr_bench_measure_tell(&measure);
+    } else {
+        fprintf(stderr, "%s: %s\n", run->codec->name, hr_status_text(status));
+    }
+    for (unsigned i = 0; i < CHUNKS; i++)
+        free(run->stored[i]);
+    free(run->content);
+    free(run->scratch);
+    free(target);
+    return status != HR_OK;
+}
+
+hr_status hr_bench_run_decode(hr_bench_field *field, const hr_bench_contender *contender,
+                              hr_bench_measure *measure_out, hr_error *error)
+{
+    static decode_run run;
+    hr_bench_child child = {0};
+    run = (decode_run){
+        .codec = hr_codec_find(contender->codec),
+        .duration_ns = field->settings->duration_ns,
+    };
+    hr_status status = hr_bench_child_fork(&child, contender->title, run_in_child, &run, error);
+    if (status == HR_OK)
+        status = hr_bench_child_wait(&child, run.duration_ns + GRACE_NS, error);
+    if (status == HR_OK)
+        status = hr_bench_measure_hear(child.text, measure_out, error);
+    hr_bench_child_stop(&child);
+    return status;
+}

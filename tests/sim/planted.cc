@@ -14,7 +14,7 @@ extern "C" {
 namespace
 {
 
-constexpr uint64_t seeds_max = 2000;
+constexpr uint64_t seeds_max = 8000;
 
 struct Bug {
     const char *name;

@@ -160,6 +160,39 @@ static void transport_destroy(hr_transport *base)
     hr_release(hr_loop_env(base->loop), transport);
 }
 
+static void rail(const hr_transport *base, unsigned index, hr_rail_info *info_out)
+{
+    const hr_transport *inner = ((const planted_transport *)base)->inner;
+    inner->ops->rail(inner, index, info_out);
+}
+
+static hr_status lend(hr_transport *base, hr_span span)
+{
+    return inner_of(base)->ops->region->lend(inner_of(base), span);
+}
+
+static void reclaim(hr_transport *base, hr_span span)
+{
+    inner_of(base)->ops->region->reclaim(inner_of(base), span);
+}
+
+static void expose(hr_transport *base, hr_region *region)
+{
+    inner_of(base)->ops->region->expose(inner_of(base), region);
+}
+
+static void withdraw(hr_transport *base, hr_region *region)
+{
+    inner_of(base)->ops->region->withdraw(inner_of(base), region);
+}
+
+static const hr_region_ops region_ops = {
+    .lend = lend,
+    .reclaim = reclaim,
+    .expose = expose,
+    .withdraw = withdraw,
+};
+
 static hr_status plant_transport(hr_transport *inner, planted_transport **transport_out)
 {
     planted_transport *transport = hr_alloc(hr_loop_env(inner->loop), sizeof *transport);
@@ -170,6 +203,8 @@ static hr_status plant_transport(hr_transport *inner, planted_transport **transp
     transport->ops.query = transport_query;
     transport->ops.listen = listen_inner;
     transport->ops.refuse = refuse;
+    transport->ops.rail = rail;
+    transport->ops.region = &region_ops;
     transport->ops.channel.connect = connect_channel;
     transport->ops.channel.adopt = adopt_channel;
     transport->ops.link.connect = connect_link;

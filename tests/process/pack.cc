@@ -352,7 +352,7 @@ TEST_F(Packed, PathsThatCannotBeAreRefused)
 {
     expect_refused(pack_file({}), 4, {"file", "not found"});
     write_text(data("file"), "x");
-    expect_refused(run({"pack", at("data"), target("shard"), "--json"}), 2, {"data", "directory"});
+    expect_refused(run({"pack", at("data"), "--json"}), 2, {"target"});
     expect_refused(run({"pack", data("file"), at("target"), "--json"}), 2, {"target", "directory"});
     expect_refused(run({"pack", data("file"), at("none/shard"), "--json"}), 4, {"none"});
     expect_refused(run({"pack", data("file"), "--json"}), 2, {"target"});

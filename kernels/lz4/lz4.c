@@ -125,6 +125,35 @@ static const uint8_t *decode_block(const uint8_t *from, const uint8_t *end, uint
     return from + size;
 }
 
+/* Blocks of a frame that others have made, without what is around them. How long each becomes is
+ * only known by doing it. */
+static hr_status decode_bare(hr_codec_job *job)
+{
+    const uint8_t *from = job->source.addr;
+    uint8_t *to = job->target.addr;
+    size_t left = job->source.len, room = job->target.len;
+    while (left > 0) {
+        uint32_t size = left < 4 ? 0 : hr_get_u32(from) & ~HR_LZ4_RAW_BIT;
+        bool raw = left >= 4 && (hr_get_u32(from) & HR_LZ4_RAW_BIT) != 0;
+        if (size == 0 || size > left - 4 || size > HR_LZ4_RAW_MAX || (raw && size > room))
+            return HR_INTEGRITY;
+        int made = (int)size;
+        int most = (int)hr_min_u64(room, HR_LZ4_RAW_MAX);
+        if (raw)
+            memcpy(to, from + 4, size);
+        else
+            made = LZ4_decompress_safe((const char *)from + 4, (char *)to, (int)size, most);
+        if (made <= 0)
+            return HR_INTEGRITY;
+        from += size + 4;
+        left -= size + 4;
+        to += made;
+        room -= (size_t)made;
+    }
+    job->len_out = job->target.len - room;
+    return HR_OK;
+}
+
 static hr_status lz4_decode(hr_codec_job *job)
 {
     const uint8_t *from = job->source.addr;
@@ -132,6 +161,9 @@ static hr_status lz4_decode(hr_codec_job *job)
     hr_lz4_frame frame;
     if (!spans_are_host(job))
         return HR_UNSUPPORTED;
+    /* No block is as long as the magic of a frame would have it. */
+    if (job->source.len >= 4 && hr_get_u32(from) != HR_LZ4_MAGIC)
+        return decode_bare(job);
     if (hr_lz4_frame_unpack(from, job->source.len, &frame) != HR_OK ||
         frame.content_len > job->target.len)
         return HR_INTEGRITY;

@@ -3,7 +3,6 @@
 
 #include "bytes.h"
 
-#define MAGIC UINT32_C(0x184D2204)
 #define FLAGS 0x68u /* version 1, independent blocks, content size */
 
 enum {
@@ -48,7 +47,7 @@ void hr_lz4_frame_pack(const hr_lz4_frame *frame, uint8_t bytes_out[HR_LZ4_HEADE
     unsigned id = BLOCK_ID_MIN;
     while (id < BLOCK_ID_MAX && 1u << (8 + 2 * id) < frame->block_len)
         id++;
-    hr_put_u32(bytes_out + MAGIC_AT, MAGIC);
+    hr_put_u32(bytes_out + MAGIC_AT, HR_LZ4_MAGIC);
     bytes_out[FLAGS_AT] = FLAGS;
     bytes_out[BLOCK_AT] = (uint8_t)(id << BLOCK_ID_SHIFT);
     hr_put_u64(bytes_out + CONTENT_LEN_AT, frame->content_len);
@@ -57,7 +56,7 @@ void hr_lz4_frame_pack(const hr_lz4_frame *frame, uint8_t bytes_out[HR_LZ4_HEADE
 
 hr_status hr_lz4_frame_unpack(const uint8_t *bytes, size_t len, hr_lz4_frame *frame_out)
 {
-    if (len < HR_LZ4_HEADER_LEN || hr_get_u32(bytes + MAGIC_AT) != MAGIC ||
+    if (len < HR_LZ4_HEADER_LEN || hr_get_u32(bytes + MAGIC_AT) != HR_LZ4_MAGIC ||
         bytes[FLAGS_AT] != FLAGS || bytes[CHECKSUM_AT] != checksum(bytes))
         return HR_INTEGRITY;
     unsigned id = bytes[BLOCK_AT] >> BLOCK_ID_SHIFT;

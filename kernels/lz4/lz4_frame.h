@@ -9,6 +9,7 @@
 
 #include "status.h"
 
+#define HR_LZ4_MAGIC      UINT32_C(0x184D2204)
 #define HR_LZ4_HEADER_LEN 15u /* of the frame */
 #define HR_LZ4_BLOCK_LEN  (64u << 10)
 #define HR_LZ4_RAW_MAX    (4u << 20) /* of one raw block */

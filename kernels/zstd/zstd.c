@@ -149,7 +149,7 @@ static hr_status decode_frame(ZSTD_DCtx *context, cursor *at, size_t *content_ou
 {
     ZSTD_frameHeader header;
     if (at->left == 0 || ZSTD_getFrameHeader(&header, at->from, at->left) != 0 ||
-        header.frameType != ZSTD_frame || header.dictID != 0 || header.checksumFlag != 0 ||
+        header.frameType != ZSTD_frame || header.dictID != 0 ||
         header.frameContentSize > FRAME_LEN || header.frameContentSize > at->room)
         return HR_INTEGRITY;
     size_t len = ZSTD_findFrameCompressedSize(at->from, at->left);
@@ -168,10 +168,24 @@ static hr_status decode_frame(ZSTD_DCtx *context, cursor *at, size_t *content_ou
     return HR_OK;
 }
 
+/* Tools put tables and sizes into frames that are none of the content. */
+static void skip(cursor *at)
+{
+    ZSTD_frameHeader header;
+    while (at->left > 0 && ZSTD_getFrameHeader(&header, at->from, at->left) == 0 &&
+           header.frameType == ZSTD_skippableFrame) {
+        size_t len = ZSTD_findFrameCompressedSize(at->from, at->left);
+        if (ZSTD_isError(len))
+            return;
+        at->from += len;
+        at->left -= len;
+    }
+}
+
 static hr_status zstd_decode(hr_codec_job *job)
 {
     cursor at = {job->source.addr, job->target.addr, job->source.len, job->target.len};
-    size_t content = FRAME_LEN;
+    size_t content = 0, full = 0; /* of a frame; of each but the last */
     if (!spans_are_host(job))
         return HR_UNSUPPORTED;
     ZSTD_DCtx *context = ZSTD_initStaticDCtx(job->scratch.addr, job->scratch.len);
@@ -179,9 +193,13 @@ static hr_status zstd_decode(hr_codec_job *job)
         return HR_INTERNAL;
     /* Every frame is full but the last: whoever decodes them side by side knows where each goes. */
     do {
-        if (content != FRAME_LEN || decode_frame(context, &at, &content) != HR_OK)
+        if (content != full || decode_frame(context, &at, &content) != HR_OK)
             return HR_INTEGRITY;
+        full = full == 0 ? content : full;
+        skip(&at);
     } while (at.left > 0);
+    if (content > full)
+        return HR_INTEGRITY;
     job->len_out = job->target.len - at.room;
     return HR_OK;
 }

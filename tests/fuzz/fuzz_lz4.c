@@ -50,7 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
                         .target = hr_span_host(content, CONTENT_MAX)};
     hr_status status = hr_codec_lz4.decode(&job);
     require(status == HR_OK || status == HR_INTEGRITY);
-    if (status == HR_OK)
+    /* Bare blocks are no frame to liblz4; that they stay inside is all that is asked of them. */
+    static const uint8_t magic[4] = {0x04, 0x22, 0x4D, 0x18};
+    if (status == HR_OK && len >= 4 && memcmp(bytes, magic, 4) == 0)
         compare(bytes, len, content, job.len_out);
     free(content);
     return 0;

@@ -319,7 +319,8 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .details =
                 "lz4 -d and zstd -d give the content of the shard back; planes, which is for\n"
                 "weights in bfloat16, is read by Headrace only. With --codec none the file\n"
-                "stays as it is, and its digests go into SOURCE.hrindex.\n"
+                "stays as it is, and its digests go into SOURCE.hrindex; what lz4 or zstd have\n"
+                "made can then be unpacked too, if it can be decoded in parts.\n"
                 "\n"
                 "Of a directory every file gets a shard below TARGET, named as itself and .lz4,\n"
                 ".zst or .hrpacked; those that are there and not older are kept.",

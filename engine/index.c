@@ -26,7 +26,8 @@ enum {
     CHUNK_COUNT_AT = 32,
     CHUNK_LEN_AT = 36,
     PAGES_CRC_AT = 40,
-    TAIL_ZERO_AT = 44,
+    FILE_LEN_AT = 44,
+    TAIL_ZERO_AT = 52,
     TAIL_CRC_AT = 60,
 };
 
@@ -125,6 +126,7 @@ void hr_index_tail_pack(const hr_index_tail *tail, uint8_t bytes_out[HR_INDEX_TA
     hr_put_u32(bytes_out + CHUNK_COUNT_AT, tail->chunk_count);
     hr_put_u32(bytes_out + CHUNK_LEN_AT, tail->chunk_len);
     hr_put_u32(bytes_out + PAGES_CRC_AT, tail->pages_crc);
+    hr_put_u64(bytes_out + FILE_LEN_AT, tail->file_len);
     hr_put_u32(bytes_out + TAIL_CRC_AT, hr_crc32c(0, bytes_out, TAIL_CRC_AT));
 }
 
@@ -146,7 +148,8 @@ static bool tail_fits(const hr_index_tail *tail, uint64_t file_len)
         tail->index_offset != file_len - pages_len - HR_INDEX_TAIL_LEN)
         return false;
     return tail->index_offset % HR_INDEX_ALIGN == 0 &&
-           (tail->container != HR_CONTAINER_BESIDE || tail->index_offset == 0);
+           (!hr_container_is_beside(tail->container) || tail->index_offset == 0) &&
+           (hr_container_is_foreign(tail->container) || tail->file_len == 0);
 }
 
 hr_status hr_index_tail_unpack(const uint8_t bytes[HR_INDEX_TAIL_LEN], uint64_t file_len,
@@ -157,7 +160,7 @@ hr_status hr_index_tail_unpack(const uint8_t bytes[HR_INDEX_TAIL_LEN], uint64_t 
     if (hr_crc32c(0, bytes, TAIL_CRC_AT) != hr_get_u32(bytes + TAIL_CRC_AT))
         return HR_INTEGRITY;
     uint32_t container = hr_get_u32(bytes + CONTAINER_AT);
-    if (hr_get_u32(bytes + VERSION_AT) != VERSION || container > HR_CONTAINER_HEADRACE ||
+    if (hr_get_u32(bytes + VERSION_AT) != VERSION || container > HR_CONTAINER_ZSTD_BESIDE ||
         !is_zero(bytes + TAIL_ZERO_AT, TAIL_CRC_AT - TAIL_ZERO_AT))
         return HR_VERSION;
     hr_index_tail tail = {
@@ -167,6 +170,7 @@ hr_status hr_index_tail_unpack(const uint8_t bytes[HR_INDEX_TAIL_LEN], uint64_t 
         .content_len = hr_get_u64(bytes + SHARD_CONTENT_LEN_AT),
         .index_offset = hr_get_u64(bytes + INDEX_OFFSET_AT),
         .pages_crc = hr_get_u32(bytes + PAGES_CRC_AT),
+        .file_len = hr_get_u64(bytes + FILE_LEN_AT),
     };
     if (!tail_fits(&tail, file_len))
         return HR_INTEGRITY;
@@ -199,6 +203,10 @@ static bool codec_belongs(hr_container container, unsigned codec)
         return codec == HR_CODEC_ZSTD;
     case HR_CONTAINER_HEADRACE:
         return codec == HR_CODEC_STORED || codec == HR_CODEC_PLANES;
+    case HR_CONTAINER_LZ4_BESIDE:
+        return codec == HR_CODEC_LZ4;
+    case HR_CONTAINER_ZSTD_BESIDE:
+        return codec == HR_CODEC_ZSTD;
     }
     return false;
 }
@@ -223,19 +231,24 @@ static void unpack_row(const uint8_t *at, hr_index_row *row)
  * it. */
 static hr_status check_place(hr_index_reader *reader, const hr_index_row *row, uint32_t chunk)
 {
-    bool beside = reader->tail.container == HR_CONTAINER_BESIDE;
-    uint64_t limit = beside ? reader->tail.content_len : reader->tail.index_offset;
-    if (row->stored_len == 0 || row->stored_len > HR_INDEX_STORED_MAX)
+    hr_container container = reader->tail.container;
+    bool beside = hr_container_is_beside(container), foreign = hr_container_is_foreign(container);
+    uint64_t limit = foreign  ? reader->tail.file_len
+                     : beside ? reader->tail.content_len
+                              : reader->tail.index_offset;
+    /* Of a foreign file chunks are read with what is around them in their pages. */
+    uint32_t stored_max = foreign ? HR_INDEX_STORED_MAX - HR_INDEX_ALIGN : HR_INDEX_STORED_MAX;
+    if (row->stored_len == 0 || row->stored_len > stored_max)
         return refuse(reader, HR_INTEGRITY, chunk, "its stored length is over the limit, or zero");
     if (row->stored_offset < reader->end)
         return refuse(reader, HR_INTEGRITY, chunk, "it overlaps the chunk before it");
-    if (row->stored_offset > reader->end)
+    if (row->stored_offset > reader->end && !foreign)
         return refuse(reader, HR_INTEGRITY, chunk, "it does not follow the chunk before it");
     /* Below 2^23, so that it cannot overflow where it is added to less than limit. */
     uint64_t len = row->stored_len + (beside ? 0 : hr_index_gap_len(row->stored_len));
     if (row->stored_offset > limit || len > limit - row->stored_offset)
         return refuse(reader, HR_INTEGRITY, chunk, "it reaches past the end of the chunks");
-    if (beside && row->stored_len != row->content_len)
+    if (beside && !foreign && row->stored_len != row->content_len)
         return refuse(reader, HR_INTEGRITY, chunk, "it is not where a plain file has it");
     reader->end = row->stored_offset + len;
     return HR_OK;
@@ -305,10 +318,11 @@ hr_status hr_index_reader_finish(hr_index_reader *reader)
 {
     assert(reader->page == hr_index_pages(reader->tail.chunk_count));
     const hr_index_tail *tail = &reader->tail;
-    bool beside = tail->container == HR_CONTAINER_BESIDE;
+    bool beside = hr_container_is_beside(tail->container);
     if (reader->crc != tail->pages_crc)
         return refuse(reader, HR_INTEGRITY, HR_INDEX_NO_ROW, "its pages are not those of its tail");
-    if (reader->end != (beside ? tail->content_len : tail->index_offset))
+    if (!hr_container_is_foreign(tail->container) &&
+        reader->end != (beside ? tail->content_len : tail->index_offset))
         return refuse(reader, HR_INTEGRITY, HR_INDEX_NO_ROW,
                       "something lies between the last chunk and the index");
     return HR_OK;
@@ -357,8 +371,10 @@ const char *hr_container_name(hr_container container)
 {
     switch (container) {
     case HR_CONTAINER_LZ4:
+    case HR_CONTAINER_LZ4_BESIDE:
         return "lz4";
     case HR_CONTAINER_ZSTD:
+    case HR_CONTAINER_ZSTD_BESIDE:
         return "zstd";
     case HR_CONTAINER_HEADRACE:
         return "planes";

@@ -26,7 +26,21 @@ typedef enum hr_container {
     HR_CONTAINER_LZ4 = 1,
     HR_CONTAINER_ZSTD = 2,
     HR_CONTAINER_HEADRACE = 3,
+    HR_CONTAINER_LZ4_BESIDE = 4,  /* an LZ4 file of others, that the index lies beside */
+    HR_CONTAINER_ZSTD_BESIDE = 5, /* a zstd file of others */
 } hr_container;
+
+/* The chunks lie in another file than the index. */
+static inline bool hr_container_is_beside(hr_container container)
+{
+    return container == HR_CONTAINER_BESIDE || container >= HR_CONTAINER_LZ4_BESIDE;
+}
+
+/* That file is one that others have compressed. */
+static inline bool hr_container_is_foreign(hr_container container)
+{
+    return container >= HR_CONTAINER_LZ4_BESIDE;
+}
 
 typedef struct hr_index_tail {
     hr_container container;
@@ -34,6 +48,7 @@ typedef struct hr_index_tail {
     uint64_t content_len;
     uint64_t index_offset; /* where page 0 begins, and chunks end (but beside) */
     uint32_t pages_crc;
+    uint64_t file_len; /* foreign containers: of the file that chunks lie in; else 0 */
 } hr_index_tail;
 
 typedef struct hr_index_row {

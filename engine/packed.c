@@ -39,6 +39,9 @@ static const packing packings[] = {
             .block_log2 = 16,
             .stored_id = HR_CODEC_STORED,
         },
+    /* These are only decoded. */
+    [HR_CONTAINER_LZ4_BESIDE] = {.codec = &hr_codec_lz4},
+    [HR_CONTAINER_ZSTD_BESIDE] = {.codec = &hr_codec_zstd},
 };
 
 size_t hr_packed_scratch_len(hr_container container)

@@ -100,7 +100,7 @@ static size_t scratch_for(hr_pack_codec codec)
     };
     for (unsigned i = HR_PACK_LZ4; i <= HR_PACK_NONE; i++) {
         size_t len = hr_packed_scratch_len(containers[i]);
-        if ((codec == HR_PACK_AUTO || (unsigned)codec == i) && len > most)
+        if ((codec == HR_PACK_AUTO || codec == HR_PACK_NONE || (unsigned)codec == i) && len > most)
             most = len;
     }
     return most;
@@ -149,10 +149,9 @@ static void outlet_opened(hr_outlet *outlet, hr_status status)
 void hr_packing_open_outlet(hr_packing *packing)
 {
     static const char *const suffixes[] = {
-        [HR_CONTAINER_BESIDE] = ".hrindex",
-        [HR_CONTAINER_LZ4] = ".lz4",
-        [HR_CONTAINER_ZSTD] = ".zst",
-        [HR_CONTAINER_HEADRACE] = ".hrpacked",
+        [HR_CONTAINER_BESIDE] = ".hrindex",     [HR_CONTAINER_LZ4] = ".lz4",
+        [HR_CONTAINER_ZSTD] = ".zst",           [HR_CONTAINER_HEADRACE] = ".hrpacked",
+        [HR_CONTAINER_LZ4_BESIDE] = ".hrindex", [HR_CONTAINER_ZSTD_BESIDE] = ".hrindex",
     };
     const hr_packing_options *options = &packing->options;
     packing->tail.container = packing->container;
@@ -201,6 +200,8 @@ static void opened_source(hr_io *io)
                         packing->shown, hr_status_text(status));
     else if (packing->options.codec == HR_PACK_AUTO && count > 0)
         hr_packing_sample(packing);
+    else if (packing->options.codec == HR_PACK_NONE && count > 0)
+        hr_packing_look(packing);
     else
         hr_packing_open_outlet(packing);
 }

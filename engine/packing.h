@@ -15,6 +15,7 @@
 #include "choice.h"
 #include "crew.h"
 #include "engine.h"
+#include "foreign.h"
 #include "outlet.h"
 
 typedef struct hr_packing hr_packing;
@@ -39,7 +40,7 @@ struct hr_packing {
     char shown[4 * 80];
     hr_error error;
     bool kept; /* instead of packed: it was there */
-    char choice_text[160];
+    char choice_text[240];
     hr_packed_progress progress;
 
     hr_io io; /* one step after the other, beside those of the seats */
@@ -58,6 +59,13 @@ struct hr_packing {
     uint64_t place_at; /* where the next chunk goes */
     hr_span pages;     /* of the index, and 4 KiB for the tail */
     size_t pages_len, pages_written;
+    /* of a file that others have compressed */
+    hr_foreign foreign;
+    bool scanning;        /* a window is being read */
+    const char *refusal;  /* it cannot be indexed so; NULL: it can, so far */
+    uint32_t short_chunk; /* the first one that is not full: it must be the last */
+    uint64_t foreign_content_len;
+
     unsigned under_way; /* requests and jobs */
     bool closing, publishing;
     bool stopped; /* through __atomic: chunks that no thread has begun need not be made */
@@ -100,6 +108,10 @@ void hr_packing_pump(hr_packing *packing);
 void hr_packing_read(hr_packing *packing, hr_seat *seat, size_t at, uint64_t offset, size_t len,
                      void (*done)(hr_io *io));
 uint8_t *hr_packing_page(const hr_packing *packing, uint32_t number);
+
+/* packing_foreign.c: whether others have compressed the source, and then its chunks as they are. */
+void hr_packing_look(hr_packing *packing);
+void hr_packing_foreign_pump(hr_packing *packing);
 
 /* packing_index.c: all chunks are written: the index, a last look at the source, the name. */
 void hr_packing_write_index(hr_packing *packing);

@@ -146,6 +146,10 @@ static void start_chunk(hr_packing *packing, hr_seat *seat)
 void hr_packing_pump(hr_packing *packing)
 {
     uint32_t count = packing->tail.chunk_count;
+    if (hr_container_is_foreign(packing->container)) {
+        hr_packing_foreign_pump(packing);
+        return;
+    }
     while (!hr_packing_has_failed(packing) && packing->next_place < packing->next_read) {
         hr_seat *seat = hr_crew_seat(&packing->crew, packing->next_place);
         if (seat->state != HR_SEAT_READY)

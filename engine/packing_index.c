@@ -86,6 +86,8 @@ static void write_pages(hr_packing *packing)
 void hr_packing_write_index(hr_packing *packing)
 {
     uint32_t pages = hr_index_pages(packing->tail.chunk_count);
+    if (hr_container_is_foreign(packing->container))
+        packing->place_at = 0; /* what it counted were the bytes of the other file */
     packing->tail.index_offset = packing->place_at;
     for (uint32_t i = 0; i < pages; i++)
         hr_index_page_seal(&packing->tail, i, hr_packing_page(packing, i));

@@ -66,8 +66,10 @@ static uint32_t codec_of(hr_container container)
     case HR_CONTAINER_BESIDE:
         break;
     case HR_CONTAINER_LZ4:
+    case HR_CONTAINER_LZ4_BESIDE:
         return HR_CODEC_LZ4;
     case HR_CONTAINER_ZSTD:
+    case HR_CONTAINER_ZSTD_BESIDE:
         return HR_CODEC_ZSTD;
     case HR_CONTAINER_HEADRACE:
         return HR_CODEC_PLANES;
@@ -111,14 +113,44 @@ static void close_beside(hr_source *source)
     hr_storage_submit(source->load.storage, &source->io);
 }
 
+/* Chunks are written into files as whole pages. */
+static bool is_unit(const hr_index_tail *tail)
+{
+    return tail->chunk_count <= 1 || tail->chunk_len % HR_CHUNK_LEN_UNIT == 0;
+}
+
+static void offer_content(hr_source *source)
+{
+    const hr_index_tail *tail = &source->load.table.tail;
+    source->table = source->load.table;
+    source->note[0] = '\0';
+    source->size = tail->content_len;
+    source->chunk_len = tail->chunk_len;
+    /* Not the name of the file, which would be that of its bytes. */
+    char named[HR_PATH_MAX + 16];
+    snprintf(named, sizeof named, "%s\ncontent", source->path);
+    hr_source_identify(named, &source->info, source->identity);
+}
+
+static void take_digests(hr_source *source)
+{
+    source->table = source->load.table;
+    source->note[0] = '\0';
+}
+
 static void loaded_beside(hr_index_load *load, hr_status status)
 {
     hr_source *source = load->context;
     const hr_index_tail *tail = &load->table.tail;
-    bool fits = status == HR_OK && tail->container == HR_CONTAINER_BESIDE &&
-                tail->content_len == source->size && tail->chunk_len == HR_CHUNK_LEN;
-    if (fits)
-        source->table = load->table;
+    bool foreign = status == HR_OK && hr_container_is_foreign(tail->container);
+    bool fits = status == HR_OK && (foreign ? tail->file_len == source->size && is_unit(tail)
+                                            : tail->content_len == source->size &&
+                                                  tail->container == HR_CONTAINER_BESIDE &&
+                                                  tail->chunk_len == HR_CHUNK_LEN);
+    if (fits && foreign && source->content)
+        offer_content(source);
+    else if (fits && !foreign)
+        take_digests(source);
     else if (status == HR_OK)
         hr_index_table_release(&load->table, load->env, load->tables_len);
     if (status != HR_OK)
@@ -175,7 +207,8 @@ static void looked_beside(hr_io *io)
 static void look_beside(hr_source *source)
 {
     int len = snprintf(source->index_name, sizeof source->index_name, "%s" SUFFIX, source->name);
-    if (source->size < BESIDE_LEN_MIN || len >= (int)sizeof source->index_name) {
+    if ((source->size < BESIDE_LEN_MIN && !source->content) ||
+        len >= (int)sizeof source->index_name) {
         finish(source);
         return;
     }
@@ -190,18 +223,6 @@ static void look_beside(hr_source *source)
 }
 
 /* ---- at its end ---- */
-
-static void offer_content(hr_source *source)
-{
-    const hr_index_tail *tail = &source->load.table.tail;
-    source->table = source->load.table;
-    source->size = tail->content_len;
-    source->chunk_len = tail->chunk_len;
-    /* Not the name of the file, which would be that of its bytes. */
-    char named[HR_PATH_MAX + 16];
-    snprintf(named, sizeof named, "%s\ncontent", source->path);
-    hr_source_identify(named, &source->info, source->identity);
-}
 
 /* What begins as a packed shard and does not end as one. */
 static void got_head(hr_io *io)
@@ -218,7 +239,8 @@ static void got_head(hr_io *io)
     }
     if (begins)
         snprintf(source->note, sizeof source->note,
-                 "it has no index of Headrace; was it cut, or made by another tool?");
+                 "it has no index of Headrace; if another tool made it, headrace pack --codec none "
+                 "makes one");
     look_beside(source);
 }
 
@@ -248,12 +270,12 @@ static void loaded(hr_index_load *load, hr_status status)
 {
     hr_source *source = load->context;
     const hr_index_tail *tail = &load->table.tail;
-    if (status == HR_NOT_FOUND || (status == HR_OK && tail->container == HR_CONTAINER_BESIDE)) {
+    if (status == HR_NOT_FOUND || (status == HR_OK && hr_container_is_beside(tail->container))) {
         hr_index_table_release(&load->table, load->env, load->tables_len);
         look_at_head(source);
         return;
     }
-    if (status == HR_OK && tail->chunk_count > 1 && tail->chunk_len % HR_CHUNK_LEN_UNIT != 0) {
+    if (status == HR_OK && !is_unit(tail)) {
         hr_index_table_release(&load->table, load->env, load->tables_len);
         snprintf(load->text, sizeof load->text, "its chunks are no whole pages of %u bytes",
                  HR_CHUNK_LEN_UNIT);

@@ -41,7 +41,7 @@ struct hr_verify {
     uint32_t bad_chunk; /* the first one that is wrong */
     hr_error bad;
     unsigned under_way;
-    bool closing, loading;
+    bool closing, loading, begins_packed;
     hr_packed_progress progress;
 
     hr_letter cancel_letter;
@@ -160,7 +160,7 @@ static void note_bad(hr_verify *verify, const hr_seat *seat, hr_status status, c
 
 static uint32_t extent_of(const hr_verify *verify, const hr_index_row *row)
 {
-    bool beside = verify->tail.container == HR_CONTAINER_BESIDE;
+    bool beside = hr_container_is_beside(verify->tail.container);
     return row->stored_len + (beside ? 0 : hr_index_gap_len(row->stored_len));
 }
 
@@ -169,11 +169,13 @@ static void check_chunk(hr_job *job)
 {
     hr_seat *seat = HR_CONTAINER(job, hr_seat, job);
     const hr_verify *verify = seat->owner;
+    size_t skip = seat->row.stored_offset % HR_DIRECT_ALIGN;
+    hr_span stored = hr_span_host((uint8_t *)seat->stored.addr + skip, seat->stored.len - skip);
     seat->status =
-        hr_packed_check(&seat->row, &seat->stored, &seat->content, &seat->scratch, &seat->what);
+        hr_packed_check(&seat->row, &stored, &seat->content, &seat->scratch, &seat->what);
     if (seat->status != HR_OK)
         return;
-    const uint8_t *gap = (const uint8_t *)seat->stored.addr + seat->row.stored_len;
+    const uint8_t *gap = (const uint8_t *)stored.addr + seat->row.stored_len;
     if (!hr_index_gap_is_right(gap, extent_of(verify, &seat->row) - seat->row.stored_len)) {
         seat->status = HR_INTEGRITY;
         seat->what = "the gap after it is damaged";
@@ -200,7 +202,8 @@ static void read_chunk(hr_io *io)
     hr_verify *verify = seat->owner;
     if (!landed(verify))
         return;
-    if (io->status == HR_OK && io->bytes >= extent_of(verify, &seat->row)) {
+    size_t skip = seat->row.stored_offset % HR_DIRECT_ALIGN;
+    if (io->status == HR_OK && io->bytes >= skip + extent_of(verify, &seat->row)) {
         verify->under_way++;
         hr_crew_work(&verify->crew, seat, check_chunk, checked_chunk);
         return;
@@ -218,12 +221,13 @@ static void start_chunk(hr_verify *verify, hr_seat *seat)
     seat->chunk = verify->next++;
     seat->row = verify->rows[seat->chunk % HR_INDEX_PAGE_ROWS];
     seat->state = HR_SEAT_READING;
+    size_t skip = seat->row.stored_offset % HR_DIRECT_ALIGN; /* of a foreign file */
     seat->io = (hr_io){
         .kind = HR_IO_READ,
         .file = verify->chunk_file,
         .data = seat->stored.addr,
-        .len = (size_t)hr_round_up(extent_of(verify, &seat->row), HR_DIRECT_ALIGN),
-        .offset = seat->row.stored_offset,
+        .len = (size_t)hr_round_up(skip + extent_of(verify, &seat->row), HR_DIRECT_ALIGN),
+        .offset = seat->row.stored_offset - skip,
         .done = read_chunk,
         .context = seat,
     };
@@ -380,10 +384,11 @@ static void take_tail(hr_verify *verify)
     verify->progress.codec = hr_container_name(verify->tail.container);
     verify->progress.stored_bytes = verify->chunk_size;
     rewind_index(verify);
-    if (verify->tail.container == HR_CONTAINER_BESIDE &&
-        verify->chunk_size != verify->tail.content_len)
+    const hr_index_tail *tail = &verify->tail;
+    uint64_t due = hr_container_is_foreign(tail->container) ? tail->file_len : tail->content_len;
+    if (hr_container_is_beside(tail->container) && verify->chunk_size != due)
         fail(verify, HR_INTEGRITY, "%s has %llu bytes, and its index is of %llu", verify->shown,
-             (unsigned long long)verify->chunk_size, (unsigned long long)verify->tail.content_len);
+             (unsigned long long)verify->chunk_size, (unsigned long long)due);
     else
         pump(verify);
 }
@@ -425,6 +430,13 @@ static void opened_beside(hr_io *io)
         verify->index_file = io->file_out;
     if (!landed(verify))
         return;
+    if (io->status == HR_NOT_FOUND && verify->begins_packed) {
+        fail(verify, HR_INTEGRITY,
+             "%s does not end with an index of Headrace, and has none beside it: it was cut, or "
+             "something else made it",
+             verify->shown);
+        return;
+    }
     if (io->status == HR_NOT_FOUND) {
         fail(verify, HR_UNSUPPORTED,
              "%s is no packed shard, and has no index beside it; headrace pack makes either",
@@ -453,12 +465,9 @@ static void got_head(hr_io *io)
     hr_verify *verify = io->context;
     if (!landed(verify))
         return;
+    verify->begins_packed = hr_index_begins(verify->buffer.addr, io->bytes);
     if (io->status != HR_OK)
         fail_io(verify, "reading", io);
-    else if (hr_index_begins(verify->buffer.addr, io->bytes))
-        fail(verify, HR_INTEGRITY,
-             "%s does not end with an index of Headrace: it was cut, or something else made it",
-             verify->shown);
     else
         look_beside(verify);
 }
@@ -496,7 +505,7 @@ static void got_tail(hr_io *io)
         refuse_tail(verify, status);
     } else if (verify->chunk_file != NULL) {
         take_tail(verify);
-    } else if (verify->tail.container == HR_CONTAINER_BESIDE) {
+    } else if (hr_container_is_beside(verify->tail.container)) {
         open_chunks(verify);
     } else {
         verify->chunk_file = verify->index_file;

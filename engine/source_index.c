@@ -239,8 +239,8 @@ static void got_head(hr_io *io)
     }
     if (begins)
         snprintf(source->note, sizeof source->note,
-                 "it has no index of Headrace; if another tool made it, headrace pack --codec none "
-                 "makes one");
+                 "it has no index of Headrace: it was cut, or another tool made it; for that one "
+                 "headrace pack --codec none makes an index");
     look_beside(source);
 }
 

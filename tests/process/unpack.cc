@@ -295,7 +295,7 @@ TEST_F(Unpack, ShardWithoutItsEndIsNamed)
                        {"unpacking data/shard", "begins as a packed shard"});
     Result result = get(url("cut"), target("cut"), {"--unpack"});
     EXPECT_EQ(11, result.exit_code);
-    EXPECT_NE(std::string::npos, result.errors.find("was it cut")) << result.errors;
+    EXPECT_NE(std::string::npos, result.errors.find("it was cut")) << result.errors;
     EXPECT_EQ(0, get(url("cut"), "host:").exit_code);
 }
 

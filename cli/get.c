@@ -54,6 +54,7 @@ static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *
         .unpack = settings->unpack,
         .as_is = settings->as_is,
         .overwrite = settings->overwrite,
+        .strict = settings->strict,
         .dry_run = settings->dry_run,
         .read_back = settings->read_back,
         .limit_bytes_per_s = settings->limit_bytes_per_s,

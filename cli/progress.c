@@ -41,7 +41,10 @@ static void describe_pace(char *out, size_t size, const hr_get_progress *count, 
         used += snprintf(out, size, "  %u%%",
                          (unsigned)((double)verified / (double)count->bytes * 100));
     used += snprintf(out + used, size - (size_t)used, "  %s", hr_cli_rate(text, rate));
-    if (!count->listing && rate > 0)
+    bool are_named = count->files_done + count->files_failed >= count->files;
+    if (!count->listing && verified == count->bytes && count->files > 1 && !are_named)
+        snprintf(out + used, size - (size_t)used, "  syncing and naming");
+    else if (!count->listing && rate > 0)
         snprintf(out + used, size - (size_t)used, "  %s left",
                  hr_cli_duration(text, (double)(count->bytes - verified) / (double)rate));
 }

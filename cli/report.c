@@ -128,14 +128,14 @@ static void sum_up_json(const hr_get_progress *count, const char *path, hr_statu
                                     hr_status_name(status), "exit", exit_code, "text",
                                     text_of(text)));
     hr_cli_print_json(json_pack(
-        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "type",
+        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "type",
         "summary", "status", hr_status_name(status), "exit", exit_code, "text", text_of(text),
         "files", (json_int_t)count->files, "files_failed", (json_int_t)count->files_failed,
         "files_kept", (json_int_t)count->files_kept, "bytes_total", (json_int_t)count->bytes,
         "bytes_moved", (json_int_t)count->bytes_moved, "bytes_reused",
-        (json_int_t)count->bytes_reused, "seconds", seconds, "rate_bytes_per_second",
-        (json_int_t)rate, "first_byte_seconds", (double)count->first_byte_ns / 1e9, "cpu_seconds",
-        cpu_seconds(), "path", text_of(path)));
+        (json_int_t)count->bytes_reused, "control_messages", (json_int_t)count->control_messages,
+        "seconds", seconds, "rate_bytes_per_second", (json_int_t)rate, "first_byte_seconds",
+        (double)count->first_byte_ns / 1e9, "cpu_seconds", cpu_seconds(), "path", text_of(path)));
 }
 
 static void sum_up(const hr_cli_report *report, const hr_get_progress *count, const char *path,

@@ -68,6 +68,13 @@ static const hr_option options[] = {
         .offset = MEMBER(dry_run),
     },
     {
+        .name = "strict",
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Ends a tree with its first failure; without it the other files still come.",
+        .offset = MEMBER(strict),
+    },
+    {
         .name = "read-back",
         .type = HR_OPTION_FLAG,
         .verbs = GET,

@@ -25,7 +25,7 @@ typedef struct hr_cli_settings {
 
     /* get */
     bool unpack, as_is;
-    bool overwrite, dry_run, read_back;
+    bool overwrite, dry_run, read_back, strict;
     uint64_t limit_bytes_per_s;
     uint64_t deadline_ns, stall_ns;
     unsigned links;

@@ -25,6 +25,7 @@ static void send_message(hr_control *control, const hr_message *message)
 
 void hr_control_send(hr_control *control, const hr_message *message)
 {
+    control->messages += message->kind != HR_MESSAGE_PING && message->kind != HR_MESSAGE_PONG;
     if (control->up && !control->closing && !control->down)
         send_message(control, message);
 }
@@ -82,6 +83,7 @@ static void take_body(hr_control *control, const uint8_t *body, size_t len)
         take_error(control, &message.error);
         return;
     default:
+        control->messages++;
         control->events->message(control->context, &message);
     }
 }

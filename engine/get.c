@@ -123,6 +123,8 @@ static void report(hr_get *get, const char *path, const hr_error *error, uint64_
         get->progress.files_done++;
     else
         get->progress.files_failed++;
+    if (get->options.strict && get->is_tree && error->status != HR_OK)
+        hr_get_end(get, error->status, "%s", error->text);
     if (get->options.file_done == NULL)
         return;
     hr_file_report file = {
@@ -559,6 +561,7 @@ hr_get_progress hr_get_count(const hr_get *get)
             progress.first_byte_ns = counters->first_byte_ns - get->started_ns;
     }
     progress.links = get->client->links_up;
+    progress.control_messages = get->client->control.messages;
     return progress;
 }
 

@@ -230,6 +230,7 @@ typedef struct hr_get_options {
     bool as_is;  /* not even into memory */
 
     bool overwrite;             /* else a target that exists is HR_EXISTS */
+    bool strict;                /* a tree ends with its first failure, and as that */
     bool dry_run;               /* says what would move, moves nothing, leaves no trace */
     bool read_back;             /* reads the file again, O_DIRECT, before it gets its name */
     uint64_t limit_bytes_per_s; /* 0: none */
@@ -247,6 +248,7 @@ typedef struct hr_get_progress {
     uint64_t bytes_verified; /* moved and reused */
     uint64_t bytes_moved;    /* over the wire in this run, repeated ones counted again */
     uint64_t bytes_reused;   /* there from an earlier run, and verified */
+    uint64_t control_messages; /* of the client's session so far, both ways, without pings */
     bool listing;            /* the totals still grow */
     uint64_t first_byte_ns;  /* from the start to the first landed chunk; 0: none yet */
     unsigned links;

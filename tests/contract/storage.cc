@@ -227,6 +227,101 @@ TEST_P(Storage, StampsTheTimeOfTheLastChange)
     EXPECT_EQ(client->close(file), HR_OK);
 }
 
+// Many files in one request, in two directories.
+struct Files {
+    std::vector<std::string> names;
+    std::vector<Bytes> contents;
+    std::vector<hr_io_file> files;
+
+    Files(size_t count, const std::string &suffix)
+    {
+        for (size_t i = 0; i < count; i++) {
+            names.push_back((i % 2 ? "a/" : "a/b/") + std::to_string(i) + suffix);
+            contents.push_back(noise(i * 37 % 5000, i));
+        }
+        for (size_t i = 0; i < count; i++) {
+            hr_io_file file = {};
+            file.path = names[i].c_str();
+            file.data = contents[i].data();
+            file.info.size = contents[i].size();
+            file.info.mode = 0640;
+            file.info.mtime_ns = INT64_C(1234567890123456789) + (int64_t)i;
+            files.push_back(file);
+        }
+    }
+};
+
+hr_status on_files(Client *client, hr_io_kind kind, hr_dir *dir, Files *files, unsigned flags = 0)
+{
+    hr_io io = request(kind);
+    io.dir = dir;
+    io.flags = flags;
+    io.files = files->files.data();
+    io.file_count = files->files.size();
+    return client->run(&io);
+}
+
+TEST_P(Storage, CarriesOutRequestsForManyFiles)
+{
+    const size_t count = 150;
+    hr_dir *made;
+    ASSERT_EQ(client->open_dir(root, "a/b", HR_IO_CREATE | HR_IO_UNSYNCED, &made), HR_OK);
+    EXPECT_EQ(client->close_dir(made), HR_OK);
+    Files files(count, "");
+    files.names[3] = "a/none/3";
+    files.files[3].path = files.names[3].c_str();
+    ASSERT_EQ(on_files(client.get(), HR_IO_WRITE_FILES, root, &files), HR_OK);
+    for (size_t i = 0; i < count; i++)
+        EXPECT_EQ(files.files[i].status, i == 3 ? HR_NOT_FOUND : HR_OK) << i;
+    Bytes back;
+    ASSERT_EQ(client->get(root, files.names[149], &back), HR_OK);
+    EXPECT_TRUE(back == files.contents[149]);
+
+    // A second time they are there; the others keep what they have.
+    ASSERT_EQ(on_files(client.get(), HR_IO_WRITE_FILES, root, &files), HR_OK);
+    EXPECT_EQ(files.files[0].status, HR_EXISTS);
+
+    Files found(count, "");
+    ASSERT_EQ(on_files(client.get(), HR_IO_LOOKUP_FILES, root, &found), HR_OK);
+    EXPECT_EQ(found.files[3].status, HR_NOT_FOUND);
+    EXPECT_EQ(found.files[4].info.size, files.contents[4].size());
+    EXPECT_EQ(found.files[4].info.mtime_ns, files.files[4].info.mtime_ns);
+    EXPECT_EQ(found.files[4].info.mode & 07777, 0640u);
+
+    Files read(count, "");
+    for (Bytes &content : read.contents)
+        std::fill(content.begin(), content.end(), 0);
+    read.files[5].info.mtime_ns++;
+    read.files[7].info.size++;
+    ASSERT_EQ(on_files(client.get(), HR_IO_READ_FILES, root, &read), HR_OK);
+    for (size_t i = 0; i < count; i++)
+        EXPECT_EQ(read.files[i].status, i == 3             ? HR_NOT_FOUND
+                                        : i == 5 || i == 7 ? HR_CHANGED
+                                                           : HR_OK)
+            << i;
+    EXPECT_TRUE(read.contents[149] == files.contents[149]);
+
+    Files renamed(count, "");
+    Files targets(count, ".new");
+    ASSERT_EQ(client->put(root, targets.names[9], noise(1, 1)), HR_OK);
+    for (size_t i = 0; i < count; i++)
+        renamed.files[i].path_to = targets.files[i].path;
+    renamed.files[11].status = HR_IO;
+    ASSERT_EQ(on_files(client.get(), HR_IO_RENAME_FILES, root, &renamed, HR_IO_EXCLUSIVE), HR_OK);
+    for (size_t i = 0; i < count; i++)
+        EXPECT_EQ(renamed.files[i].status, i == 3    ? HR_NOT_FOUND
+                                           : i == 9  ? HR_EXISTS
+                                           : i == 11 ? HR_IO
+                                                     : HR_OK)
+            << i;
+    ASSERT_EQ(client->get(root, "a/149.new", &back), HR_OK);
+    EXPECT_TRUE(back == files.contents[149]);
+    EXPECT_EQ(client->get(root, "a/149", &back), HR_NOT_FOUND);
+    hr_io io = request(HR_IO_SYNC_ALL);
+    io.dir = root;
+    EXPECT_EQ(client->run(&io), HR_OK);
+}
+
 TEST_P(Storage, AllocatesAndTruncates)
 {
     hr_file *file = opened("file", new_file);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tree of files comes whole, or says of each file why it did not.
+#include <sys/file.h>
+
 #include "fixture.h"
 
 namespace
@@ -156,6 +158,119 @@ TEST_F(Tree, DryRunLeavesNoTrace)
     EXPECT_EQ(0, result.exit_code) << result.errors;
     EXPECT_EQ(5000u, result.summary.number("bytes_total"));
     EXPECT_EQ(0, hr_temp_count(at("target").c_str(), ""));
+}
+
+// A file costs no message of its own: 100,000 of them are to cost less than 1,000, and here the
+// few of every session weigh more.
+TEST_F(Tree, OfManySmallFilesCostsFewMessages)
+{
+    constexpr unsigned COUNT = 5000;
+    make_directory(data("many"));
+    for (unsigned i = 0; i < COUNT; i++)
+        write_text(data("many/" + std::to_string(i)), std::string(4096, (char)('a' + i % 26)));
+    serve();
+    Result result = get(url("many"), "host:", {"--as-is"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(COUNT * 4096u, result.moved());
+    EXPECT_LT(result.summary.number("control_messages"), 20 + COUNT / 100);
+}
+
+TEST_F(Tree, ThatIsThereIsKept)
+{
+    for (unsigned i = 0; i < 200; i++)
+        write_text(data(std::to_string(i)), std::string(i, 'x'));
+    serve();
+    Result result = get("hr://" + address_ + "/data", target("tree"));
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(0u, result.summary.number("files_kept"));
+    write_text(target("tree/7"), "longer than it was");
+    result = get("hr://" + address_ + "/data", target("tree"), {"--overwrite"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(199u, result.summary.number("files_kept"));
+    EXPECT_EQ(7u, result.moved());
+    EXPECT_EQ("xxxxxxx", read_text(target("tree/7")));
+}
+
+TEST_F(Tree, OfManyDirectoriesIsComplete)
+{
+    for (unsigned i = 0; i < 300; i++) {
+        std::string below = "d" + std::to_string(i);
+        make_directory(data(below));
+        make_directory(data(below + "/e"));
+        write_text(data(below + "/e/file"), below);
+    }
+    serve();
+    Result result = get("hr://" + address_ + "/data", target("tree"));
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    for (unsigned i = 0; i < 300; i++)
+        EXPECT_EQ("d" + std::to_string(i),
+                  read_text(target("tree/d" + std::to_string(i) + "/e/file")));
+}
+
+// What a killed run had not named yet is nobody's, and the next run takes it away.
+TEST_F(Tree, ClearsWhatAKilledRunLeft)
+{
+    offer("small", 10);
+    serve();
+    make_directory(target("tree"));
+    const std::string left = target("tree/.headrace-cbf29ce484222325");
+    make_directory(left);
+    write_text(left + "/00000000", "half");
+    write_text(left + "/lock", "");
+    Result result = get("hr://" + address_ + "/data", target("tree"));
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_TRUE(hr_temp_holds(target("tree/small").c_str(), 10, 1));
+    EXPECT_FALSE(exists(left));
+}
+
+TEST_F(Tree, IsNotWrittenByTwoAtOnce)
+{
+    offer("small", 10);
+    serve();
+    make_directory(target("tree"));
+    const std::string stage = target("tree/.headrace-cbf29ce484222325");
+    make_directory(stage);
+    write_text(stage + "/lock", "");
+    int fd = open((stage + "/lock").c_str(), O_RDWR);
+    ASSERT_EQ(0, flock(fd, LOCK_EX | LOCK_NB));
+    Result result = get("hr://" + address_ + "/data", target("tree"));
+    close(fd);
+    EXPECT_EQ(10, result.exit_code);
+    EXPECT_NE(std::string::npos, result.errors.find("another headrace")) << result.errors;
+    EXPECT_FALSE(exists(target("tree/small")));
+}
+
+TEST_F(Tree, StrictEndsWithTheFirstFailure)
+{
+    offer("a", 10);
+    ASSERT_EQ(0, mkfifo(data("fifo").c_str(), 0666));
+    serve();
+    Result result = get("hr://" + address_ + "/data", target("tree"), {"--strict"});
+    EXPECT_EQ(11, result.exit_code);
+    EXPECT_NE(std::string::npos, result.errors.find("it is neither a file nor")) << result.errors;
+}
+
+TEST_F(Tree, OneUnreadableFileStopsNoOther)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: the server cannot run as somebody else";
+    for (unsigned i = 0; i < 100; i++)
+        write_text(data("f" + std::to_string(i)), "text " + std::to_string(i));
+    ASSERT_EQ(0, chmod(data("f50").c_str(), 0));
+    Surroundings nobody;
+    nobody.user = NOBODY;
+    ASSERT_EQ(0, chmod(at("").c_str(), 0755));
+    serve({}, nobody);
+    Program program;
+    program.start({"get", "hr://" + address_ + "/data", target("tree")});
+    EXPECT_EQ(3, program.wait());
+    EXPECT_NE(std::string::npos, program.errors().find("f50: ")) << program.errors();
+    EXPECT_NE(std::string::npos, program.errors().find("permission denied")) << program.errors();
+    for (unsigned i = 0; i < 100; i++)
+        EXPECT_EQ(i == 50 ? "" : "text " + std::to_string(i),
+                  exists(target("tree/f" + std::to_string(i)))
+                      ? read_text(target("tree/f" + std::to_string(i)))
+                      : "");
 }
 
 } // namespace

@@ -297,6 +297,17 @@ const std::string kRail = Bytes(4, Bytes(1, "tcp"));
 const std::string kIdentity(16, 'i');
 const std::string kHighest(8, '\xff');
 
+std::string Small(const std::string &directory, const std::string &name,
+                  const std::string &more = "")
+{
+    return Bytes(3, Bytes(1, directory) + Bytes(2, name) + more);
+}
+
+std::string OpenBundles(const std::string &files)
+{
+    return Bytes(HR_MESSAGE_OPEN_BUNDLES, Number(1, 1) + Bytes(2, "data") + files);
+}
+
 std::vector<Refused> AllRefused()
 {
     const hr_side client = HR_SIDE_CLIENT, server = HR_SIDE_SERVER;
@@ -315,6 +326,17 @@ std::vector<Refused> AllRefused()
         {"open of nothing", client, Bytes(HR_MESSAGE_OPEN, Number(1, 1))},
         {"open, zero in path", client, Bytes(HR_MESSAGE_OPEN, Bytes(2, zero))},
         {"open, long path", client, Bytes(HR_MESSAGE_OPEN, Bytes(2, std::string(4096, 'p')))},
+        {"bundles of nothing", client, OpenBundles("")},
+        {"bundles without path", client,
+         Bytes(HR_MESSAGE_OPEN_BUNDLES, Bytes(3, Bytes(1, ".") + Bytes(2, "a")))},
+        {"bundles, first directory", client, OpenBundles(Bytes(3, Bytes(2, "a")))},
+        {"bundles, name with slash", client, OpenBundles(Small(".", "a/b"))},
+        {"bundles, name ..", client, OpenBundles(Small(".", ".."))},
+        {"bundles, directory ..", client, OpenBundles(Small("a/../b", "c"))},
+        {"bundles, directory /", client, OpenBundles(Small("/a", "c"))},
+        {"bundles, directory a/", client, OpenBundles(Small("a/", "c"))},
+        {"bundles, directory ./a", client, OpenBundles(Small("./a", "c"))},
+        {"bundles, large file", client, OpenBundles(Small(".", "a", Number(3, 1048577)))},
         {"entry without name", server, Entry("")},
         {"entry .", server, Entry(".")},
         {"entry ..", server, Entry("..")},
@@ -389,6 +411,8 @@ TEST(Message, TheLimitsThemselvesAreUnpacked)
         {"heartbeat, slow", server, Welcome(16, 1, 10000)},
         {"list", client, Bytes(HR_MESSAGE_LIST, Number(4, 2048))},
         {"open", client, Bytes(HR_MESSAGE_OPEN, Bytes(2, std::string(4095, 'p')))},
+        {"bundles", client, OpenBundles(Small(".", "a", Number(3, 1048576)))},
+        {"bundles, deep", client, OpenBundles(Small("a/.../c", "a"))},
         {"entry", server, Entry(std::string(255, 'n'), Number(3, 07777) + Number(4, INT64_MAX))},
         {"entry, dots", server, Entry("...")},
         {"entry, later type", server,

@@ -164,7 +164,7 @@ TEST_F(Tree, DryRunLeavesNoTrace)
 // few of every session weigh more.
 TEST_F(Tree, OfManySmallFilesCostsFewMessages)
 {
-    constexpr unsigned COUNT = 5000;
+    constexpr unsigned COUNT = 3000;
     make_directory(data("many"));
     for (unsigned i = 0; i < COUNT; i++)
         write_text(data("many/" + std::to_string(i)), std::string(4096, (char)('a' + i % 26)));

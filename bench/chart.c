@@ -167,8 +167,9 @@ static void find_range(const hr_bench_lines *lines, double *least, double *most)
 static void grid(FILE *out, double least, double most)
 {
     char text[32];
-    for (double us = least; us <= most * 1.001; us *= 10) {
-        double y = y_of(us, least, most);
+    int decades = (int)lround(log10(most / least));
+    for (int i = 0; i <= decades; i++) {
+        double us = least * pow(10, i), y = y_of(us, least, most);
         fprintf(out, "<path class=\"grid\" d=\"M%d %.1fH%d\"/>\n", PLOT_LEFT, y,
                 WIDTH - PLOT_RIGHT);
         snprintf(text, sizeof text, us < 1000 ? "%.4g us" : "%.4g ms", us < 1000 ? us : us / 1000);

@@ -7,7 +7,7 @@
 #include "contender.h"
 #include "headrace.h"
 
-#define HR_BENCH_WHERE_ROWS (2 * HR_STAGES_MAX)
+#define HR_BENCH_WHERE_ROWS 32 /* of two sides: HR_STAGES_MAX each */
 #define HR_BENCH_STAGE_NAME 16
 
 typedef struct hr_bench_where {

@@ -48,7 +48,7 @@ bool hr_rails_failed(hr_rails *rails, uint32_t rail, uint64_t now_ns)
         health->errors = 0;
         health->errors_since_ns = now_ns;
     }
-    if (++health->errors < HR_RAIL_ERRORS_MAX)
+    if (++health->errors < HR_RAIL_ERRORS_MAX && health->proved)
         return false;
     health->errors = 0;
     health->rests_until_ns = now_ns + HR_RAIL_REST_NS;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hr_rails: which of the server's rails a client's links take, and which not for a while. A rail on
- * which three links failed within ten seconds rests for ten; its links go elsewhere, and come back
- * afterwards. Without a rail that can be used the network carries the links. Pure. */
+ * which three links failed within ten seconds rests for ten, and so does one whose first link
+ * fails; its links go elsewhere, and come back afterwards. Without a rail that can be used the
+ * network carries the links. Pure. */
 #ifndef HR_RAILS_H
 #define HR_RAILS_H
 
@@ -37,7 +38,7 @@ uint32_t hr_rails_choose(const hr_rails *rails, unsigned number, uint64_t now_ns
 uint32_t hr_rails_prefer(const hr_rails *rails, unsigned number);
 /* A link of it is up. */
 void hr_rails_worked(hr_rails *rails, uint32_t rail);
-/* A link of it failed. True: it rests now. */
+/* A link of it failed. True: it rests now, which one that has never worked does at once. */
 bool hr_rails_failed(hr_rails *rails, uint32_t rail, uint64_t now_ns);
 /* When the next rail has rested; UINT64_MAX: none rests. Those that have by now_ns are well again.
  */

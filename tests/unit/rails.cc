@@ -50,6 +50,7 @@ TEST(Rails, OneThatFailsThreeTimesInTenSecondsRestsForTen)
     hr_rails rails = {};
     add(&rails, "a");
     add(&rails, "b");
+    hr_rails_worked(&rails, 0);
     EXPECT_FALSE(hr_rails_failed(&rails, 0, 100 * s));
     EXPECT_FALSE(hr_rails_failed(&rails, 0, 101 * s));
     EXPECT_EQ(0u, hr_rails_choose(&rails, 0, 101 * s));
@@ -60,10 +61,21 @@ TEST(Rails, OneThatFailsThreeTimesInTenSecondsRestsForTen)
     EXPECT_EQ(0u, hr_rails_choose(&rails, 0, 112 * s));
 }
 
+TEST(Rails, OneThatHasNeverWorkedRestsAtOnce)
+{
+    hr_rails rails = {};
+    add(&rails, "gone");
+    add(&rails, "there");
+    EXPECT_TRUE(hr_rails_failed(&rails, 0, 100 * s));
+    EXPECT_EQ(1u, hr_rails_choose(&rails, 0, 100 * s));
+    EXPECT_EQ(0u, hr_rails_choose(&rails, 0, 110 * s));
+}
+
 TEST(Rails, OldFailuresAreForgotten)
 {
     hr_rails rails = {};
     add(&rails, "a");
+    hr_rails_worked(&rails, 0);
     for (uint64_t at = 100; at < 200; at += 6)
         EXPECT_FALSE(hr_rails_failed(&rails, 0, at * s)) << at;
 }

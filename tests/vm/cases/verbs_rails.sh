@@ -21,7 +21,7 @@ echo "packets over two rails: ${carried[*]}"
 [ "${carried[0]}" -gt 5000 ] && [ "${carried[1]}" -gt 5000 ]
 
 interface=$(rdma link show rxe1/1 | sed -n 's/.*netdev \([a-z0-9]*\).*/\1/p')
-get large /mnt/nvme/down --require rdma --links "$rails" --limit 6M -v &
+get large /mnt/nvme/down --require rdma --links "$rails" --limit 8M -vv &
 getting=$!
 until grep -q '"bytes_moved":[1-9]' "$logs/get" 2>/dev/null; do :; done
 ip link set "$interface" down

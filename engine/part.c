@@ -425,6 +425,7 @@ hr_landing *hr_part_take(hr_part *part)
     hr_landing *landing = HR_CONTAINER(node, hr_landing, node);
     landing->busy = true;
     part->busy++;
+    part->taken++;
     return landing;
 }
 

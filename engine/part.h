@@ -93,6 +93,7 @@ struct hr_part {
     hr_landing landings[HR_PART_WINDOW];
     hr_list free;    /* home's */
     unsigned busy;   /* home's: landings that are not free */
+    uint64_t taken;  /* home's: landings, ever */
     hr_list waiting; /* the worker's */
     bool attached;   /* the worker's: its storage knows the file */
     hr_slot_waiter waiter;

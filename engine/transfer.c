@@ -428,8 +428,8 @@ static unsigned rail_load(const hr_transfer *transfer, uint32_t rail)
     return load;
 }
 
-/* The next chunk goes to the rail with the least under way, and on it to the link with the least: a
- * slow one gets no more than it can carry. NULL: all windows are full. */
+/* The next chunk goes to the rail with the least under way, and of equals to the link that had the
+ * fewest: a slow one gets no more than it can carry. NULL: all windows are full. */
 static hr_part *least_loaded(const hr_transfer *transfer)
 {
     hr_part *best = NULL;
@@ -440,7 +440,7 @@ static hr_part *least_loaded(const hr_transfer *transfer)
             hr_list_is_empty(&part->free))
             continue;
         unsigned load = rail_load(transfer, part->receiver->server_rail);
-        if (best == NULL || load < best_load || (load == best_load && part->busy < best->busy)) {
+        if (best == NULL || load < best_load || (load == best_load && part->taken < best->taken)) {
             best = part;
             best_load = load;
         }

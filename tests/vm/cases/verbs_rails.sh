@@ -20,8 +20,17 @@ carried=($(($(sent rxe0) - before[0])) $(($(sent rxe1) - before[1])))
 echo "packets over two rails: ${carried[*]}"
 [ "${carried[0]}" -gt 5000 ] && [ "${carried[1]}" -gt 5000 ]
 
+# Down and up again while nothing is under way: what was there before is rebuilt from nothing.
 interface=$(rdma link show rxe1/1 | sed -n 's/.*netdev \([a-z0-9]*\).*/\1/p')
-get large /mnt/nvme/down --require rdma --links "$rails" --limit 8M -vv &
+ip link set "$interface" down
+ip link set "$interface" up
+before=("$(sent rxe0)" "$(sent rxe1)")
+get large host: --require rdma --links "$rails"
+[ $(($(sent rxe1) - before[1])) -gt 5000 ]
+
+# Down in the middle. (Once a disconnect was sent into a dead interface, Linux 6.1's rxe connects nobody on
+# it any more, rping neither: that it comes back is shown where the NICs are imitated, tests/sim.)
+get large /mnt/nvme/down --require rdma --links "$rails" --limit 8M -v &
 getting=$!
 until grep -q '"bytes_moved":[1-9]' "$logs/get" 2>/dev/null; do :; done
 ip link set "$interface" down
@@ -29,12 +38,4 @@ code=0
 wait "$getting" || code=$?
 [ "$code" = 0 ] || { show_logs; exit 1; }
 arrived large /mnt/nvme/down
-echo "without its second rail: $(grep -c 'died' "$logs/get.err") links died on the way"
-
-ip link set "$interface" up
-ip -4 address show dev "$interface" | grep -q "${addresses[1]}/" ||
-    ip address add "${addresses[1]}/24" dev "$interface"
-before=("$(sent rxe0)" "$(sent rxe1)")
-until get large host: --require rdma --links "$rails" &&
-    [ $(($(sent rxe1) - before[1])) -gt 5000 ]; do :; done
-echo "and it is back"
+grep 'died' "$logs/get.err"

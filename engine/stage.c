@@ -37,6 +37,11 @@ void hr_stage_init(hr_stage *stage, const hr_env *env, hr_storage *storage, hr_d
     hr_list_init(&stage->publishing);
 }
 
+bool hr_stage_is_at(const char *path)
+{
+    return strcmp(path, STAGE_NAME) == 0;
+}
+
 void hr_stage_path(uint64_t number, char path_out[HR_STAGE_PATH_MAX])
 {
     snprintf(path_out, HR_STAGE_PATH_MAX, "%s/%08llx", STAGE_NAME, (unsigned long long)number);

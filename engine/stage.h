@@ -62,6 +62,8 @@ void hr_stage_init(hr_stage *stage, const hr_env *env, hr_storage *storage, hr_d
                    const char *shown, const hr_stage_events *events, void *context);
 /* opened follows. What an earlier run left is removed. */
 void hr_stage_open(hr_stage *stage, bool create);
+/* Whether a path below the tree's directory is the stage itself: nothing of a tree may be. */
+bool hr_stage_is_at(const char *path);
 /* "NAME/00000012": the temporary name of a file. */
 #define HR_STAGE_PATH_MAX 64
 void hr_stage_path(uint64_t number, char path_out[HR_STAGE_PATH_MAX]);

@@ -63,6 +63,12 @@ static void take_entry(hr_get *get, const hr_entry *entry)
         hr_get_skip(get, path, HR_INVALID, "its path is too long");
         return;
     }
+    if (hr_stage_is_at(path)) {
+        hr_get_skip(get, path, HR_POLICY,
+                    "this name is where headrace keeps what has no name yet; a get that was killed "
+                    "left it in the source");
+        return;
+    }
     switch (entry->type) {
     case HR_ENTRY_FILE:
         hr_sift_add(get, path, entry);

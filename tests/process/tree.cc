@@ -223,6 +223,18 @@ TEST_F(Tree, ClearsWhatAKilledRunLeft)
     EXPECT_FALSE(exists(left));
 }
 
+TEST_F(Tree, BringsNothingIntoItsOwnStage)
+{
+    make_directory(data(".headrace-cbf29ce484222325"));
+    offer(".headrace-cbf29ce484222325/00000000", 10, 1);
+    offer("small", 10, 2);
+    serve();
+    Result result = get("hr://" + address_ + "/data", target("tree"));
+    EXPECT_EQ(3, result.exit_code) << result.errors;
+    EXPECT_TRUE(hr_temp_holds(target("tree/small").c_str(), 10, 2));
+    EXPECT_FALSE(exists(target("tree/.headrace-cbf29ce484222325")));
+}
+
 TEST_F(Tree, IsNotWrittenByTwoAtOnce)
 {
     offer("small", 10);

@@ -169,8 +169,7 @@ static void cut_entry(hr_disk_names *names, hr_disk_entry *entry)
     memmove(entry, entry + 1, (names->count - at) * sizeof *entry);
 }
 
-static hr_status link_node(hr_disk *disk, hr_disk_node *parent, const char *name,
-                           hr_disk_node *node)
+hr_status hr_disk_link(hr_disk *disk, hr_disk_node *parent, const char *name, hr_disk_node *node)
 {
     hr_disk_entry entry = {.node = node, .id = disk->last_id + 1};
     memcpy(entry.name, name, strlen(name) + 1);
@@ -285,7 +284,7 @@ hr_status hr_disk_make(hr_disk *disk, hr_disk_node *parent, const char *name, hr
     hr_disk_node *node = make_node(disk, type);
     if (node == NULL)
         return HR_NO_MEMORY;
-    hr_status status = link_node(disk, parent, name, node);
+    hr_status status = hr_disk_link(disk, parent, name, node);
     if (status != HR_OK) {
         free_node(disk, node);
         return status;
@@ -379,7 +378,7 @@ hr_status hr_disk_rename(hr_disk *disk, hr_disk_node *start, const char *path, c
         return status;
 
     /* The new name comes first: it may fail for lack of memory, and removing does not. */
-    status = link_node(disk, parent_to, to.name, moved);
+    status = hr_disk_link(disk, parent_to, to.name, moved);
     if (status != HR_OK)
         return status;
     if (old != NULL)
@@ -445,7 +444,7 @@ hr_status hr_disk_resize(hr_disk *disk, hr_disk_node *file, uint64_t len)
     if (status != HR_OK)
         return status;
     disk->used = disk->used - before + len;
-    file->info.size = len;
+    file->info.size = file->info.allocated_len = len;
     touched(disk, file, before < len ? before : (size_t)len, before < len ? (size_t)len : before);
     return HR_OK;
 }

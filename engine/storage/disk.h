@@ -70,6 +70,8 @@ HR_CHECKED hr_status hr_disk_find_parent(hr_disk_node *start, const char *path,
 hr_disk_entry *hr_disk_entry_of(hr_disk_names *names, const char *name);
 HR_CHECKED hr_status hr_disk_make(hr_disk *disk, hr_disk_node *parent, const char *name,
                                   hr_file_type type, hr_disk_node **node_out);
+HR_CHECKED hr_status hr_disk_link(hr_disk *disk, hr_disk_node *parent, const char *name,
+                                  hr_disk_node *node);
 HR_CHECKED hr_status hr_disk_make_path(hr_disk *disk, hr_disk_node *start, const char *path,
                                        bool synced, hr_disk_node **node_out);
 HR_CHECKED hr_status hr_disk_remove(hr_disk *disk, hr_disk_node *parent, const char *name);

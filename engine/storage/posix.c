@@ -218,6 +218,48 @@ static int transfer(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
     return error;
 }
 
+#define HOLE_LEN HR_DIRECT_ALIGN /* also the unit in which most file systems can leave out */
+
+static bool is_zero(const uint8_t *data, size_t len)
+{
+    return data[0] == 0 && memcmp(data, data + 1, len - 1) == 0;
+}
+
+/* How far all is zeros, or nothing is, from the start of data on; len is not 0. */
+static size_t run_len(const uint8_t *data, size_t len, bool *zero_out)
+{
+    size_t at = 0;
+    for (size_t piece; at < len; at += piece) {
+        piece = len - at < HOLE_LEN ? len - at : HOLE_LEN;
+        bool zero = is_zero(data + at, piece);
+        if (at == 0)
+            *zero_out = zero;
+        if (zero != *zero_out)
+            break;
+    }
+    return at;
+}
+
+/* Digs instead of leaving out: an earlier attempt may have written there. */
+static int write_sparse(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
+{
+    int error = hr_posix_check_aligned(io);
+    while (error == 0 && io->bytes < io->len) {
+        hr_io run = *io;
+        bool zero;
+        run.data = (uint8_t *)io->data + io->bytes;
+        run.offset = io->offset + io->bytes;
+        run.len = run_len(run.data, io->len - io->bytes, &zero);
+        run.bytes = 0;
+        bool dug = zero && fallocate(io->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                     (off_t)run.offset, (off_t)run.len) == 0;
+        if (!dug)
+            error = transfer(env, calls, &run);
+        io->bytes += run.len;
+    }
+    return error;
+}
+
 static int sync_file(const hr_posix_calls *calls, hr_io *io)
 {
     return calls->fdatasync(io->file->fd) == 0 ? 0 : errno;
@@ -237,24 +279,6 @@ static int allocate(hr_io *io)
     if (result != 0 && errno != EOPNOTSUPP)
         return errno;
     return truncate_file(io);
-}
-
-int hr_posix_stamp_time(int fd, int64_t mtime_ns)
-{
-    int64_t second = (int64_t)HR_NS_PER_S;
-    int64_t rest = mtime_ns % second;
-    if (rest < 0) /* before 1970: the nanoseconds still count upwards */
-        rest += second;
-    struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = (time_t)((mtime_ns - rest) / second), .tv_nsec = (long)rest},
-    };
-    return futimens(fd, times) == 0 ? 0 : errno;
-}
-
-static int stamp(hr_io *io)
-{
-    return hr_posix_stamp_time(io->file->fd, io->info.mtime_ns);
 }
 
 static int lock_file(hr_io *io)
@@ -310,6 +334,48 @@ static int remove_entry(hr_io *io)
     return error;
 }
 
+static int make_symlink(hr_io *io)
+{
+    int parent;
+    const char *name;
+    int error = hr_posix_open_parent(io, io->path, &parent, &name);
+    if (error != 0)
+        return error;
+    error = symlinkat(io->path_to, parent, name) == 0 ? 0 : errno;
+    close(parent);
+    return error;
+}
+
+static int read_symlink(hr_io *io)
+{
+    int parent;
+    const char *name;
+    int error = hr_posix_open_parent(io, io->path, &parent, &name);
+    if (error != 0)
+        return error;
+    ssize_t len = readlinkat(parent, name, io->data, io->len);
+    error = len >= 0 ? 0 : errno;
+    io->bytes = len >= 0 ? (size_t)len : 0;
+    close(parent);
+    return error;
+}
+
+static int link_entry(hr_io *io)
+{
+    int from, to;
+    const char *name, *name_to;
+    int error = hr_posix_open_parent(io, io->path, &from, &name);
+    if (error != 0)
+        return error;
+    error = hr_posix_open_parent(io, io->path_to, &to, &name_to);
+    if (error == 0) {
+        error = linkat(from, name, to, name_to, 0) == 0 ? 0 : errno;
+        close(to);
+    }
+    close(from);
+    return error;
+}
+
 static int sync_dir(hr_io *io)
 {
     int fd, error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &fd);
@@ -342,7 +408,7 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
         return hr_posix_list(io);
     case HR_IO_READ:
     case HR_IO_WRITE:
-        return transfer(env, calls, io);
+        return io->flags & HR_IO_SPARSE ? write_sparse(env, calls, io) : transfer(env, calls, io);
     case HR_IO_SYNC:
         return sync_file(calls, io);
     case HR_IO_ALLOCATE:
@@ -358,7 +424,15 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
     case HR_IO_LOCK:
         return lock_file(io);
     case HR_IO_STAMP:
-        return stamp(io);
+        return hr_posix_stamp(io);
+    case HR_IO_SYMLINK:
+        return make_symlink(io);
+    case HR_IO_READLINK:
+        return read_symlink(io);
+    case HR_IO_LINK:
+        return link_entry(io);
+    case HR_IO_SET_XATTRS:
+        return hr_posix_set_xattrs(io);
     case HR_IO_SYNC_ALL:
         return hr_posix_sync_all(io);
     case HR_IO_LOOKUP_FILES:

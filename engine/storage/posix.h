@@ -74,6 +74,9 @@ uint32_t hr_posix_direct_align(const struct statx *stat);
 void hr_posix_filesystem(int fd, const struct statx *stat, const hr_dir *dir,
                          uint8_t filesystem_out[16]);
 
+/* ---- posix_attributes.c ---- */
+
+int hr_posix_stamp(hr_io *io);
 /* ---- posix_files.c ---- */
 
 /* Files first to end of a request for many. Several threads may each carry out a share of it. */
@@ -85,6 +88,12 @@ static inline bool hr_posix_is_of_files(const hr_io *io)
 int hr_posix_sync_all(const hr_io *io);
 /* Whether this kernel tells syncfs of failed writes. */
 bool hr_posix_can_sync_all(void);
+
+/* ---- posix_xattrs.c ---- */
+
+/* Of an entry of an open directory. ERANGE: there are more than fit. */
+int hr_posix_get_xattrs(int dir_fd, const char *name, uint8_t out[HR_XATTRS_MAX], size_t *len_out);
+int hr_posix_set_xattrs(hr_io *io);
 
 /* ---- posix_list.c ---- */
 

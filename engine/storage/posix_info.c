@@ -56,6 +56,9 @@ hr_file_info hr_posix_info(const struct statx *stat)
         .ctime_ns = time_ns(&stat->stx_ctime),
         .inode = stat->stx_ino,
         .links = stat->stx_nlink,
+        .uid = stat->stx_uid,
+        .gid = stat->stx_gid,
+        .allocated_len = stat->stx_blocks * 512,
     };
 }
 

@@ -41,23 +41,47 @@ static void find_filesystem(const hr_dir *listed, const char *name, const struct
         close(fd);
 }
 
+/* A symlink that was replaced meanwhile says nothing any more. */
+static size_t read_target(const hr_dir *listed, const char *name, const struct statx *stat,
+                          char target_out[HR_PATH_MAX])
+{
+    ssize_t len = 0;
+    if (S_ISLNK(stat->stx_mode))
+        len = readlinkat(listed->fd, name, target_out, HR_PATH_MAX - 1);
+    target_out[len > 0 ? len : 0] = '\0';
+    return len > 0 ? (size_t)len : 0;
+}
+
 /* ENOBUFS: no room left on the page. ENOENT: removed meanwhile, so not part of the listing. */
 static int put_entry(hr_io *io, const hr_dir *listed, const char *name, size_t *used)
 {
     size_t name_len = strlen(name);
-    size_t size = (size_t)hr_round_up(sizeof(hr_dir_entry) + name_len + 1, 8);
-    if (size > io->len - *used)
-        return ENOBUFS;
     struct statx stat;
+    char target[HR_PATH_MAX];
+    if (hr_dir_entry_size(name_len, 0, 0) > io->len - *used)
+        return ENOBUFS;
     int error = hr_posix_stat(listed->fd, name, &stat);
     if (error != 0)
         return error;
+    size_t target_len = read_target(listed, name, &stat, target);
+    uint8_t xattrs[HR_XATTRS_MAX];
+    size_t xattrs_len = 0;
+    bool wanted = io->flags & HR_IO_XATTRS && (S_ISREG(stat.stx_mode) || S_ISDIR(stat.stx_mode));
+    error = wanted ? hr_posix_get_xattrs(listed->fd, name, xattrs, &xattrs_len) : 0;
+    size_t size = hr_dir_entry_size(name_len, target_len, xattrs_len);
+    if (size > io->len - *used)
+        return ENOBUFS;
     hr_dir_entry *entry = (hr_dir_entry *)(void *)((uint8_t *)io->data + *used);
     entry->size = (uint32_t)size;
     entry->name_len = (uint16_t)name_len;
+    entry->target_len = (uint16_t)target_len;
+    entry->xattrs_len = (uint16_t)xattrs_len;
+    entry->xattrs_lost = error != 0;
     entry->info = hr_posix_info(&stat);
     find_filesystem(listed, name, &stat, entry->info.filesystem);
     memcpy(entry->name, name, name_len + 1);
+    memcpy(entry->name + name_len + 1, target, target_len + 1);
+    memcpy(entry->name + name_len + 1 + target_len + 1, xattrs, xattrs_len);
     *used += size;
     return 0;
 }

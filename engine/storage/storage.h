@@ -24,9 +24,10 @@ typedef struct hr_storage hr_storage;
 typedef struct hr_dir hr_dir;   /* a directory, opened once; paths are beneath it */
 typedef struct hr_file hr_file; /* an open file */
 
-#define HR_NAME_MAX     255  /* bytes of one name */
-#define HR_PATH_MAX     4096 /* bytes of a path, the terminator included */
-#define HR_DIRECT_ALIGN 4096 /* offsets, lengths and addresses that O_DIRECT always accepts */
+#define HR_NAME_MAX     255   /* bytes of one name */
+#define HR_PATH_MAX     4096  /* bytes of a path, the terminator included */
+#define HR_XATTRS_MAX   16384 /* bytes of all extended attributes of a file */
+#define HR_DIRECT_ALIGN 4096  /* offsets, lengths and addresses that O_DIRECT always accepts */
 
 typedef enum hr_file_type {
     HR_FILE_REGULAR,
@@ -43,16 +44,39 @@ typedef struct hr_file_info {
     uint64_t inode;
     uint8_t filesystem[16]; /* the file system's uuid, or what stands for it (device number) */
     uint32_t links;
-    uint32_t direct_align; /* what O_DIRECT needs of offsets and lengths; 0: not opened O_DIRECT */
+    uint32_t uid, gid;
+    uint64_t allocated_len; /* bytes that it takes on the disk; less than size: it has holes */
+    uint32_t direct_align;  /* what O_DIRECT needs of offsets and lengths; 0: not opened O_DIRECT */
 } hr_file_info;
 
 /* One entry in the buffer of HR_IO_LIST. The next one follows at entry->size bytes. */
 typedef struct hr_dir_entry {
-    uint32_t size; /* of this record: sizeof(hr_dir_entry) + name, rounded up to 8 */
-    uint16_t name_len;
+    uint32_t size; /* of this record: hr_dir_entry_size */
+    uint16_t name_len, target_len;
+    uint16_t xattrs_len;
+    bool xattrs_lost; /* there are more than fit */
     hr_file_info info;
-    char name[]; /* name_len bytes, then a 0 */
+    char name[]; /* name_len bytes, then a 0; of a symlink also its target, and a 0; its extended
+                    attributes, if they were asked for (posix_xattrs.c says how) */
 } hr_dir_entry;
+
+static inline size_t hr_dir_entry_size(size_t name_len, size_t target_len, size_t xattrs_len)
+{
+    return (sizeof(hr_dir_entry) + name_len + target_len + 2 + xattrs_len + 7) & ~(size_t)7;
+}
+
+static inline const char *hr_dir_entry_target(const hr_dir_entry *entry)
+{
+    return entry->name + entry->name_len + 1;
+}
+
+static inline const char *hr_dir_entry_xattrs(const hr_dir_entry *entry)
+{
+    return hr_dir_entry_target(entry) + entry->target_len + 1;
+}
+
+/* What HR_IO_LIST needs at least, so that whatever comes next has room. */
+#define HR_DIR_ENTRY_MAX (sizeof(hr_dir_entry) + HR_NAME_MAX + HR_PATH_MAX + HR_XATTRS_MAX + 16)
 
 typedef enum hr_io_kind {
     HR_IO_OPEN_DIR,  /* dir (NULL: the process's view) and path -> dir_out. HR_IO_CREATE makes the
@@ -76,8 +100,16 @@ typedef enum hr_io_kind {
     HR_IO_SYNC_DIR, /* dir, path ("" for dir itself): fsync of the directory */
     HR_IO_LOCK,     /* file: exclusive, HR_BUSY if somebody else holds it; ends with CLOSE or the
                        death of the process */
-    HR_IO_STAMP,    /* file, info.mtime_ns: sets the time of its last change */
-    HR_IO_SYNC_ALL, /* dir: all of its file system */
+    HR_IO_STAMP, /* file, or dir and path (the last component is not followed): sets info.mtime_ns,
+                    and what HR_IO_MODE and HR_IO_OWNER name */
+    HR_IO_SYMLINK,  /* dir, path, path_to: a symlink that says path_to, whatever that is. HR_EXISTS
+                     */
+    HR_IO_READLINK, /* dir, path, data, len -> bytes of what a symlink says, without a 0 behind it
+                     */
+    HR_IO_LINK,     /* dir, path, path_to (both beneath dir): a further name. HR_EXISTS */
+    HR_IO_SET_XATTRS, /* dir, path, data, len: these extended attributes and no others.
+                         HR_UNSUPPORTED where the file system has none */
+    HR_IO_SYNC_ALL,   /* dir: all of its file system */
 
     /* Of many small files, each with an outcome of its own in files[i].status: io->status is a
        failure only if none of it was tried. Paths are beneath dir. */
@@ -104,6 +136,11 @@ enum {
     HR_IO_NO_SYMLINKS = 1 << 6, /* no symlink anywhere in the path (targets); without it symlinks
                                   are followed as long as they stay beneath dir (exports) */
     HR_IO_APPEND = 1 << 7,
+    HR_IO_MODE = 1 << 8,      /* STAMP: info.mode; a symlink has none */
+    HR_IO_OWNER = 1 << 9,     /* STAMP: info.uid and info.gid */
+    HR_IO_XATTRS = 1 << 13,   /* LIST: also the extended attributes */
+    HR_IO_ONLY_DIR = 1 << 12, /* STAMP: HR_NOT_DIRECTORY if it is anything else */
+    HR_IO_SPARSE = 1 << 10,   /* WRITE: where there are only zeros there will be a hole */
     HR_IO_UNSYNCED = 1 << 11, /* OPEN_DIR with CREATE: the caller syncs what is made */
 };
 

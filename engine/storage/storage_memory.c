@@ -103,6 +103,8 @@ static hr_status open_file(memory_storage *storage, hr_io *io)
         return status;
     if (node->info.type == HR_FILE_DIRECTORY)
         return HR_IS_DIRECTORY;
+    if (node->info.type == HR_FILE_SYMLINK)
+        return HR_POLICY; /* no path leads through one here */
     if (io->flags & HR_IO_EMPTY)
         status = hr_disk_resize(storage->disk, node, 0);
     hr_disk_handle *handle;
@@ -164,14 +166,22 @@ static hr_status list(memory_storage *storage, hr_io *io)
     for (size_t i = first_after(&node->names, io->cookie); i < node->names.count; i++) {
         const hr_disk_entry *entry = &node->names.entries[i];
         size_t name_len = strlen(entry->name);
-        size_t size = (size_t)hr_round_up(sizeof(hr_dir_entry) + name_len + 1, 8);
+        bool is_symlink = entry->node->info.type == HR_FILE_SYMLINK;
+        size_t target_len = is_symlink ? entry->node->bytes.len : 0;
+        size_t size = hr_dir_entry_size(name_len, target_len, 0);
         if (size > io->len - used)
             break;
         hr_dir_entry *out = (hr_dir_entry *)(void *)((uint8_t *)io->data + used);
         out->size = (uint32_t)size;
         out->name_len = (uint16_t)name_len;
+        out->target_len = (uint16_t)target_len;
+        out->xattrs_len = 0;
+        out->xattrs_lost = false;
         out->info = entry->node->info;
         memcpy(out->name, entry->name, name_len + 1);
+        if (target_len > 0)
+            memcpy(out->name + name_len + 1, entry->node->bytes.data, target_len);
+        out->name[name_len + 1 + target_len] = '\0';
         used += size;
         io->cookie = entry->id;
     }
@@ -233,8 +243,21 @@ static hr_status set_len(memory_storage *storage, hr_io *io)
 /* Lives in the inode, which a crash may lose: see hr_disk_crash. */
 static hr_status stamp(memory_storage *storage, hr_io *io)
 {
-    (void)storage;
-    file_of(io)->target->info.mtime_ns = io->info.mtime_ns;
+    hr_disk_node *node = io->file != NULL ? file_of(io)->target : NULL;
+    hr_status status = HR_OK;
+    if (io->file == NULL)
+        status = find_node(storage, io, &node);
+    if (status != HR_OK || node == NULL)
+        return status != HR_OK ? status : HR_IO;
+    if (io->flags & HR_IO_ONLY_DIR && node->info.type != HR_FILE_DIRECTORY)
+        return HR_NOT_DIRECTORY;
+    node->info.mtime_ns = io->info.mtime_ns;
+    if (io->flags & HR_IO_MODE)
+        node->info.mode = io->info.mode;
+    if (io->flags & HR_IO_OWNER) {
+        node->info.uid = io->info.uid;
+        node->info.gid = io->info.gid;
+    }
     return HR_OK;
 }
 
@@ -269,6 +292,65 @@ static hr_status remove_entry(memory_storage *storage, hr_io *io)
     if (status == HR_OK)
         status = hr_disk_find_parent(start, io->path, &parent, name);
     return status == HR_OK ? hr_disk_remove(storage->disk, parent, name) : status;
+}
+
+static hr_status find_new_name(const memory_storage *storage, const hr_io *io, const char *path,
+                               hr_disk_node **parent, char name[HR_NAME_MAX + 1])
+{
+    hr_disk_node *start;
+    hr_status status = find_start(storage, io, &start);
+    if (status == HR_OK)
+        status = hr_disk_find_parent(start, path, parent, name);
+    if (status == HR_OK && hr_disk_entry_of(&(*parent)->names, name) != NULL)
+        status = HR_EXISTS;
+    return status;
+}
+
+static hr_status make_symlink(memory_storage *storage, hr_io *io)
+{
+    hr_disk_node *parent, *node;
+    char name[HR_NAME_MAX + 1];
+    hr_status status = find_new_name(storage, io, io->path, &parent, name);
+    if (status != HR_OK)
+        return status;
+    size_t len = strlen(io->path_to);
+    status = hr_disk_make(storage->disk, parent, name, HR_FILE_SYMLINK, &node);
+    if (status == HR_OK)
+        status = hr_disk_write(storage->disk, node, 0, io->path_to, len);
+    return status == HR_OK ? hr_disk_sync_bytes(storage->disk, node) : status;
+}
+
+static hr_status read_symlink(memory_storage *storage, hr_io *io)
+{
+    hr_disk_node *node;
+    hr_status status = find_node(storage, io, &node);
+    if (status != HR_OK)
+        return status;
+    if (node->info.type != HR_FILE_SYMLINK)
+        return HR_INVALID;
+    io->bytes = (size_t)hr_min_u64(node->bytes.len, io->len);
+    memcpy(io->data, node->bytes.data, io->bytes);
+    return HR_OK;
+}
+
+static hr_status link_entry(memory_storage *storage, hr_io *io)
+{
+    hr_disk_node *node, *parent;
+    char name[HR_NAME_MAX + 1];
+    hr_status status = find_node(storage, io, &node);
+    if (status == HR_OK)
+        status = find_new_name(storage, io, io->path_to, &parent, name);
+    if (status != HR_OK)
+        return status;
+    if (node->info.type == HR_FILE_DIRECTORY)
+        return HR_DENIED;
+    return hr_disk_link(storage->disk, parent, name, node);
+}
+
+static hr_status set_xattrs(memory_storage *storage, hr_io *io)
+{
+    (void)storage, (void)io;
+    return HR_UNSUPPORTED;
 }
 
 static hr_status sync_dir(memory_storage *storage, hr_io *io)
@@ -379,8 +461,12 @@ static const struct {
     [HR_IO_REMOVE] = {remove_entry, false},
     [HR_IO_SYNC_DIR] = {sync_dir, false},
     [HR_IO_LOCK] = {lock_file, true},
-    [HR_IO_STAMP] = {stamp, true},
+    [HR_IO_STAMP] = {stamp, false},
+    [HR_IO_SYMLINK] = {make_symlink, false},
+    [HR_IO_READLINK] = {read_symlink, false},
+    [HR_IO_LINK] = {link_entry, false},
     [HR_IO_SYNC_ALL] = {sync_all, false},
+    [HR_IO_SET_XATTRS] = {set_xattrs, false},
     [HR_IO_LOOKUP_FILES] = {act_on_files, false},
     [HR_IO_READ_FILES] = {act_on_files, false},
     [HR_IO_WRITE_FILES] = {act_on_files, false},

@@ -254,15 +254,15 @@ static void submit_transfer(uring_storage *storage, hr_io *io)
 
 /* A READ or WRITE of nothing, or one that the ring could only refuse, answers like the others: from
  * a step, by way of a helper, which finds nothing to do. Appending goes that way too: pieces side
- * by side would land in any order. */
+ * by side would land in any order. So does what may be a hole, which takes more than a write. */
 static bool is_for_ring(const hr_io *io)
 {
     if (io->kind == HR_IO_SYNC)
         return true;
     if (io->kind != HR_IO_READ && io->kind != HR_IO_WRITE)
         return false;
-    bool appends = io->kind == HR_IO_WRITE && io->file->appends;
-    return io->len > 0 && !appends && hr_posix_check_aligned(io) == 0;
+    bool plain = io->kind == HR_IO_READ || !(io->file->appends || io->flags & HR_IO_SPARSE);
+    return io->len > 0 && plain && hr_posix_check_aligned(io) == 0;
 }
 
 static void uring_submit(hr_storage *base, hr_io *io)

@@ -227,6 +227,118 @@ TEST_P(Storage, StampsTheTimeOfTheLastChange)
     EXPECT_EQ(client->close(file), HR_OK);
 }
 
+TEST_P(Storage, StampsWhatAPathNames)
+{
+    hr_dir *made = nullptr;
+    ASSERT_EQ(client->open_dir(root, "directory", HR_IO_CREATE, &made), HR_OK);
+    ASSERT_EQ(client->put(root, "file", Bytes(10, 1)), HR_OK);
+    for (const char *name : {"directory", "file"}) {
+        hr_io io = request(HR_IO_STAMP);
+        io.dir = root;
+        io.path = name;
+        io.flags = HR_IO_NO_SYMLINKS | HR_IO_MODE;
+        io.info.mtime_ns = 1234567890123456789;
+        io.info.mode = 0751;
+        ASSERT_EQ(client->run(&io), HR_OK) << name;
+        hr_file_info info;
+        ASSERT_EQ(client->lookup(root, name, &info), HR_OK);
+        EXPECT_EQ(info.mtime_ns, 1234567890123456789);
+        EXPECT_EQ(info.mode, 0751u);
+    }
+    hr_io io;
+    EXPECT_EQ(client->on_path(HR_IO_STAMP, root, "file", HR_IO_ONLY_DIR, &io), HR_NOT_DIRECTORY);
+    EXPECT_EQ(client->on_path(HR_IO_STAMP, root, "missing", 0, &io), HR_NOT_FOUND);
+    EXPECT_EQ(client->close_dir(made), HR_OK);
+}
+
+TEST_P(Storage, ASymlinkSaysWhatItWasToldAndIsNotFollowed)
+{
+    const std::string said = "../" + std::string(300, 'x') + "/nowhere\xff";
+    hr_io io = request(HR_IO_SYMLINK);
+    io.dir = root;
+    io.path = "link";
+    io.path_to = said.c_str();
+    ASSERT_EQ(client->run(&io), HR_OK);
+    EXPECT_EQ(client->run(&io), HR_EXISTS);
+    hr_file_info info;
+    ASSERT_EQ(client->lookup(root, "link", &info), HR_OK);
+    EXPECT_EQ(info.type, HR_FILE_SYMLINK);
+
+    char back[HR_PATH_MAX];
+    io = request(HR_IO_READLINK);
+    io.dir = root;
+    io.path = "link";
+    io.data = back;
+    io.len = sizeof back;
+    ASSERT_EQ(client->run(&io), HR_OK);
+    EXPECT_EQ(said, std::string(back, io.bytes));
+
+    hr_file *file = nullptr;
+    EXPECT_EQ(client->open(root, "link", HR_IO_WRITABLE | HR_IO_CREATE | HR_IO_NO_SYMLINKS, &file),
+              HR_POLICY);
+    io = request(HR_IO_STAMP);
+    io.dir = root;
+    io.path = "link";
+    io.info.mtime_ns = 1000000000;
+    ASSERT_EQ(client->run(&io), HR_OK);
+    ASSERT_EQ(client->lookup(root, "link", &info), HR_OK);
+    EXPECT_EQ(info.mtime_ns, 1000000000);
+
+    std::vector<uint64_t> page(HR_DIR_ENTRY_MAX / sizeof(uint64_t) + 1);
+    io = request(HR_IO_LIST);
+    io.dir = root;
+    io.path = "";
+    io.data = page.data();
+    io.len = HR_DIR_ENTRY_MAX;
+    ASSERT_EQ(client->run(&io), HR_OK);
+    const auto *entry = reinterpret_cast<const hr_dir_entry *>(page.data());
+    EXPECT_EQ(said, std::string(hr_dir_entry_target(entry), entry->target_len));
+}
+
+TEST_P(Storage, AFurtherNameIsOfTheSameFile)
+{
+    ASSERT_EQ(client->put(root, "first", Bytes(10, 1)), HR_OK);
+    hr_io io = request(HR_IO_LINK);
+    io.dir = root;
+    io.path = "first";
+    io.path_to = "second";
+    ASSERT_EQ(client->run(&io), HR_OK);
+    EXPECT_EQ(client->run(&io), HR_EXISTS);
+    hr_file_info first, second;
+    ASSERT_EQ(client->lookup(root, "first", &first), HR_OK);
+    ASSERT_EQ(client->lookup(root, "second", &second), HR_OK);
+    EXPECT_EQ(first.inode, second.inode);
+    EXPECT_EQ(second.links, 2u);
+    io.path = "missing";
+    io.path_to = "third";
+    EXPECT_EQ(client->run(&io), HR_NOT_FOUND);
+    EXPECT_EQ(client->on_path(HR_IO_SYNC_ALL, root, ""), HR_OK);
+}
+
+TEST_P(Storage, WritesSparselyWhatReadsTheSame)
+{
+    hr_file *file = opened("sparse", new_file | HR_IO_DIRECT);
+    constexpr size_t LEN = 64 << 10;
+    Slot written(LEN), read(LEN);
+    memset(written.data, 0x5A, LEN); // of an earlier attempt, where there is to be a hole
+    ASSERT_EQ(client->move(HR_IO_WRITE, file, 0, written.data, LEN), HR_OK);
+    memset(written.data, 0, LEN);
+    memset(written.data + 20480, 7, 4097);
+    hr_io io = request(HR_IO_WRITE);
+    io.file = file;
+    io.data = written.data;
+    io.len = LEN;
+    io.flags = HR_IO_SPARSE;
+    ASSERT_EQ(client->run(&io), HR_OK);
+    EXPECT_EQ(io.bytes, LEN);
+    ASSERT_EQ(client->move(HR_IO_READ, file, 0, read.data, LEN), HR_OK);
+    EXPECT_EQ(written.first(LEN), read.first(LEN));
+    hr_file_info info;
+    ASSERT_EQ(client->stat(file, &info), HR_OK);
+    EXPECT_EQ(info.size, LEN);
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
 // Many files in one request, in two directories.
 struct Files {
     std::vector<std::string> names;

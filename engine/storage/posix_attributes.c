@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Setting what a file is beside its content: owner, permissions, time. In this order, because a new
+ * owner takes permissions away, and both are changes that have a time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "posix.h"
+
+static int set_mode(int fd, uint32_t mode)
+{
+    /* A descriptor that only names the file (O_PATH) cannot be changed through, its entry here can.
+     */
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return chmod(path, (mode_t)mode) == 0 ? 0 : errno;
+}
+
+int hr_posix_stamp_time(int fd, int64_t mtime_ns)
+{
+    int64_t second = (int64_t)HR_NS_PER_S;
+    int64_t rest = mtime_ns % second;
+    if (rest < 0) /* before 1970: the nanoseconds still count upwards */
+        rest += second;
+    struct timespec times[2] = {
+        {.tv_nsec = UTIME_OMIT},
+        {.tv_sec = (time_t)((mtime_ns - rest) / second), .tv_nsec = (long)rest},
+    };
+    return utimensat(fd, "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
+}
+
+static int stamp_descriptor(int fd, const hr_io *io)
+{
+    const hr_file_info *info = &io->info;
+    int error = 0;
+    if (io->flags & HR_IO_OWNER)
+        error = fchownat(fd, "", info->uid, info->gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
+    if (error == 0 && io->flags & HR_IO_MODE)
+        error = set_mode(fd, info->mode);
+    return error == 0 ? hr_posix_stamp_time(fd, info->mtime_ns) : error;
+}
+
+int hr_posix_stamp(hr_io *io)
+{
+    if (io->file != NULL)
+        return stamp_descriptor(io->file->fd, io);
+    int fd, error = hr_posix_open_path(
+                io, io->path, O_PATH | O_NOFOLLOW | (io->flags & HR_IO_ONLY_DIR ? O_DIRECTORY : 0),
+                &fd);
+    if (error != 0)
+        return error;
+    error = stamp_descriptor(fd, io);
+    close(fd);
+    return error;
+}

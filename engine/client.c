@@ -9,7 +9,6 @@
 #include "links.h"
 #include "transfer.h"
 
-#define FEATURES        (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED)
 #define CONNECT_TIMEOUT (5 * HR_NS_PER_S)
 
 static void connect_control(hr_client *client);
@@ -62,6 +61,7 @@ static void fail_transfers(hr_client *client)
 static void fail_everything(hr_client *client)
 {
     fail_transfers(client);
+    hr_client_fail_questions(client);
     if (client->listing != NULL) {
         hr_listing *listing = client->listing;
         client->listing = NULL;
@@ -140,14 +140,14 @@ static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
                        HR_PROTOCOL_MAJOR, client->address, welcome->major);
         return;
     }
-    if ((welcome->features & ~FEATURES) != 0) {
+    if ((welcome->features & ~HR_FEATURES) != 0) {
         hr_client_fail(client, HR_PROTOCOL, "%s uses features that were not offered",
                        client->address);
         return;
     }
     client->welcomed = true;
-    client->session = welcome->session;
     client->features = welcome->features;
+    client->session = welcome->session;
     if (client->link_count > welcome->links_max)
         client->link_count = welcome->links_max;
     if (client->link_count == 0) {
@@ -207,6 +207,8 @@ static void take_message(void *context, const hr_message *message)
         hr_links_take_parted(client, &message->parted);
     else if (message->kind == HR_MESSAGE_ENTRIES)
         take_entries(client, &message->entries);
+    else if (message->kind == HR_MESSAGE_DIGESTED)
+        hr_client_take_digested(client, &message->digested);
     else
         take_of_transfer(client, message);
 }
@@ -249,7 +251,7 @@ static void control_up(void *context)
                                .kind = HR_MESSAGE_HELLO,
                                .hello = {.major = HR_PROTOCOL_MAJOR,
                                          .minor = HR_PROTOCOL_MINOR,
-                                         .features = FEATURES,
+                                         .features = HR_FEATURES,
                                          .name = hr_bytes_make("headrace", 8)},
                            });
 }
@@ -378,6 +380,8 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     hr_list_init(&client->waiters);
     hr_list_init(&client->transfers);
     hr_list_init(&client->listings);
+    hr_list_init(&client->asked);
+    hr_list_init(&client->asking);
     hr_links_init(client, options->links);
     client->connect_timeout_ns =
         options->connect_timeout_ns != 0 ? options->connect_timeout_ns : CONNECT_TIMEOUT;

@@ -8,6 +8,7 @@
 #ifndef HR_CLIENT_H
 #define HR_CLIENT_H
 
+#include "ask.h"
 #include "control.h"
 #include "engine.h"
 #include "keyring.h"
@@ -63,6 +64,8 @@ struct hr_client {
     hr_listing *listing; /* whose page is under way */
     hr_list listings;    /* that wait for their turn */
     uint32_t next_request;
+    hr_list asked, asking; /* of hr_question: sent, and waiting to be */
+    unsigned asked_digests;
 
     hr_grant grants[HR_MESSAGE_GRANTS_MAX]; /* collected for one message */
     size_t grant_count;
@@ -87,7 +90,7 @@ void hr_listing_take(hr_listing *listing, const hr_message_entries *page);
 void hr_listing_fail(hr_listing *listing, hr_status status, const char *text);
 /* Starts behind a page; its cookie is that of the page which was taken last. */
 HR_CHECKED hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie,
-                                        hr_listing **listing_out, hr_error *error);
+                                        bool xattrs, hr_listing **listing_out, hr_error *error);
 uint64_t hr_listing_cookie(const hr_listing *listing);
 /* All of a page was taken, and there are more: hr_listing_next would ask for the next one. */
 bool hr_listing_is_at_page_end(const hr_listing *listing);

@@ -16,7 +16,7 @@ struct hr_listing {
     uint64_t cookie;
     uint8_t *page; /* of packed_entry: the entries of the last page, copied */
     size_t page_len, page_at;
-    bool last_page, asked, abandoned;
+    bool last_page, asked, abandoned, xattrs;
     void (*changed)(void *context); /* may be NULL */
     void *context;
     char path[HR_MESSAGE_PATH_MAX + 1];
@@ -26,11 +26,22 @@ typedef struct packed_entry {
     uint32_t size; /* of this record */
     uint32_t name_len;
     uint64_t bytes;
-    int64_t mtime_ns;
+    int64_t mtime_ns, ctime_ns;
+    uint64_t inode, device;
+    uint32_t uid, gid;
     uint32_t mode;
     uint32_t type;
-    char name[];
+    uint32_t xattrs_len;
+    bool xattrs_lost;
+    char name[]; /* then a 0, then the target and a 0, then the extended attributes */
 } packed_entry;
+
+static size_t packed_size(const hr_message_entry *entry)
+{
+    return (sizeof(packed_entry) + entry->name.len + entry->target.len + entry->xattrs.len + 2 +
+            7) &
+           ~(size_t)7;
+}
 
 static void release(hr_listing *listing)
 {
@@ -70,7 +81,8 @@ static void ask(hr_listing *listing)
                                .list = {.request = ++client->next_request,
                                         .path = hr_bytes_make(listing->path, strlen(listing->path)),
                                         .cookie = listing->cookie,
-                                        .entries_max = HR_MESSAGE_ENTRIES_MAX},
+                                        .entries_max = HR_MESSAGE_ENTRIES_MAX,
+                                        .xattrs = listing->xattrs},
                            });
 }
 
@@ -102,7 +114,7 @@ static bool copy_page(hr_listing *listing, const hr_message_entries *page)
 {
     size_t len = 0;
     for (size_t i = 0; i < page->count; i++)
-        len += (sizeof(packed_entry) + page->entries[i].name.len + 8) & ~(size_t)7;
+        len += packed_size(&page->entries[i]);
     hr_release(listing->client->env, listing->page);
     listing->page = hr_alloc(listing->client->env, len + 8);
     if (listing->page == NULL)
@@ -113,13 +125,25 @@ static bool copy_page(hr_listing *listing, const hr_message_entries *page)
     for (size_t i = 0; i < page->count; i++) {
         const hr_message_entry *from = &page->entries[i];
         packed_entry *to = (void *)at;
-        to->size = (uint32_t)((sizeof *to + from->name.len + 8) & ~(size_t)7);
+        to->size = (uint32_t)packed_size(from);
         to->name_len = (uint32_t)from->name.len;
         to->bytes = from->size;
         to->mtime_ns = from->mtime_ns;
+        to->ctime_ns = from->ctime_ns;
+        to->inode = from->inode;
+        to->device = from->device;
+        to->uid = from->uid;
+        to->gid = from->gid;
         to->mode = from->mode;
         to->type = listing->path[0] == '\0' ? (uint32_t)HR_ENTRY_EXPORT : entry_type(from->type);
         memcpy(to->name, from->name.at, from->name.len);
+        if (from->target.len > 0) /* the page was zeroed */
+            memcpy(to->name + from->name.len + 1, from->target.at, from->target.len);
+        char *xattrs = to->name + from->name.len + from->target.len + 2;
+        if (from->xattrs.len > 0)
+            memcpy(xattrs, from->xattrs.at, from->xattrs.len);
+        to->xattrs_len = (uint32_t)from->xattrs.len;
+        to->xattrs_lost = from->xattrs_lost;
         at += to->size;
     }
     return true;
@@ -161,6 +185,7 @@ bool hr_listing_next(hr_listing *listing, hr_entry *entry_out)
     }
     const packed_entry *entry = (const void *)(listing->page + listing->page_at);
     listing->page_at += entry->size;
+    const char *target = entry->name + entry->name_len + 1;
     *entry_out = (hr_entry){
         .name = entry->name,
         .name_len = entry->name_len,
@@ -168,6 +193,15 @@ bool hr_listing_next(hr_listing *listing, hr_entry *entry_out)
         .mode = entry->mode,
         .size = entry->bytes,
         .mtime_ns = entry->mtime_ns,
+        .ctime_ns = entry->ctime_ns,
+        .target = target,
+        .uid = entry->uid,
+        .gid = entry->gid,
+        .inode = entry->inode,
+        .device = entry->device,
+        .xattrs = target + strlen(target) + 1,
+        .xattrs_len = entry->xattrs_len,
+        .xattrs_lost = entry->xattrs_lost,
     };
     return true;
 }
@@ -187,7 +221,7 @@ static void settled(hr_client_waiter *waiter)
         hr_listing_fail(listing, client->error.status, client->error.text);
 }
 
-hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie,
+hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie, bool xattrs,
                              hr_listing **listing_out, hr_error *error)
 {
     if (strlen(path) > HR_MESSAGE_PATH_MAX)
@@ -199,6 +233,7 @@ hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cooki
     listing->client = client;
     listing->status = HR_AGAIN;
     listing->cookie = cookie;
+    listing->xattrs = xattrs;
     memcpy(listing->path, path, strlen(path) + 1);
     hr_list_init(&listing->node);
     listing->waiter.settled = settled;
@@ -210,7 +245,7 @@ hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cooki
 hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **listing_out,
                           hr_error *error)
 {
-    return hr_listing_open_at(client, path, 0, listing_out, error);
+    return hr_listing_open_at(client, path, 0, false, listing_out, error);
 }
 
 bool hr_listing_is_at_page_end(const hr_listing *listing)

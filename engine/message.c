@@ -36,6 +36,8 @@ static const struct {
     [HR_MESSAGE_PARTED] = {"parted", true, true},
     [19] = {"?", false, false},
     [HR_MESSAGE_OPEN_BUNDLES] = {"open_bundles", true, false},
+    [HR_MESSAGE_DIGEST] = {"digest", true, false},
+    [HR_MESSAGE_DIGESTED] = {"digested", false, true},
 };
 
 static_assert((int)HR_MESSAGE_OPEN_BUNDLES == (int)HEADRACE__ENVELOPE__BODY_OPEN_BUNDLES,
@@ -127,7 +129,8 @@ size_t hr_message_entry_len(const hr_message_entry *entry)
 {
     /* Seven one-byte tags, name and target with lengths of up to 3 bytes, type and mode in 5, size
      * and the two times in 10, and the entry's own tag and length. */
-    return 7 + 3 + entry->name.len + 3 + entry->target.len + 5 + 5 + 10 + 10 + 10 + 4;
+    return 7 + 3 + entry->name.len + 3 + entry->target.len + 5 + 5 + 10 + 10 + 10 + 4 + 3 * 7 +
+           2 * 12 + 5 + entry->xattrs.len + 3;
 }
 
 size_t hr_message_small_len(const hr_message_small *file)

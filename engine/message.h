@@ -27,12 +27,15 @@
 #define HR_MESSAGE_NAME_MAX         255u
 #define HR_MESSAGE_TEXT_MAX         499u /* an hr_error holds it and its terminator */
 #define HR_MESSAGE_ADDRESS_MAX      255u
-#define HR_MESSAGE_FAMILY_MAX       15u   /* "tcp", "verbs" */
-#define HR_MESSAGE_ENTRIES_MAX      2048u /* in one page */
-#define HR_MESSAGE_GRANTS_MAX       256u  /* in one message */
-#define HR_MESSAGE_SMALL_MAX        2048u /* files in one transfer of bundles */
-#define HR_MESSAGE_REGIONS_MAX      1024u /* in one message */
-#define HR_MESSAGE_LINKS_MAX        64u   /* asked for in one message */
+#define HR_MESSAGE_FAMILY_MAX       15u                  /* "tcp", "verbs" */
+#define HR_MESSAGE_DIGEST_MAX       (UINT64_C(64) << 20) /* bytes of content in one digest */
+#define HR_MESSAGE_DIGESTS_MAX      16u                  /* unanswered in one session */
+#define HR_MESSAGE_XATTRS_MAX       16384u               /* bytes of one entry's */
+#define HR_MESSAGE_ENTRIES_MAX      2048u                /* in one page */
+#define HR_MESSAGE_GRANTS_MAX       256u                 /* in one message */
+#define HR_MESSAGE_SMALL_MAX        2048u                /* files in one transfer of bundles */
+#define HR_MESSAGE_REGIONS_MAX      1024u                /* in one message */
+#define HR_MESSAGE_LINKS_MAX        64u                  /* asked for in one message */
 #define HR_MESSAGE_RAILS_MAX        64u
 #define HR_MESSAGE_HEARTBEAT_MS     1000u /* what a server asks for */
 #define HR_MESSAGE_HEARTBEAT_MS_MIN 100u
@@ -43,6 +46,9 @@
 /* Bits of features in hello and welcome. */
 #define HR_FEATURE_BUNDLES (UINT64_C(1) << 0) /* open_bundles */
 #define HR_FEATURE_PACKED  (UINT64_C(1) << 1) /* open.content and its answer */
+#define HR_FEATURE_DIGESTS (UINT64_C(1) << 2) /* digest and digested */
+/* Of this build. */
+#define HR_FEATURES (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED | HR_FEATURE_DIGESTS)
 
 /* Enough arena for every message within the limits, to pack or unpack it. */
 #define HR_MESSAGE_ARENA_LEN      (512u << 10)
@@ -75,6 +81,8 @@ typedef enum hr_message_kind {
     HR_MESSAGE_JOINED = 17,
     HR_MESSAGE_PARTED = 18,
     HR_MESSAGE_OPEN_BUNDLES = 20,
+    HR_MESSAGE_DIGEST = 40,
+    HR_MESSAGE_DIGESTED = 41,
 } hr_message_kind;
 
 /* Bytes that mean something to people or file systems; no encoding is assumed. Quote before
@@ -104,6 +112,7 @@ typedef struct hr_message_list {
     hr_bytes path;        /* export/path; empty: the exports */
     uint64_t cookie;      /* 0, or that of the page before */
     uint32_t entries_max; /* 1 to HR_MESSAGE_ENTRIES_MAX */
+    bool xattrs;          /* extended attributes too */
 } hr_message_list;
 
 /* On the wire; never renumbered. */
@@ -121,6 +130,12 @@ typedef struct hr_message_entry {
     uint64_t size;
     int64_t mtime_ns, ctime_ns; /* since 1970 */
     hr_bytes target;            /* of a symlink */
+    uint32_t uid, gid;
+    /* Of a regular file with more names than one: which one it is. Else 0. */
+    uint64_t inode, device;
+    uint32_t links;
+    hr_bytes xattrs;  /* at most HR_MESSAGE_XATTRS_MAX */
+    bool xattrs_lost; /* they cannot be told: there are too many, or they cannot be read */
 } hr_message_entry;
 
 typedef struct hr_message_entries {
@@ -167,6 +182,8 @@ typedef struct hr_message_opened {
     /* Of a packed shard whose content was asked for: */
     uint64_t stored_len; /* of the shard itself */
     hr_bytes direct;     /* bit n % 8 of byte n / 8: chunk n is stored as it is. Empty: not told */
+    bool sparse;         /* it has holes: what is all zeros need not take space */
+    uint32_t uid, gid;
 } hr_message_opened;
 
 typedef struct hr_region_key {
@@ -265,6 +282,23 @@ typedef struct hr_message_closed {
     hr_bytes text;
 } hr_message_closed;
 
+/* What is a part of a file's content? */
+typedef struct hr_message_digest {
+    uint32_t request; /* the client's number, repeated in the answer */
+    hr_bytes path;    /* not empty */
+    uint64_t offset;  /* a multiple of HR_CHUNK_LEN */
+    uint64_t len;     /* 1 to HR_MESSAGE_DIGEST_MAX; the file may end before */
+} hr_message_digest;
+
+typedef struct hr_message_digested {
+    uint32_t request;
+    hr_status status;
+    hr_bytes text;
+    uint8_t identity[HR_ID_LEN]; /* this and what follows: zero unless status is HR_OK */
+    uint64_t size;               /* of the whole file */
+    uint32_t crc32c;
+} hr_message_digested;
+
 typedef struct hr_message_error {
     hr_status status; /* never HR_OK */
     hr_bytes text;
@@ -295,6 +329,8 @@ typedef struct hr_message {
         hr_message_closed closed;
         hr_message_error error;
         hr_message_ping ping; /* and pong */
+        hr_message_digest digest;
+        hr_message_digested digested;
     };
 } hr_message;
 

@@ -58,7 +58,8 @@ static bool check_entries(const hr_message_entries *page)
     for (size_t i = 0; i < page->count; i++) {
         const hr_message_entry *entry = &page->entries[i];
         if (!is_name(entry->name) || !is_path(entry->target) || entry->type == 0 ||
-            entry->mode > 07777 || entry->size > INT64_MAX)
+            entry->mode > 07777 || entry->size > INT64_MAX ||
+            entry->xattrs.len > HR_MESSAGE_XATTRS_MAX)
             return false;
     }
     return true;
@@ -175,6 +176,13 @@ static bool check_failed(const hr_message_failed *failed)
     return failed->chunk < HR_CHUNKS_MAX && failed->status != HR_OK && is_text(failed->text);
 }
 
+static bool check_digest(const hr_message_digest *digest)
+{
+    return digest->path.len > 0 && is_path(digest->path) && digest->offset <= INT64_MAX &&
+           digest->offset % HR_CHUNK_LEN == 0 && digest->len > 0 &&
+           digest->len <= HR_MESSAGE_DIGEST_MAX;
+}
+
 static bool is_within_limits(const hr_message *message)
 {
     switch (message->kind) {
@@ -211,6 +219,10 @@ static bool is_within_limits(const hr_message *message)
     case HR_MESSAGE_JOINED:
     case HR_MESSAGE_PARTED:
         return true;
+    case HR_MESSAGE_DIGEST:
+        return check_digest(&message->digest);
+    case HR_MESSAGE_DIGESTED:
+        return is_text(message->digested.text);
     case HR_MESSAGE_HINT:
         break;
     }

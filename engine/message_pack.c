@@ -58,6 +58,7 @@ static void pack_list(const hr_message_list *from, Headrace__List *to)
     to->path = wire_name(from->path);
     to->cookie = from->cookie;
     to->entries_max = from->entries_max;
+    to->xattrs = from->xattrs;
 }
 
 static void pack_entry(const hr_message_entry *from, Headrace__Entry *to)
@@ -70,6 +71,13 @@ static void pack_entry(const hr_message_entry *from, Headrace__Entry *to)
     to->mtime_ns = from->mtime_ns;
     to->ctime_ns = from->ctime_ns;
     to->target = wire_name(from->target);
+    to->uid = from->uid;
+    to->gid = from->gid;
+    to->inode = from->inode;
+    to->links = from->links;
+    to->device = from->device;
+    to->xattrs = wire_name(from->xattrs);
+    to->xattrs_lost = from->xattrs_lost;
 }
 
 static bool pack_entries(const hr_message_entries *from, hr_arena *arena, Headrace__Entries *to)
@@ -134,6 +142,9 @@ static void pack_opened(const hr_message_opened *from, Headrace__Opened *to)
     to->codec = from->codec;
     to->stored_len = from->stored_len;
     to->direct = wire_name(from->direct);
+    to->sparse = from->sparse;
+    to->uid = from->uid;
+    to->gid = from->gid;
 }
 
 static bool pack_keys(const hr_message_keys *from, hr_arena *arena, Headrace__Keys *to)
@@ -251,6 +262,28 @@ static void pack_ping(const hr_message_ping *from, Headrace__Ping *to)
     to->number = from->number;
 }
 
+static void pack_digest(const hr_message_digest *from, Headrace__Digest *to)
+{
+    headrace__digest__init(to);
+    to->request = from->request;
+    to->path = wire_name(from->path);
+    to->offset = from->offset;
+    to->len = from->len;
+}
+
+static void pack_digested(const hr_message_digested *from, Headrace__Digested *to)
+{
+    headrace__digested__init(to);
+    to->request = from->request;
+    to->status = from->status;
+    to->text = wire_name(from->text);
+    if (from->status != HR_OK)
+        return;
+    to->identity = wire_bytes(from->identity, sizeof from->identity);
+    to->size = from->size;
+    to->crc32c = from->crc32c;
+}
+
 static bool pack_body(const hr_message *message, hr_arena *arena, hr_message_body *body)
 {
     switch (message->kind) {
@@ -305,6 +338,12 @@ static bool pack_body(const hr_message *message, hr_arena *arena, hr_message_bod
     case HR_MESSAGE_PARTED:
         headrace__parted__init(&body->parted);
         body->parted.link = message->parted.link;
+        return true;
+    case HR_MESSAGE_DIGEST:
+        pack_digest(&message->digest, &body->digest);
+        return true;
+    case HR_MESSAGE_DIGESTED:
+        pack_digested(&message->digested, &body->digested);
         return true;
     case HR_MESSAGE_HINT:
         break;

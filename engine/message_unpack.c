@@ -47,6 +47,7 @@ static void unpack_list(const Headrace__List *from, hr_message_list *to)
         .path = bytes_of(from->path),
         .cookie = from->cookie,
         .entries_max = from->entries_max,
+        .xattrs = from->xattrs,
     };
 }
 
@@ -65,6 +66,13 @@ static bool unpack_entries(const Headrace__Entries *from, hr_arena *arena, hr_me
             .mtime_ns = entry->mtime_ns,
             .ctime_ns = entry->ctime_ns,
             .target = bytes_of(entry->target),
+            .uid = entry->uid,
+            .gid = entry->gid,
+            .inode = entry->inode,
+            .links = entry->links,
+            .device = entry->device,
+            .xattrs = bytes_of(entry->xattrs),
+            .xattrs_lost = entry->xattrs_lost,
         };
     }
     *to = (hr_message_entries){
@@ -130,6 +138,9 @@ static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
     to->codec = from->codec;
     to->stored_len = from->stored_len;
     to->direct = bytes_of(from->direct);
+    to->sparse = from->sparse;
+    to->uid = from->uid;
+    to->gid = from->gid;
     return copy_exactly(from->identity, to->identity, sizeof to->identity);
 }
 
@@ -242,6 +253,30 @@ static void unpack_error(const Headrace__Error *from, hr_message_error *to)
     };
 }
 
+static void unpack_digest(const Headrace__Digest *from, hr_message_digest *to)
+{
+    *to = (hr_message_digest){
+        .request = from->request,
+        .path = bytes_of(from->path),
+        .offset = from->offset,
+        .len = from->len,
+    };
+}
+
+static bool unpack_digested(const Headrace__Digested *from, hr_message_digested *to)
+{
+    *to = (hr_message_digested){
+        .request = from->request,
+        .status = hr_status_from_wire(from->status),
+        .text = bytes_of(from->text),
+    };
+    if (to->status != HR_OK)
+        return true;
+    to->size = from->size;
+    to->crc32c = from->crc32c;
+    return copy_exactly(from->identity, to->identity, sizeof to->identity);
+}
+
 bool hr_message_from_wire(const Headrace__Envelope *from, hr_arena *arena, hr_message *to)
 {
     to->kind = (hr_message_kind)from->body_case;
@@ -296,6 +331,11 @@ bool hr_message_from_wire(const Headrace__Envelope *from, hr_arena *arena, hr_me
     case HR_MESSAGE_PARTED:
         to->parted.link = from->parted->link;
         return true;
+    case HR_MESSAGE_DIGEST:
+        unpack_digest(from->digest, &to->digest);
+        return true;
+    case HR_MESSAGE_DIGESTED:
+        return unpack_digested(from->digested, &to->digested);
     case HR_MESSAGE_HINT:
         break;
     }

@@ -28,6 +28,8 @@ typedef union hr_message_body {
     Headrace__Closed closed;
     Headrace__Error error;
     Headrace__Ping ping;
+    Headrace__Digest digest;
+    Headrace__Digested digested;
 } hr_message_body;
 
 /* Both borrow the bytes of the other side and take arrays from the arena. False: the arena is used

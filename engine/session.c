@@ -58,6 +58,9 @@ static void send_opened(hr_source *source, hr_status status, const hr_file_info 
         opened->chunk_len = info->type == HR_FILE_DIRECTORY ? HR_CHUNK_LEN : source->chunk_len;
         if (hr_source_is_packed(source))
             hr_source_describe(source, opened);
+        opened->sparse = info->type == HR_FILE_REGULAR && info->allocated_len < info->size;
+        opened->uid = info->uid;
+        opened->gid = info->gid;
     }
     hr_control_send(&session->control, &message);
 }
@@ -683,7 +686,7 @@ static void take_hello(hr_session *session, const hr_message_hello *hello)
         return;
     }
     session->greeted = true;
-    session->features = hello->features & (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED);
+    session->features = hello->features & HR_FEATURES;
     hr_loop_timer_clear(session->control.loop, &session->hello_timer);
     hr_message message = {
         .kind = HR_MESSAGE_WELCOME,
@@ -715,6 +718,25 @@ static void take_list(hr_session *session, const hr_message_list *list)
     hr_store_list(session->store, &session->listing, list, send_page, session);
 }
 
+static void send_digest(void *context, const hr_message_digested *digested)
+{
+    hr_session *session = context;
+    hr_control_send(&session->control,
+                    &(hr_message){.kind = HR_MESSAGE_DIGESTED, .digested = *digested});
+    end_if_over(session);
+}
+
+static void take_digest(hr_session *session, const hr_message_digest *digest)
+{
+    if ((session->features & HR_FEATURE_DIGESTS) == 0)
+        hr_control_close(&session->control, HR_PROTOCOL, "digest was not agreed on");
+    else if (session->digests.count == HR_MESSAGE_DIGESTS_MAX)
+        hr_control_close(&session->control, HR_LIMIT, "more than %u digests were asked for at once",
+                         HR_MESSAGE_DIGESTS_MAX);
+    else
+        hr_digests_take(&session->digests, digest);
+}
+
 static void take_message(void *context, const hr_message *message)
 {
     hr_session *session = context;
@@ -729,6 +751,9 @@ static void take_message(void *context, const hr_message *message)
         break;
     case HR_MESSAGE_LIST:
         take_list(session, &message->list);
+        break;
+    case HR_MESSAGE_DIGEST:
+        take_digest(session, &message->digest);
         break;
     case HR_MESSAGE_OPEN:
         take_open(session, &message->open);
@@ -798,7 +823,7 @@ static void control_down(void *context, hr_status status, const char *text)
 static void end_if_over(hr_session *session)
 {
     if (session->gone || !session->control_down || session->source_count > 0 ||
-        session->listing.busy)
+        session->listing.busy || session->digests.count > 0)
         return;
     for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
         if (session->links[i].sender != NULL)
@@ -839,6 +864,7 @@ hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *stor
         .opened = true,
         .session = session,
     };
+    hr_digests_init(&session->digests, hr_engine_home(engine), store, send_digest, session);
     transport->ops->query(transport, &session->caps);
     session->hello_timer.fire = hello_is_late;
     hr_status status = hr_control_adopt(&session->control, engine->env, &engine->scratch, transport,

@@ -13,6 +13,7 @@
 #define HR_SESSION_H
 
 #include "control.h"
+#include "digests.h"
 #include "engine.h"
 #include "keyring.h"
 #include "sender.h"
@@ -64,6 +65,7 @@ struct hr_session {
     hr_list sources;
     unsigned source_count, gather_count;
     hr_store_listing listing; /* one at a time */
+    hr_digests digests;
     hr_server_counters *counters;
 };
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
+
 /* "..", "." and empty components are refused here, before any file system sees them: the kernel's
  * RESOLVE_BENEATH is the second fence, not the first. */
 static bool is_plain_path(const char *path)
@@ -151,6 +153,17 @@ static uint32_t node_type(hr_file_type type)
     return HR_NODE_SPECIAL;
 }
 
+/* Which file it is, so that the client finds its other names. Of the 16 bytes of the file system
+ * any 8 tell those apart that lie beneath one export. */
+static void set_identity(hr_message_entry *entry, const hr_file_info *info)
+{
+    if (info->type != HR_FILE_REGULAR || info->links < 2)
+        return;
+    entry->links = info->links;
+    entry->inode = info->inode;
+    entry->device = hr_get_u64(info->filesystem) ^ hr_get_u64(info->filesystem + 8);
+}
+
 static void set_entry(hr_message_entry *entry, const char *name, size_t len,
                       const hr_file_info *info)
 {
@@ -161,7 +174,10 @@ static void set_entry(hr_message_entry *entry, const char *name, size_t len,
         .size = info->size,
         .mtime_ns = info->mtime_ns,
         .ctime_ns = info->ctime_ns,
+        .uid = info->uid,
+        .gid = info->gid,
     };
+    set_identity(entry, info);
 }
 
 static void answer(hr_store_listing *listing, hr_status status, size_t count, uint64_t cookie,
@@ -221,7 +237,12 @@ static void listed(hr_io *io)
     size_t count = 0;
     for (size_t at = 0; at < io->bytes && count < HR_MESSAGE_ENTRIES_MAX;) {
         const hr_dir_entry *entry = (const void *)(listing->buffer + at);
-        set_entry(&listing->store->page[count++], entry->name, entry->name_len, &entry->info);
+        hr_message_entry *out = &listing->store->page[count++];
+        set_entry(out, entry->name, entry->name_len, &entry->info);
+        if (entry->info.type == HR_FILE_SYMLINK)
+            out->target = hr_bytes_make(hr_dir_entry_target(entry), entry->target_len);
+        out->xattrs = hr_bytes_make(hr_dir_entry_xattrs(entry), entry->xattrs_len);
+        out->xattrs_lost = entry->xattrs_lost;
         at += entry->size;
     }
     answer(listing, HR_OK, count, io->bytes > 0 ? io->cookie : 0, "");
@@ -264,9 +285,10 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
     }
     /* So long that no page has more entries than were asked for, and every page has one. */
     size_t len = list->entries_max * (sizeof(hr_dir_entry) + 8);
-    size_t least = sizeof(hr_dir_entry) + HR_NAME_MAX + 9;
+    size_t least = HR_DIR_ENTRY_MAX;
     listing->io = (hr_io){
         .kind = HR_IO_LIST,
+        .flags = list->xattrs ? HR_IO_XATTRS : 0,
         .dir = export->dir,
         .path = path,
         .data = listing->buffer,

@@ -323,6 +323,12 @@ std::vector<Refused> AllRefused()
         {"list of none", client, Bytes(HR_MESSAGE_LIST, Bytes(2, "a"))},
         {"list of many", client, Bytes(HR_MESSAGE_LIST, Number(4, 2049))},
         {"list, zero in path", client, Bytes(HR_MESSAGE_LIST, Bytes(2, zero) + Number(4, 1))},
+        {"digest of nothing", client, Bytes(HR_MESSAGE_DIGEST, Number(4, 1))},
+        {"digest between chunks", client,
+         Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a") + Number(3, 4096) + Number(4, 1))},
+        {"digest of no bytes", client, Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a"))},
+        {"digest of too many", client,
+         Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a") + Number(4, 67108865))},
         {"open of nothing", client, Bytes(HR_MESSAGE_OPEN, Number(1, 1))},
         {"open, zero in path", client, Bytes(HR_MESSAGE_OPEN, Bytes(2, zero))},
         {"open, long path", client, Bytes(HR_MESSAGE_OPEN, Bytes(2, std::string(4096, 'p')))},
@@ -411,6 +417,8 @@ TEST(Message, TheLimitsThemselvesAreUnpacked)
         {"heartbeat, slow", server, Welcome(16, 1, 10000)},
         {"list", client, Bytes(HR_MESSAGE_LIST, Number(4, 2048))},
         {"open", client, Bytes(HR_MESSAGE_OPEN, Bytes(2, std::string(4095, 'p')))},
+        {"digest", client,
+         Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a") + Number(3, 4194304) + Number(4, 67108864))},
         {"bundles", client, OpenBundles(Small(".", "a", Number(3, 1048576)))},
         {"bundles, deep", client, OpenBundles(Small("a/.../c", "a"))},
         {"entry", server, Entry(std::string(255, 'n'), Number(3, 07777) + Number(4, INT64_MAX))},
@@ -507,8 +515,9 @@ TEST(Message, APageFilledByEntryLenIsPackedAndUnpacked)
 {
     for (size_t name_len : {1, 60, 255}) {
         std::string name(name_len, '\xff');
-        hr_message_entry entry = {Borrow(name), UINT32_MAX, 07777,      INT64_MAX,
-                                  INT64_MIN,    INT64_MIN,  Literal("")};
+        hr_message_entry entry = {Borrow(name), UINT32_MAX,  07777,       INT64_MAX,  INT64_MIN,
+                                  INT64_MIN,    Literal(""), UINT32_MAX,  UINT32_MAX, UINT64_MAX,
+                                  UINT64_MAX,   UINT32_MAX,  Literal(""), true};
         std::vector<hr_message_entry> entries;
         size_t sum = 0;
         while (entries.size() < HR_MESSAGE_ENTRIES_MAX) {

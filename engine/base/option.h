@@ -36,6 +36,8 @@ typedef enum hr_option_type {
 
 typedef struct hr_option_list {
     const char *values[HR_OPTION_LIST_MAX];
+    const char *names[HR_OPTION_LIST_MAX]; /* of the option that each came by: several may share one
+                                              list, and then their order is kept */
     unsigned count;
 } hr_option_list;
 

@@ -143,14 +143,15 @@ static void store_number(const hr_option *option, void *member, bool again, uint
         *(uint64_t *)member = number;
 }
 
-static hr_status append(hr_option_parser *parser, hr_option_list *list, bool again,
-                        const char *where, const char *value)
+static hr_status append(hr_option_parser *parser, const hr_option *option, hr_option_list *list,
+                        bool again, const char *where, const char *value)
 {
     if (!again)
         list->count = 0;
     if (list->count == HR_OPTION_LIST_MAX)
         return hr_error_set(parser->error, HR_INVALID, "%s may be given at most %d times", where,
                             HR_OPTION_LIST_MAX);
+    list->names[list->count] = option->name;
     list->values[list->count++] = value;
     return HR_OK;
 }
@@ -162,6 +163,19 @@ static bool is_common(const hr_option *option)
             return true;
     }
     return false;
+}
+
+/* Options that share a list come from one place together. */
+static void set_layer(hr_option_parser *parser, const hr_option *option, hr_option_layer layer)
+{
+    const hr_syntax *syntax = parser->syntax;
+    for (unsigned i = 0; i < syntax->option_count; i++) {
+        const hr_option *other = &syntax->options[i];
+        bool shares = option->type == HR_OPTION_LIST && other->type == HR_OPTION_LIST &&
+                      other->offset == option->offset;
+        if (other == option || shares)
+            parser->layers[i] = layer;
+    }
 }
 
 hr_status hr_option_set(hr_option_parser *parser, const hr_option *option, hr_option_layer layer,
@@ -184,7 +198,7 @@ hr_status hr_option_set(hr_option_parser *parser, const hr_option *option, hr_op
         if (*set_by > layer)
             return HR_OK;
         again = *set_by == layer && layer != HR_LAYER_DEFAULT;
-        *set_by = layer;
+        set_layer(parser, option, layer);
     }
     char *base = common ? (char *)&parser->invocation : parser->values;
     void *member = base + option->offset;
@@ -193,6 +207,6 @@ hr_status hr_option_set(hr_option_parser *parser, const hr_option *option, hr_op
     else if (option->type == HR_OPTION_STRING)
         *(const char **)member = value;
     else
-        return append(parser, member, again, where, value);
+        return append(parser, option, member, again, where, value);
     return HR_OK;
 }

@@ -57,6 +57,7 @@ std::vector<hr_option> table()
         row("limit", 0, HR_OPTION_RATE, FETCH, offsetof(Values, limit)),
         row("patience", 0, HR_OPTION_DURATION, FETCH, offsetof(Values, patience)),
         row("io", 0, HR_OPTION_CHOICE, FETCH, offsetof(Values, io)),
+        row("other-item", 0, HR_OPTION_LIST, FETCH, offsetof(Values, items)),
     };
     rows[4].min = "1";
     rows[4].max = "64";
@@ -324,6 +325,16 @@ TEST_F(Option, CountsArguments)
     expect_refused({"fetch", "a", "b", "c"}, "fetch: there are more arguments than it takes; it is "
                                              "tool fetch SOURCE TARGET");
     EXPECT_EQ(parse({"show"}), HR_OK);
+}
+
+TEST_F(Option, KeepsTheOrderOfOptionsThatShareAList)
+{
+    setenv("HRTEST_ITEM", "of the environment", 1);
+    ASSERT_EQ(parse({"fetch", "a", "b", "--other-item=1", "--item=2", "--other-item=3"}), HR_OK);
+    std::string all;
+    for (unsigned i = 0; i < values_.items.count; i++)
+        all += std::string(values_.items.names[i]) + "=" + values_.items.values[i] + " ";
+    EXPECT_EQ(all, "other-item=1 item=2 other-item=3 ");
 }
 
 TEST_F(Option, BoundsLists)

@@ -64,6 +64,18 @@ static void fail_storage(hr_draft *draft, const char *what, const hr_io *io)
          io->error != 0 ? ", " : "", io->error != 0 ? strerror(io->error) : "", advice);
 }
 
+static void fail_stamp(hr_draft *draft, const hr_io *io)
+{
+    const hr_draft_options *options = &draft->options;
+    if (io->status == HR_DENIED && options->owner)
+        fail(draft, HR_DENIED,
+             "giving %s to owner %u and group %u is not permitted: run it as root, or without "
+             "--preserve",
+             draft->shown, options->uid, options->gid);
+    else
+        fail_storage(draft, "setting permissions and time of", io);
+}
+
 /* ---- opening ---- */
 
 static void open_journal(hr_draft *draft);
@@ -129,7 +141,7 @@ static void emptied_journal(hr_io *io)
     io = fresh_io(draft);
     io->file = draft->file;
     io->len = draft->options.size;
-    step(draft, HR_IO_ALLOCATE, allocated);
+    step(draft, draft->options.sparse ? HR_IO_TRUNCATE : HR_IO_ALLOCATE, allocated);
 }
 
 static void emptied_data(hr_io *io)
@@ -356,26 +368,62 @@ static void synced_same(hr_io *io)
         draft->events->same(draft->context);
 }
 
-/* The run that gave it its name may have ended before the directory was synced. */
-static void keep_same(hr_draft *draft)
+static void set_stamp(const hr_draft *draft, hr_io *io)
 {
-    if (draft->options.look) {
-        draft->events->same(draft->context);
-        return;
-    }
+    const hr_draft_options *options = &draft->options;
+    io->flags |= HR_IO_MODE | (options->owner ? HR_IO_OWNER : 0);
+    io->info.mtime_ns = options->mtime_ns;
+    io->info.mode = options->mode;
+    io->info.uid = options->uid;
+    io->info.gid = options->gid;
+}
+
+/* The run that gave it its name may have ended before the directory was synced. */
+static void sync_same(hr_draft *draft)
+{
     hr_io *io = fresh_io(draft);
     io->path = draft->parent;
     step(draft, HR_IO_SYNC_DIR, synced_same);
 }
 
+static void stamped_same(hr_io *io)
+{
+    hr_draft *draft = stepped(io);
+    if (io->status != HR_OK)
+        fail_stamp(draft, io);
+    else
+        sync_same(draft);
+}
+
+/* Its content is there; who may read it may have changed since. */
+static void keep_same(hr_draft *draft, const hr_file_info *info)
+{
+    const hr_draft_options *options = &draft->options;
+    bool other_owner = options->owner && (info->uid != options->uid || info->gid != options->gid);
+    if (options->look) {
+        draft->events->same(draft->context);
+        return;
+    }
+    if (info->mode == options->mode && !other_owner) {
+        sync_same(draft);
+        return;
+    }
+    hr_io *io = fresh_io(draft);
+    io->path = draft->name;
+    io->flags = HR_IO_NO_SYMLINKS;
+    set_stamp(draft, io);
+    step(draft, HR_IO_STAMP, stamped_same);
+}
+
 static void looked_up_name(hr_io *io)
 {
     hr_draft *draft = stepped(io);
+    const hr_file_info looked = io->info;
     if (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)
         fail(draft, HR_IS_DIRECTORY, "%s is a directory; a file is to get this name", draft->shown);
     else if (io->status == HR_OK && draft->options.keep_same && io->info.type == HR_FILE_REGULAR &&
              io->info.size == draft->options.size && io->info.mtime_ns == draft->options.mtime_ns)
-        keep_same(draft);
+        keep_same(draft, &looked);
     else if (io->status == HR_OK && !draft->options.overwrite)
         fail(draft, HR_EXISTS, "%s exists already; --overwrite replaces it", draft->shown);
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)
@@ -580,7 +628,7 @@ static void stamped(hr_io *io)
     if (is_given_up(draft))
         return;
     if (io->status != HR_OK) {
-        fail_storage(draft, "setting the time of", io);
+        fail_stamp(draft, io);
         return;
     }
     io = fresh_io(draft);
@@ -599,7 +647,7 @@ static void cut_data(hr_io *io)
     }
     io = fresh_io(draft);
     io->file = draft->file;
-    io->info.mtime_ns = draft->options.mtime_ns;
+    set_stamp(draft, io);
     step(draft, HR_IO_STAMP, stamped);
 }
 

@@ -38,7 +38,11 @@ typedef struct hr_draft_options {
     uint8_t identity[HR_IDENTITY_LEN];
     uint8_t boot[16]; /* of this host */
     uint64_t size;
-    int64_t mtime_ns; /* of the source: the file gets it */
+    int64_t mtime_ns; /* of the source: the file gets it, as the mode */
+    uint32_t mode;
+    uint32_t uid, gid; /* with owner */
+    bool owner;        /* the file is given to them too */
+    bool sparse;       /* the source has holes: no space is reserved */
     uint32_t chunk_len;
     bool overwrite;
     bool keep_same;     /* a target of this size and time was brought before */

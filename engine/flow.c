@@ -285,6 +285,7 @@ void hr_flow_begin(hr_get *get)
     bool unpacks = get->dir != NULL ? get->options.unpack : !get->options.as_is;
     flow->takes_bundles = !unpacks && (get->client->features & HR_FEATURE_BUNDLES) != 0 &&
                           !get->options.read_back && !get->options.dry_run &&
+                          !get->options.owner && /* small files are written without one */
                           (get->dir == NULL || caps.sync_all);
     flow->to_disk = get->dir != NULL && !get->options.dry_run;
     flow->probed = !flow->to_disk;

@@ -51,9 +51,10 @@ static void settle(hr_get *get)
     if (get->error.status != HR_OK)
         get->status = get->error.status;
     else if (get->progress.files_failed > 0)
-        get->status = hr_error_set(&get->error, HR_PARTIAL, "%llu of %llu files failed",
-                                   (unsigned long long)get->progress.files_failed,
-                                   (unsigned long long)get->progress.files);
+        get->status = hr_error_set(
+            &get->error, HR_PARTIAL, "%llu of %llu files failed%s",
+            (unsigned long long)get->progress.files_failed, (unsigned long long)get->progress.files,
+            get->options.remove && !get->pruned ? "; so nothing was removed from the target" : "");
     else
         get->status = HR_OK;
 }
@@ -68,7 +69,8 @@ static void closed_dir(hr_io *io)
 
 void hr_get_finish_if_over(hr_get *get)
 {
-    if (get->status != HR_AGAIN || get->waiting || get->io_busy || get->item_count > 0)
+    if (get->status != HR_AGAIN || get->waiting || get->io_busy || get->item_count > 0 ||
+        !hr_check_is_over(&get->check))
         return;
     if (!get->ending && get->is_tree && !hr_tree_is_listed(get))
         return;
@@ -76,6 +78,10 @@ void hr_get_finish_if_over(hr_get *get)
         return;
     hr_listing_destroy(get->listing);
     get->listing = NULL;
+    if (get->is_tree && !get->ending && !get->completing) {
+        hr_tree_complete(get);
+        return;
+    }
     if (get->dir == NULL) {
         settle(get);
         return;
@@ -105,6 +111,9 @@ void hr_get_end(hr_get *get, hr_status status, const char *format, ...)
         hr_list_remove(&get->waiter.node);
         get->waiting = false;
     }
+    hr_check_stop(get);
+    hr_keep_stop(&get->keep);
+    hr_prune_stop(&get->prune);
     hr_list *next;
     for (hr_list *node = get->items.next; node != &get->items; node = next) {
         next = node->next;
@@ -123,6 +132,8 @@ static void report(hr_get *get, const char *path, const hr_error *error, uint64_
         get->progress.files_done++;
     else
         get->progress.files_failed++;
+    if (error->status != HR_OK && get->is_tree)
+        hr_keep_failed(&get->keep, path);
     if (get->options.strict && get->is_tree && error->status != HR_OK)
         hr_get_end(get, error->status, "%s", error->text);
     if (get->options.file_done == NULL)
@@ -222,7 +233,8 @@ static void begin_item(hr_get_item *item)
         .name = get->is_tree ? item->path : get->name,
         .shown = shown,
         .overwrite = get->options.overwrite,
-        .keep_same = get->is_tree,
+        .keep_same = get->is_tree && !hr_names_has(&get->different, item->path),
+        .owner = get->options.owner,
         .look = get->options.dry_run,
     };
     memcpy(options.boot, get->client->engine->platform->boot_id, sizeof options.boot);
@@ -263,7 +275,12 @@ static void item_opened(void *context, hr_transfer *transfer)
     }
     if (transfer->is_directory) {
         get->is_tree = true;
-        hr_tree_push(get, "");
+        hr_tree_push(get, "",
+                     &(hr_entry){.target = "",
+                                 .mode = transfer->mode,
+                                 .mtime_ns = transfer->mtime_ns,
+                                 .uid = transfer->uid,
+                                 .gid = transfer->gid});
     }
     if (!transfer->is_directory) {
         get->progress.bytes += transfer->size;
@@ -383,7 +400,8 @@ static void watch(hr_timer *timer)
 {
     hr_get *get = HR_CONTAINER(timer, hr_get, watch);
     uint64_t now_ns = hr_now_ns(get->env);
-    uint64_t verified = bytes_verified(get) + get->progress.files_done + get->progress.files;
+    uint64_t verified = bytes_verified(get) + hr_check_compared(&get->check) +
+                        get->progress.files_done + get->progress.files;
     if (verified != get->watched) {
         get->watched = verified;
         get->moved_ns = now_ns;
@@ -406,12 +424,41 @@ static void watch(hr_timer *timer)
 
 /* ---- starting ---- */
 
+static void release_rules(hr_get *get)
+{
+    for (size_t i = 0; get->rules != NULL && i < get->options.rule_count; i++)
+        hr_release(get->env, (void *)(uintptr_t)get->rules[i].pattern);
+    hr_release(get->env, get->rules);
+}
+
+static hr_status copy_rules(hr_get *get)
+{
+    const hr_get_options *options = &get->options;
+    if (options->rule_count == 0)
+        return HR_OK;
+    get->rules = hr_alloc(get->env, options->rule_count * sizeof *get->rules);
+    if (get->rules == NULL)
+        return HR_NO_MEMORY;
+    hr_status status = HR_OK;
+    for (size_t i = 0; i < options->rule_count && status == HR_OK; i++) {
+        char *pattern = NULL;
+        status = hr_engine_copy_text(get->env, options->rules[i].pattern, &pattern);
+        get->rules[i] = (hr_rule){.include = options->rules[i].include, .pattern = pattern};
+    }
+    get->options.rules = get->rules;
+    return status;
+}
+
 static void release_get(hr_get *get)
 {
     hr_list *node;
     while ((node = hr_list_take_first(&get->folders)) != NULL)
         hr_release(get->env, HR_CONTAINER(node, hr_get_folder, node));
     hr_release(get->env, get->listed);
+    hr_names_release(&get->names);
+    hr_names_release(&get->different);
+    hr_keep_release(&get->keep);
+    release_rules(get);
     hr_release(get->env, get->sift);
     hr_release(get->env, get->path);
     hr_release(get->env, get->target);
@@ -458,6 +505,12 @@ static hr_status check_options(const hr_get_options *options, hr_error *error)
     if (options->path == NULL || strlen(options->path) > HR_MESSAGE_PATH_MAX)
         return hr_error_set(error, HR_INVALID, "the path of the source is longer than %u bytes",
                             HR_MESSAGE_PATH_MAX);
+    if (options->remove && options->target_path == NULL)
+        return hr_error_set(error, HR_INVALID,
+                            "only from a target that is a path can anything be removed");
+    for (size_t i = 0; i < options->rule_count; i++)
+        if (hr_pattern_check(options->rules[i].pattern, error) != HR_OK)
+            return HR_INVALID;
     if (options->target_path != NULL &&
         (options->target_path[0] == '\0' || strlen(options->target_path) >= HR_PATH_MAX - 300))
         return hr_error_set(error, HR_INVALID, "the path of the target is empty or too long");
@@ -506,6 +559,10 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     get->cancel_letter.deliver = deliver_cancel;
     hr_list_init(&get->items);
     hr_list_init(&get->folders);
+    hr_names_init(&get->names, get->env);
+    hr_names_init(&get->different, get->env);
+    hr_check_init(&get->check);
+    hr_tree_init(get);
     get->folders_mark = &get->folders;
     hr_flow_init(&get->flow);
     if (get->options.stall_ns == 0)
@@ -518,6 +575,8 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     status = hr_engine_copy_text(get->env, options->path, &get->path);
     if (status == HR_OK)
         status = copy_target(get);
+    if (status == HR_OK)
+        status = copy_rules(get);
     if (status == HR_OK)
         status = hr_loop_timer_set(hr_get_home(get)->loop, &get->watch, get->started_ns);
     if (status != HR_OK) {

@@ -4,8 +4,12 @@
 #ifndef HR_GET_H
 #define HR_GET_H
 
+#include "check.h"
 #include "client.h"
 #include "flow.h"
+#include "keep.h"
+#include "names.h"
+#include "prune.h"
 #include "rate.h"
 #include "sift.h"
 #include "transfer.h"
@@ -56,7 +60,16 @@ struct hr_get {
     hr_get_folder *listed;          /* the one being listed */
     hr_listing *listing;
     hr_get_item *opened_item; /* waits for the target directory */
-    hr_sift *sift;            /* of a tree */
+    hr_names names;           /* that were listed */
+    hr_keep keep;
+    hr_prune prune;
+    hr_check check;
+    hr_names
+        different;  /* files whose content is not what the target has: size and time say nothing */
+    hr_rule *rules; /* copies; the options point to them */
+    bool pruned;
+    bool completing; /* all files are over: what hr_keep noted is being made */
+    hr_sift *sift;   /* of a tree */
     hr_flow flow;
     bool names_synced; /* of what was there before this run */
 
@@ -89,10 +102,13 @@ void hr_get_start_item(hr_get *get, const char *path);
 
 /* ---- of tree.c ---- */
 
+void hr_tree_init(hr_get *get);
 /* Remembers a directory that is to be listed. */
-void hr_tree_push(hr_get *get, const char *path);
+void hr_tree_push(hr_get *get, const char *path, const hr_entry *entry);
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get);
+/* All files are over: makes the rest of it; hr_get_finish_if_over is called again after it. */
+void hr_tree_complete(hr_get *get);
 /* Every file is known and has been compared with the target. */
 bool hr_tree_is_listed(const hr_get *get);
 

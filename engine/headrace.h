@@ -98,9 +98,9 @@ typedef struct hr_footprint_row {
 } hr_footprint_row;
 HR_API size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max);
 /* Where the time of the chunks went, a row a stage, in the order of their way: grant, turn, read,
- * digest, wire, verify, decode, write; stages that no chunk came through are left out. At each instant with
- * a chunk under way a stage is busy, starved (none has come so far) or blocked (all are further on,
- * or the processor is with another stage). Returns the number of rows written. */
+ * digest, wire, verify, decode, write; stages that no chunk came through are left out. At each
+ * instant with a chunk under way a stage is busy, starved (none has come so far) or blocked (all
+ * are further on, or the processor is with another stage). Returns the number of rows written. */
 #define HR_STAGES_MAX 16
 typedef struct hr_stage_time {
     const char *stage;
@@ -190,7 +190,14 @@ typedef struct hr_entry {
     hr_entry_type type;
     uint32_t mode;
     uint64_t size; /* bytes */
-    int64_t mtime_ns;
+    int64_t mtime_ns, ctime_ns;
+    const char *target; /* of a symlink, terminated; else "" */
+    uint32_t uid, gid;
+    /* Of a file with several names: equal in those of one file; else 0. */
+    uint64_t inode, device;
+    const char *xattrs; /* within a get that preserves them */
+    size_t xattrs_len;
+    bool xattrs_lost;
 } hr_entry;
 
 typedef struct hr_listing hr_listing;
@@ -217,6 +224,12 @@ typedef struct hr_file_report {
     uint64_t bytes, bytes_moved, bytes_reused;
 } hr_file_report;
 
+/* A pattern is written as for --include and --exclude of rsync. */
+typedef struct hr_rule {
+    bool include;
+    const char *pattern;
+} hr_rule;
+
 typedef struct hr_get_options {
     const char *path; /* "EXPORT/file" or "EXPORT/directory" */
 
@@ -229,10 +242,19 @@ typedef struct hr_get_options {
     bool unpack; /* also into a file */
     bool as_is;  /* not even into memory */
 
-    bool overwrite;             /* else a target that exists is HR_EXISTS */
-    bool strict;                /* a tree ends with its first failure, and as that */
-    bool dry_run;               /* says what would move, moves nothing, leaves no trace */
-    bool read_back;             /* reads the file again, O_DIRECT, before it gets its name */
+    bool overwrite; /* else a target that exists is HR_EXISTS */
+    bool strict;    /* a tree ends with its first failure, and as that */
+    bool dry_run;   /* says what would move, moves nothing, leaves no trace */
+    bool read_back; /* reads the file again, O_DIRECT, before it gets its name */
+    bool checksum;  /* of a tree: files of the same size are compared by their content, and not
+                       by their time */
+    bool remove;    /* of a tree: removes from the target what the source does not have;
+                       not if anything failed */
+    const hr_rule *rules; /* of a tree: what of it is meant. What they exclude is not listed,
+                             brought or removed. The first that matches decides */
+    size_t rule_count;
+    bool owner; /* also owner, group, and the setuid, setgid and sticky bits, and extended
+                   attributes */
     uint64_t limit_bytes_per_s; /* 0: none */
     uint64_t deadline_ns;       /* from now; 0: none. Then HR_DEADLINE */
     uint64_t stall_ns;          /* nothing verified for so long is HR_STALLED; 0: 60 s */
@@ -244,13 +266,14 @@ typedef struct hr_get_progress {
     uint64_t files, files_done, files_failed; /* files: known so far; done: also the kept ones */
     uint64_t files_kept; /* of a tree: there already, of the source's size and time; not read, and
                             their bytes are not counted */
+    uint64_t removed;    /* files, symlinks and directories; in a dry run, that would be */
     uint64_t bytes;      /* content of the files known so far */
-    uint64_t bytes_verified; /* moved and reused */
-    uint64_t bytes_moved;    /* over the wire in this run, repeated ones counted again */
-    uint64_t bytes_reused;   /* there from an earlier run, and verified */
+    uint64_t bytes_verified;   /* moved and reused */
+    uint64_t bytes_moved;      /* over the wire in this run, repeated ones counted again */
+    uint64_t bytes_reused;     /* there from an earlier run, and verified */
     uint64_t control_messages; /* of the client's session so far, both ways, without pings */
-    bool listing;            /* the totals still grow */
-    uint64_t first_byte_ns;  /* from the start to the first landed chunk; 0: none yet */
+    bool listing;              /* the totals still grow */
+    uint64_t first_byte_ns;    /* from the start to the first landed chunk; 0: none yet */
     unsigned links;
     /* Of the first packed shard whose content is brought, once it is known. */
     const char *codec;                            /* "lz4"; "": there was none */
@@ -270,6 +293,41 @@ HR_API const char *hr_get_path(const hr_get *get);
 HR_API void hr_get_cancel(hr_get *get);
 /* Cancels first if it still runs, and steps the engine until it is over. */
 HR_API void hr_get_destroy(hr_get *get);
+
+/* ---- comparing ---- */
+
+typedef struct hr_compare hr_compare;
+
+/* Two clients of one engine; one of both may be the same. Everything is lent until
+ * hr_compare_destroy. */
+typedef struct hr_compare_options {
+    hr_client *tree, *source;
+    const char *tree_path, *source_path; /* "EXPORT/directory" */
+    bool owner;                          /* also owner, group, setuid, setgid and sticky */
+    const hr_rule *rules;                /* as in hr_get_options: what is not compared */
+    size_t rule_count;
+    /* For each difference; status is HR_OK, or why something could not be compared. */
+    void (*differs)(void *context, const char *path, hr_status status, const char *text);
+    void *context;
+} hr_compare_options;
+
+typedef struct hr_compare_progress {
+    uint64_t files;                 /* in both */
+    uint64_t bytes, bytes_compared; /* of files of the same size */
+    uint64_t differences;
+} hr_compare_progress;
+
+/* Reads both trees: names, types, sizes, permissions, times, what symlinks say, and contents. */
+HR_API HR_CHECKED hr_status hr_compare_start(const hr_compare_options *options,
+                                             hr_compare **compare_out, hr_error *error);
+/* HR_AGAIN until it is over. HR_OK: nothing differs. HR_INTEGRITY: something does. HR_PARTIAL: a
+ * part could not be read. */
+HR_API hr_status hr_compare_status(const hr_compare *compare);
+HR_API const hr_error *hr_compare_error(const hr_compare *compare);
+HR_API hr_compare_progress hr_compare_count(const hr_compare *compare);
+HR_API void hr_compare_cancel(hr_compare *compare);
+/* Cancels first if it still runs, and steps the engine until it is over. */
+HR_API void hr_compare_destroy(hr_compare *compare);
 
 /* ---- packing and verifying ---- */
 

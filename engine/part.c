@@ -83,6 +83,7 @@ static void submit_io(hr_landing *landing, hr_io_kind kind, void (*done)(hr_io *
     landing->phase = HR_LANDING_WRITING;
     landing->io = (hr_io){
         .kind = kind,
+        .flags = part->target.sparse ? HR_IO_SPARSE : 0,
         .file = part->target.file,
         .data = landing->slot->span.addr,
         .len = (size_t)hr_round_up(landing->len, HR_DIRECT_ALIGN),

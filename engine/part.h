@@ -76,6 +76,7 @@ typedef struct hr_part_target {
     hr_file *file;           /* written from slots, O_DIRECT, at the chunk's offset */
     uint8_t *memory;         /* host memory: chunks land where they belong */
     const hr_direct *direct; /* of memory: where RDMA reaches it */
+    bool sparse;             /* the file: zeros become holes */
     bool discard;            /* verified in a slot, and then no longer needed: a measurement */
     hr_decoders *decoders;   /* of what comes compressed; NULL: nothing does */
     hr_bundles *bundles;     /* the chunks are bundles: each file is written anew, beneath dir */

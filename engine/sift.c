@@ -16,7 +16,9 @@ void hr_sift_add(hr_get *get, const char *path, const hr_entry *entry)
     sift->listed[sift->count] = (hr_file_info){
         .type = HR_FILE_REGULAR,
         .size = entry->size,
-        .mode = entry->mode,
+        .mode = hr_kept_mode(entry->mode, get->options.owner),
+        .uid = entry->uid,
+        .gid = entry->gid,
         .mtime_ns = entry->mtime_ns,
     };
     sift->count++;
@@ -93,6 +95,16 @@ static hr_status compare(const hr_get *get, const hr_io_file *there, const hr_fi
     return get->options.overwrite ? HR_NOT_FOUND : HR_EXISTS;
 }
 
+/* Its content is there; who may read it may have changed since. */
+static void keep_attributes(hr_get *get, const hr_io_file *there, const hr_file_info *listed)
+{
+    const hr_file_info *info = &there->info;
+    bool owner = get->options.owner && (info->uid != listed->uid || info->gid != listed->gid);
+    if ((info->mode != listed->mode || owner) &&
+        hr_keep_file(&get->keep, there->path, listed) != HR_OK)
+        hr_get_end(get, HR_NO_MEMORY, "remembering the permissions of a file: out of memory");
+}
+
 static void keep(hr_get *get, const char *path)
 {
     get->progress.files++;
@@ -109,6 +121,7 @@ static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *lis
         return false;
     }
     if (status == HR_OK) {
+        keep_attributes(get, there, listed);
         keep(get, there->path);
         return true;
     }

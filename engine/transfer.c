@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "codec.h"
+#include "keep.h"
 #include "rate.h"
 
 /* How long a peer may take to give back what was granted before its links are closed instead. */
@@ -235,6 +236,10 @@ void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *ope
     transfer->is_directory = opened->type == HR_NODE_DIRECTORY;
     transfer->size = opened->size;
     transfer->mtime_ns = opened->mtime_ns;
+    transfer->mode = opened->mode;
+    transfer->uid = opened->uid;
+    transfer->gid = opened->gid;
+    transfer->sparse = opened->sparse;
     transfer->chunk_len = opened->chunk_len;
     memcpy(transfer->identity, opened->identity, HR_IDENTITY_LEN);
     transfer->events->opened(transfer->context, transfer);
@@ -551,6 +556,7 @@ static void draft_ready(void *context)
     hr_transfer *transfer = context;
     transfer->draft_stepping = false;
     transfer->target.file = transfer->draft.file;
+    transfer->target.sparse = transfer->sparse;
     if (transfer->state == HR_TRANSFER_PREPARING)
         start_moving(transfer);
     else
@@ -632,6 +638,10 @@ void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *optio
     memcpy(complete.identity, transfer->identity, HR_IDENTITY_LEN);
     complete.size = transfer->size;
     complete.mtime_ns = transfer->mtime_ns;
+    complete.mode = hr_kept_mode(transfer->mode, options->owner);
+    complete.uid = transfer->uid;
+    complete.gid = transfer->gid;
+    complete.sparse = transfer->sparse;
     complete.chunk_len = transfer->chunk_len;
     transfer->dry_run = options->look;
     transfer->read_back = read_back;

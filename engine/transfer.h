@@ -65,6 +65,8 @@ struct hr_transfer {
     bool is_directory;
     uint64_t size;
     int64_t mtime_ns;
+    uint32_t mode, uid, gid;
+    bool sparse;
     uint32_t chunk_len;
     uint32_t codec; /* stored: of no packed shard */
     uint64_t stored_len;

@@ -20,11 +20,14 @@ static hr_get_folder *make_folder(hr_get *get, const char *path)
 
 /* Before all that were remembered when the page began, so that what a directory holds comes before
  * what lies beside it: never more are remembered than a page of each level above. */
-void hr_tree_push(hr_get *get, const char *path)
+void hr_tree_push(hr_get *get, const char *path, const hr_entry *entry)
 {
     hr_get_folder *folder = make_folder(get, path);
-    if (folder != NULL)
-        hr_list_append(get->folders_mark, &folder->node);
+    if (folder == NULL)
+        return;
+    hr_list_append(get->folders_mark, &folder->node);
+    if (hr_keep_folder(&get->keep, path, entry) != HR_OK)
+        hr_get_end(get, HR_NO_MEMORY, "remembering a directory: out of memory");
 }
 
 /* The directories of a page are gone through before the next page is asked for. */
@@ -48,6 +51,50 @@ static bool is_plain_name(const hr_entry *entry)
              (entry->name_len == 1 || (entry->name_len == 2 && entry->name[1] == '.')));
 }
 
+/* A directory that changes while it is listed may do this, and a server that does it on purpose
+ * gets no further. */
+static bool is_listed_twice(hr_get *get, const char *path)
+{
+    bool added = false;
+    hr_status status = hr_names_add(&get->names, path, &added);
+    if (status != HR_OK)
+        hr_get_end(get, status, "remembering a name: out of memory");
+    else if (!added)
+        hr_get_skip(get, path, HR_CHANGED,
+                    "the source listed this name twice; if it was changed meanwhile, run the same "
+                    "command again");
+    return !added;
+}
+
+static void check_noted(hr_get *get, hr_status status)
+{
+    if (status != HR_OK)
+        hr_get_end(get, status, "remembering what the tree holds: out of memory");
+}
+
+static void take_xattrs(hr_get *get, const char *path, const hr_entry *entry)
+{
+    if (entry->xattrs_lost)
+        hr_get_skip(get, path, HR_UNSUPPORTED,
+                    "the server cannot tell its extended attributes: there are more than 16 KiB of "
+                    "them, or it may not read them");
+    else
+        check_noted(get, hr_keep_xattrs(&get->keep, path, entry));
+}
+
+static void take_file(hr_get *get, const char *path, const hr_entry *entry)
+{
+    bool noted = false;
+    hr_status status = hr_keep_name(&get->keep, path, entry, &noted);
+    bool checked = !noted && get->options.checksum && get->dir != NULL;
+    get->progress.files += noted || checked; /* others are counted when it is decided on them */
+    if (status == HR_OK && checked)
+        status = hr_check_add(get, path, entry);
+    else if (status == HR_OK && !noted)
+        hr_sift_add(get, path, entry);
+    check_noted(get, status);
+}
+
 static void take_entry(hr_get *get, const hr_entry *entry)
 {
     if (!is_plain_name(entry)) {
@@ -69,16 +116,23 @@ static void take_entry(hr_get *get, const hr_entry *entry)
                     "left it in the source");
         return;
     }
+    if (hr_rules_exclude(get->rules, get->options.rule_count, path,
+                         entry->type == HR_ENTRY_DIRECTORY) ||
+        is_listed_twice(get, path))
+        return;
+    if (get->options.owner && get->dir != NULL)
+        take_xattrs(get, path, entry);
     switch (entry->type) {
     case HR_ENTRY_FILE:
-        hr_sift_add(get, path, entry);
+        take_file(get, path, entry);
         break;
     case HR_ENTRY_DIRECTORY:
     case HR_ENTRY_EXPORT:
-        hr_tree_push(get, path);
+        hr_tree_push(get, path, entry);
         break;
     case HR_ENTRY_SYMLINK:
-        hr_get_skip(get, path, HR_UNSUPPORTED, "it is a symbolic link, which is not brought yet");
+        get->progress.files++;
+        check_noted(get, hr_keep_symlink(&get->keep, path, entry));
         break;
     case HR_ENTRY_SPECIAL:
         hr_get_skip(get, path, HR_UNSUPPORTED, "it is neither a file nor a directory");
@@ -103,8 +157,8 @@ static void start_listing(hr_get *get)
     }
     hr_error error = {.status = HR_OK};
     get->folders_mark = get->folders.next;
-    hr_status status =
-        hr_listing_open_at(get->client, full, get->listed->cookie, &get->listing, &error);
+    hr_status status = hr_listing_open_at(get->client, full, get->listed->cookie,
+                                          get->options.owner, &get->listing, &error);
     if (status != HR_OK)
         hr_get_end(get, status, "%s", error.text);
     else
@@ -147,6 +201,8 @@ static void next_folder(hr_get *get)
     if (node == NULL)
         return;
     get->listed = HR_CONTAINER(node, hr_get_folder, node);
+    if (!get->options.remove) /* then the whole tree's are needed */
+        hr_names_clear(&get->names);
     bool is_there = get->listed->path[0] == '\0' || get->listed->cookie != 0;
     if (get->dir == NULL || get->options.dry_run || is_there) {
         start_listing(get);
@@ -196,7 +252,8 @@ static bool is_cut_off(hr_get *get)
     if (client->status == HR_OK)
         return false;
     const hr_flow *flow = &get->flow;
-    bool idle = get->item_count == 0 && flow->moving_count == 0 && !flow->stage.busy;
+    bool idle = get->item_count == 0 && flow->moving_count == 0 && hr_check_is_over(&get->check) &&
+                !flow->stage.busy;
     bool more = !hr_tree_is_listed(get) || flow->collecting != NULL || flow->waiting_count > 0;
     if (idle && more)
         hr_get_end(get, client->error.status, "%s", client->error.text);
@@ -250,7 +307,7 @@ static bool go_on(hr_get *get)
 static bool may_go_on(hr_get *get)
 {
     return get->is_tree && !get->ending && !get->io_busy && get->opened_item == NULL &&
-           !is_cut_off(get);
+           !hr_check_is_full(&get->check) && !is_cut_off(get);
 }
 
 /* Goes on with a tree as far as there is room. */
@@ -261,6 +318,97 @@ void hr_tree_pump(hr_get *get)
     do
         hr_flow_pump(get);
     while (may_go_on(get) && get->flow.probed && go_on(get));
+    hr_check_pump(get);
     get->progress.listing = get->is_tree && !hr_tree_is_listed(get);
     hr_get_finish_if_over(get);
+}
+
+/* ---- what is no content ---- */
+
+static void kept_made(void *context, const char *path, hr_status status, const char *text)
+{
+    hr_get_report(context, path, status, text, 0);
+}
+
+static void kept_failed(void *context, const char *path, hr_status status, const char *text)
+{
+    hr_get_skip(context, path, status, text);
+}
+
+static void completed(hr_get *get)
+{
+    get->io_busy = false;
+    hr_get_finish_if_over(get);
+}
+
+static void pruned(void *context)
+{
+    hr_get *get = context;
+    hr_keep_finish(&get->keep, get->keep.dir);
+}
+
+static void prune_removed(void *context, const char *path)
+{
+    hr_get *get = context;
+    (void)path;
+    get->progress.removed++;
+}
+
+static const hr_prune_events prune_events = {
+    .removed = prune_removed,
+    .failed = kept_failed,
+    .over = pruned,
+};
+
+/* Only what is known to be complete says what is too much. */
+static bool may_prune(const hr_get *get)
+{
+    return get->options.remove && get->dir != NULL && get->progress.files_failed == 0 &&
+           !get->ending;
+}
+
+static void prune(hr_get *get)
+{
+    const hr_prune_options options = {
+        .dir = get->dir,
+        .names = &get->names,
+        .rules = get->rules,
+        .rule_count = get->options.rule_count,
+        .look = get->options.dry_run,
+    };
+    get->pruned = true;
+    if (hr_prune_start(&get->prune, get->env, hr_get_home(get)->storage, &options, &prune_events,
+                       get) == HR_OK)
+        return;
+    hr_get_skip(get, "", HR_NO_MEMORY, "removing what the source does not have: out of memory");
+    pruned(get);
+}
+
+static void kept_over(void *context)
+{
+    hr_get *get = context;
+    if (get->keep.finishing)
+        completed(get);
+    else if (may_prune(get))
+        prune(get);
+    else
+        pruned(get);
+}
+
+static const hr_keep_events keep_events = {
+    .made = kept_made, .failed = kept_failed, .over = kept_over};
+
+void hr_tree_init(hr_get *get)
+{
+    hr_keep_init(&get->keep, get->env, hr_get_home(get)->storage, &keep_events, get);
+    get->keep.overwrite = get->options.overwrite;
+    get->keep.owner = get->options.owner;
+}
+
+/* In memory and in a dry run there is nothing to make, and it counts as done. */
+void hr_tree_complete(hr_get *get)
+{
+    bool makes = get->dir != NULL && !get->options.dry_run;
+    get->completing = get->io_busy = true;
+    hr_keep_make(&get->keep, makes ? get->dir : NULL);
 }

@@ -482,6 +482,7 @@ TEST_F(Api, ReportsEachFileOfATree)
 {
     ASSERT_EQ(HR_OK, hr_temp_write((temp_ + "/other").c_str(), 77, 1));
     ASSERT_EQ(0, symlink("other", (temp_ + "/link").c_str()));
+    ASSERT_EQ(0, mkfifo((temp_ + "/fifo").c_str(), 0666));
     Engine engine;
     Client client(engine, address());
     std::set<std::pair<std::string, hr_status>> reports;
@@ -496,9 +497,9 @@ TEST_F(Api, ReportsEachFileOfATree)
     Get get(client, options);
     EXPECT_EQ(HR_PARTIAL, get.wait());
     EXPECT_EQ((std::set<std::pair<std::string, hr_status>>{
-                  {"file", HR_OK}, {"other", HR_OK}, {"link", HR_UNSUPPORTED}}),
+                  {"file", HR_OK}, {"other", HR_OK}, {"link", HR_OK}, {"fifo", HR_UNSUPPORTED}}),
               reports);
-    EXPECT_EQ(3u, get.count().files);
+    EXPECT_EQ(4u, get.count().files);
     EXPECT_EQ(1u, get.count().files_failed);
 }
 

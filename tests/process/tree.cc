@@ -64,13 +64,14 @@ TEST_F(Tree, KeepsNamesOfEveryKind)
 TEST_F(Tree, SaysOfEachFileThatCouldNotComeWhy)
 {
     offer("good", 10);
-    ASSERT_EQ(0, symlink("good", data("link").c_str()));
+    offer("blocked", 10);
     ASSERT_EQ(0, mkfifo(data("fifo").c_str(), 0666));
     serve();
+    make_directory(target("tree"));
+    make_directory(target("tree/blocked")); // what stands where the file is to be
     Program program;
     program.start({"get", "hr://" + address_ + "/data", target("tree")});
     EXPECT_EQ(3, program.wait());
-    EXPECT_NE(std::string::npos, program.errors().find("link: it is a symbolic link"));
     EXPECT_NE(std::string::npos, program.errors().find("fifo: it is neither a file nor"));
     EXPECT_NE(std::string::npos, program.errors().find("2 of 3 files failed"));
     EXPECT_TRUE(hr_temp_holds(target("tree/good").c_str(), 10, 1));

@@ -122,9 +122,12 @@ class Proxy
 {
   public:
     using Change = std::function<void(const hr_receipt &receipt, uint8_t *payload)>;
+    // Of what the server says on the channel, as it arrives.
+    using ChannelChange = std::function<void(char *bytes, size_t len)>;
 
-    Proxy(std::string server, Change change)
-        : server_(std::move(server)), change_(std::move(change))
+    Proxy(std::string server, Change change, ChannelChange channel_change = {})
+        : server_(std::move(server)), change_(std::move(change)),
+          channel_change_(std::move(channel_change))
     {
         char address[64];
         EXPECT_EQ(HR_OK, hr_stranger_listen(&listener_, address));
@@ -166,18 +169,21 @@ class Proxy
         if (is_link)
             copy_link(server, client);
         else
-            copy(server, client);
+            copy(server, client, channel_change_);
         back.join();
         close(client);
         close(server);
     }
-    static void copy(int from, int to)
+    static void copy(int from, int to, const ChannelChange &change = {})
     {
         char bytes[65536];
         ssize_t got;
-        while ((got = recv(from, bytes, sizeof bytes, 0)) > 0 &&
-               hr_stranger_send(to, bytes, (size_t)got) == HR_OK)
-            continue;
+        while ((got = recv(from, bytes, sizeof bytes, 0)) > 0) {
+            if (change)
+                change(bytes, (size_t)got);
+            if (hr_stranger_send(to, bytes, (size_t)got) != HR_OK)
+                break;
+        }
         end_both(from, to);
     }
     void copy_link(int from, int to)
@@ -205,6 +211,7 @@ class Proxy
 
     std::string server_, address_;
     Change change_;
+    ChannelChange channel_change_;
     int listener_ = -1;
     std::thread acceptor_;
     std::vector<std::thread> pumps_;

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keep.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef enum kept_kind { KEPT_NAME, KEPT_SYMLINK, KEPT_XATTRS, KEPT_FILE, KEPT_FOLDER } kept_kind;
+
+struct hr_kept {
+    hr_list node;
+    kept_kind kind;
+    int64_t mtime_ns;
+    uint32_t mode, uid, gid;
+    size_t file;        /* of a name: which of the files it is one of */
+    const char *target; /* of a symlink: what it says; else its extended attributes; behind path */
+    size_t target_len;
+    char path[];
+};
+
+typedef struct hr_kept_file {
+    uint64_t inode, device;
+    char *path; /* of the name that is brought; NULL: free */
+    bool failed;
+} kept_file;
+
+void hr_keep_init(hr_keep *keep, const hr_env *env, hr_storage *storage,
+                  const hr_keep_events *events, void *context)
+{
+    *keep = (hr_keep){.env = env, .storage = storage, .events = events, .context = context};
+    hr_list_init(&keep->names);
+    hr_list_init(&keep->symlinks);
+    hr_list_init(&keep->kept_files);
+    hr_list_init(&keep->xattrs);
+    hr_list_init(&keep->folders);
+}
+
+static void drop(hr_keep *keep, hr_list *list)
+{
+    hr_list *node;
+    while ((node = hr_list_take_first(list)) != NULL)
+        hr_release(keep->env, HR_CONTAINER(node, hr_kept, node));
+}
+
+void hr_keep_release(hr_keep *keep)
+{
+    drop(keep, &keep->names);
+    drop(keep, &keep->symlinks);
+    drop(keep, &keep->kept_files);
+    drop(keep, &keep->xattrs);
+    drop(keep, &keep->folders);
+    for (size_t i = 0; i < keep->file_capacity; i++)
+        hr_release(keep->env, keep->files[i].path);
+    hr_release(keep->env, keep->files);
+    keep->files = NULL;
+    keep->file_capacity = 0;
+}
+
+/* ---- noting ---- */
+
+static hr_kept *note(hr_keep *keep, kept_kind kind, const char *path, const hr_entry *entry)
+{
+    const char *target = kind == KEPT_XATTRS ? entry->xattrs : entry->target;
+    size_t path_len = strlen(path) + 1;
+    size_t target_len = kind == KEPT_XATTRS ? entry->xattrs_len : strlen(target) + 1;
+    hr_kept *kept = hr_alloc(keep->env, sizeof *kept + path_len + target_len);
+    if (kept == NULL)
+        return NULL;
+    kept->kind = kind;
+    kept->mtime_ns = entry->mtime_ns;
+    kept->mode = hr_kept_mode(entry->mode, keep->owner);
+    kept->uid = entry->uid;
+    kept->gid = entry->gid;
+    memcpy(kept->path, path, path_len);
+    memcpy(kept->path + path_len, target, target_len);
+    kept->target = kept->path + path_len;
+    kept->target_len = target_len;
+    return kept;
+}
+
+hr_status hr_keep_folder(hr_keep *keep, const char *path, const hr_entry *entry)
+{
+    hr_kept *kept = note(keep, KEPT_FOLDER, path, entry);
+    if (kept == NULL)
+        return HR_NO_MEMORY;
+    hr_list_append(keep->folders.next, &kept->node); /* at the front: before the one it is in */
+    return HR_OK;
+}
+
+hr_status hr_keep_symlink(hr_keep *keep, const char *path, const hr_entry *entry)
+{
+    hr_kept *kept = note(keep, KEPT_SYMLINK, path, entry);
+    if (kept == NULL)
+        return HR_NO_MEMORY;
+    hr_list_append(&keep->symlinks, &kept->node);
+    return HR_OK;
+}
+
+hr_status hr_keep_file(hr_keep *keep, const char *path, const hr_file_info *info)
+{
+    const hr_entry entry = {
+        .target = "",
+        .mtime_ns = info->mtime_ns,
+        .mode = info->mode,
+        .uid = info->uid,
+        .gid = info->gid,
+    };
+    hr_kept *kept = note(keep, KEPT_FILE, path, &entry);
+    if (kept == NULL)
+        return HR_NO_MEMORY;
+    hr_list_append(&keep->kept_files, &kept->node);
+    return HR_OK;
+}
+
+hr_status hr_keep_xattrs(hr_keep *keep, const char *path, const hr_entry *entry)
+{
+    if (entry->xattrs_len == 0)
+        return HR_OK;
+    hr_kept *kept = note(keep, KEPT_XATTRS, path, entry);
+    if (kept == NULL)
+        return HR_NO_MEMORY;
+    hr_list_append(&keep->xattrs, &kept->node);
+    return HR_OK;
+}
+
+/* The file, or the free place for it; there always is one. */
+static size_t place_of(const kept_file *files, size_t capacity, uint64_t inode, uint64_t device)
+{
+    uint64_t hash = (inode ^ device) * UINT64_C(0x9E3779B97F4A7C15);
+    size_t at = (size_t)(hash >> 32) % capacity;
+    while (files[at].path != NULL && (files[at].inode != inode || files[at].device != device))
+        at = (at + 1) % capacity;
+    return at;
+}
+
+/* Names that were noted hold places, so they move along. */
+static hr_status grow(hr_keep *keep)
+{
+    size_t capacity = keep->file_capacity == 0 ? 64 : 2 * keep->file_capacity;
+    kept_file *files = hr_alloc(keep->env, capacity * sizeof *files);
+    if (files == NULL)
+        return HR_NO_MEMORY;
+    for (hr_list *node = keep->names.next; node != &keep->names; node = node->next) {
+        hr_kept *kept = HR_CONTAINER(node, hr_kept, node);
+        const kept_file *file = &keep->files[kept->file];
+        kept->file = place_of(files, capacity, file->inode, file->device);
+        files[kept->file] = *file;
+    }
+    for (size_t i = 0; i < keep->file_capacity; i++) {
+        const kept_file *file = &keep->files[i];
+        if (file->path != NULL)
+            files[place_of(files, capacity, file->inode, file->device)] = *file;
+    }
+    hr_release(keep->env, keep->files);
+    keep->files = files;
+    keep->file_capacity = capacity;
+    return HR_OK;
+}
+
+static hr_status note_file(hr_keep *keep, kept_file *file, const char *path, const hr_entry *entry)
+{
+    size_t len = strlen(path) + 1;
+    char *copy = hr_alloc(keep->env, len);
+    if (copy == NULL)
+        return HR_NO_MEMORY;
+    memcpy(copy, path, len);
+    *file = (kept_file){.inode = entry->inode, .device = entry->device, .path = copy};
+    keep->file_count++;
+    return HR_OK;
+}
+
+hr_status hr_keep_name(hr_keep *keep, const char *path, const hr_entry *entry, bool *noted_out)
+{
+    if (entry->inode == 0) {
+        *noted_out = false;
+        return HR_OK;
+    }
+    hr_status status = 2 * keep->file_count >= keep->file_capacity ? grow(keep) : HR_OK;
+    if (status != HR_OK)
+        return status;
+    size_t at = place_of(keep->files, keep->file_capacity, entry->inode, entry->device);
+    bool known = keep->files[at].path != NULL;
+    if (!known) {
+        status = note_file(keep, &keep->files[at], path, entry);
+    } else {
+        hr_kept *kept = note(keep, KEPT_NAME, path, entry);
+        status = kept == NULL ? HR_NO_MEMORY : HR_OK;
+        if (status == HR_OK) {
+            kept->file = at;
+            hr_list_append(&keep->names, &kept->node);
+        }
+    }
+    if (status == HR_OK)
+        *noted_out = known;
+    return status;
+}
+
+void hr_keep_failed(hr_keep *keep, const char *path)
+{
+    for (size_t i = 0; i < keep->file_capacity; i++)
+        if (keep->files[i].path != NULL && strcmp(keep->files[i].path, path) == 0)
+            keep->files[i].failed = true;
+    hr_list *next;
+    for (hr_list *node = keep->xattrs.next; node != &keep->xattrs; node = next) {
+        next = node->next;
+        if (strcmp(HR_CONTAINER(node, hr_kept, node)->path, path) != 0)
+            continue;
+        hr_list_remove(node);
+        hr_release(keep->env, HR_CONTAINER(node, hr_kept, node));
+    }
+}
+
+/* ---- making ---- */
+
+static void make_next(hr_keep *keep);
+
+static void step(hr_keep *keep, const hr_io *wanted, void (*done)(hr_io *io))
+{
+    keep->io = *wanted;
+    keep->io.dir = keep->dir;
+    keep->io.buffer = -1;
+    keep->io.done = done;
+    keep->io.context = keep;
+    hr_storage_submit(keep->storage, &keep->io);
+}
+
+static void report(hr_keep *keep, hr_status status, const char *text)
+{
+    hr_kept *kept = keep->kept;
+    keep->kept = NULL;
+    bool counted = kept->kind == KEPT_NAME || kept->kind == KEPT_SYMLINK;
+    if (!counted && status != HR_OK)
+        keep->events->failed(keep->context, kept->path, status, text);
+    if (counted)
+        keep->events->made(keep->context, kept->path, status, text);
+    hr_release(keep->env, kept);
+}
+
+static void end_kept(hr_keep *keep, hr_status status, const char *text)
+{
+    report(keep, status, text);
+    make_next(keep);
+}
+
+static void end_failed(hr_keep *keep, const hr_io *io, const char *what)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%s: %s", what,
+             io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
+    end_kept(keep, io->status, text);
+}
+
+static void stamped(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    bool missing =
+        io->status == HR_NOT_FOUND || io->status == HR_NOT_DIRECTORY || io->status == HR_POLICY;
+    if (io->status == HR_OK || (missing && keep->kept->kind == KEPT_FOLDER))
+        end_kept(keep, HR_OK, ""); /* why a directory is not there has been said */
+    else if (io->status == HR_DENIED && keep->owner)
+        end_kept(keep, HR_DENIED,
+                 "giving it its owner is not permitted: run it as root, or without --preserve");
+    else
+        end_failed(keep, io, "setting permissions and time");
+}
+
+static void stamp(hr_keep *keep)
+{
+    const hr_kept *kept = keep->kept;
+    keep->changed = true;
+    step(keep,
+         &(hr_io){
+             .kind = HR_IO_STAMP,
+             .flags = HR_IO_NO_SYMLINKS | (kept->kind >= KEPT_FILE ? HR_IO_MODE : 0) |
+                      (kept->kind == KEPT_FOLDER ? HR_IO_ONLY_DIR : 0) |
+                      (keep->owner ? HR_IO_OWNER : 0),
+             .path = kept->path,
+             .info = {.mtime_ns = kept->mtime_ns,
+                      .mode = kept->mode,
+                      .uid = kept->uid,
+                      .gid = kept->gid},
+         },
+         stamped);
+}
+
+/* A further name has the time and owner of its file, and needs none of its own. */
+static void finish_kept(hr_keep *keep)
+{
+    keep->changed = true;
+    if (keep->kept->kind == KEPT_SYMLINK)
+        stamp(keep);
+    else
+        end_kept(keep, HR_OK, "");
+}
+
+/* ---- replacing what has the name: beside it, and over it in one step ---- */
+
+static void removed_temporary(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    io->status = keep->failure;
+    io->error = keep->failure_error;
+    end_failed(keep, io, "replacing what has its name");
+}
+
+static void replaced(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status == HR_OK) {
+        finish_kept(keep);
+        return;
+    }
+    keep->failure = io->status;
+    keep->failure_error = io->error;
+    step(keep, &(hr_io){.kind = HR_IO_REMOVE, .flags = HR_IO_NO_SYMLINKS, .path = keep->temporary},
+         removed_temporary);
+}
+
+static void made_temporary(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status == HR_OK)
+        step(keep,
+             &(hr_io){.kind = HR_IO_RENAME,
+                      .flags = HR_IO_NO_SYMLINKS,
+                      .path = keep->temporary,
+                      .path_to = keep->kept->path},
+             replaced);
+    else
+        end_failed(keep, io, "making it beside what has its name");
+}
+
+static void make_at(hr_keep *keep, const char *path, void (*done)(hr_io *io))
+{
+    const hr_kept *kept = keep->kept;
+    bool symlink = kept->kind == KEPT_SYMLINK;
+    step(keep,
+         &(hr_io){.kind = symlink ? HR_IO_SYMLINK : HR_IO_LINK,
+                  .flags = HR_IO_NO_SYMLINKS,
+                  .path = symlink ? path : keep->files[kept->file].path,
+                  .path_to = symlink ? kept->target : path},
+         done);
+}
+
+static void removed_stale(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    make_at(keep, keep->temporary, made_temporary);
+}
+
+/* FNV-1a, as for the drafts of files, but from another start: the two never share a name. */
+static uint64_t name_hash(const char *name)
+{
+    uint64_t hash = UINT64_C(0x6c62272e07bb0142);
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static void replace(hr_keep *keep)
+{
+    const char *path = keep->kept->path, *slash = strrchr(path, '/');
+    int parent_len = slash == NULL ? 0 : (int)(slash - path) + 1;
+    if (!keep->overwrite) {
+        end_kept(keep, HR_EXISTS, "something else has its name; --overwrite replaces it");
+        return;
+    }
+    int len = snprintf(keep->temporary, sizeof keep->temporary, "%.*s.headrace-%016llx", parent_len,
+                       path, (unsigned long long)name_hash(path + parent_len));
+    if (len >= (int)sizeof keep->temporary)
+        end_kept(keep, HR_INVALID, "its path is too long");
+    else
+        step(keep,
+             &(hr_io){.kind = HR_IO_REMOVE, .flags = HR_IO_NO_SYMLINKS, .path = keep->temporary},
+             removed_stale);
+}
+
+/* ---- what has the name may be what is wanted ---- */
+
+static void compared_name(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status == HR_OK && io->info.type == HR_FILE_REGULAR && io->info.inode == keep->inode)
+        end_kept(keep, HR_OK, "");
+    else
+        replace(keep);
+}
+
+static void looked_up_file(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status != HR_OK) {
+        end_failed(keep, io, "looking for the file that it is a name of");
+        return;
+    }
+    keep->inode = io->info.inode;
+    step(keep, &(hr_io){.kind = HR_IO_LOOKUP, .flags = HR_IO_NO_SYMLINKS, .path = keep->kept->path},
+         compared_name);
+}
+
+static void compared_symlink(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    size_t len = strlen(keep->kept->target);
+    if (io->status == HR_OK && io->bytes == len && memcmp(keep->said, keep->kept->target, len) == 0)
+        stamp(keep);
+    else
+        replace(keep);
+}
+
+static void made(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status == HR_OK)
+        finish_kept(keep);
+    else if (io->status != HR_EXISTS)
+        end_failed(keep, io,
+                   keep->kept->kind == KEPT_SYMLINK ? "making the symlink"
+                                                    : "making a further name of a file");
+    else if (keep->kept->kind == KEPT_SYMLINK)
+        step(keep,
+             &(hr_io){.kind = HR_IO_READLINK,
+                      .flags = HR_IO_NO_SYMLINKS,
+                      .path = keep->kept->path,
+                      .data = keep->said,
+                      .len = sizeof keep->said},
+             compared_symlink);
+    else
+        step(keep,
+             &(hr_io){.kind = HR_IO_LOOKUP,
+                      .flags = HR_IO_NO_SYMLINKS,
+                      .path = keep->files[keep->kept->file].path},
+             looked_up_file);
+}
+
+/* ---- extended attributes ---- */
+
+static void were_set(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    keep->changed = true;
+    if (io->status == HR_OK || io->status == HR_NOT_FOUND)
+        end_kept(keep, HR_OK, ""); /* why it is not there has been said */
+    else if (io->status == HR_DENIED)
+        end_kept(keep, HR_DENIED,
+                 "setting its extended attributes is not permitted: run it as root, or without "
+                 "--preserve");
+    else
+        end_failed(keep, io, "setting its extended attributes");
+}
+
+static void set_xattrs(hr_keep *keep)
+{
+    hr_kept *kept = keep->kept;
+    step(keep,
+         &(hr_io){.kind = HR_IO_SET_XATTRS,
+                  .flags = HR_IO_NO_SYMLINKS,
+                  .path = kept->path,
+                  .data = kept->path + strlen(kept->path) + 1,
+                  .len = kept->target_len},
+         were_set);
+}
+
+/* ---- one after the other ---- */
+
+static void synced(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status != HR_OK)
+        keep->events->failed(keep->context, "", io->status,
+                             "syncing the file system of the target");
+    keep->events->over(keep->context);
+}
+
+static hr_kept *take_next(hr_keep *keep)
+{
+    hr_list *node = keep->stopped ? NULL : hr_list_take_first(&keep->names);
+    if (node == NULL && !keep->stopped)
+        node = hr_list_take_first(&keep->symlinks);
+    if (node == NULL && !keep->stopped && keep->finishing)
+        node = hr_list_take_first(&keep->xattrs);
+    if (node == NULL && !keep->stopped && keep->finishing)
+        node = hr_list_take_first(&keep->kept_files);
+    if (node == NULL && !keep->stopped && keep->finishing)
+        node = hr_list_take_first(&keep->folders);
+    return node == NULL ? NULL : HR_CONTAINER(node, hr_kept, node);
+}
+
+static bool lost_its_file(const hr_keep *keep)
+{
+    return keep->kept->kind == KEPT_NAME && keep->files[keep->kept->file].failed;
+}
+
+static void make_next(hr_keep *keep)
+{
+    while (keep->kept = take_next(keep), keep->kept != NULL) {
+        if (lost_its_file(keep))
+            report(keep, HR_NOT_FOUND,
+                   "the file that it is a further name of could not be brought");
+        else if (keep->dir == NULL)
+            report(keep, HR_OK, "");
+        else
+            break;
+    }
+    if (keep->kept == NULL && keep->changed && keep->finishing)
+        step(keep, &(hr_io){.kind = HR_IO_SYNC_ALL}, synced);
+    else if (keep->kept == NULL)
+        keep->events->over(keep->context);
+    else if (keep->kept->kind >= KEPT_FILE)
+        stamp(keep);
+    else if (keep->kept->kind == KEPT_XATTRS)
+        set_xattrs(keep);
+    else
+        make_at(keep, keep->kept->path, made);
+}
+
+void hr_keep_make(hr_keep *keep, hr_dir *dir)
+{
+    assert(keep->kept == NULL);
+    keep->dir = dir;
+    make_next(keep);
+}
+
+void hr_keep_finish(hr_keep *keep, hr_dir *dir)
+{
+    keep->finishing = true;
+    hr_keep_make(keep, dir);
+}
+
+void hr_keep_stop(hr_keep *keep)
+{
+    keep->stopped = true;
+}

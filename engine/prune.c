@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "prune.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PAGE_LEN ((size_t)64 << 10)
+
+/* A directory to look at, or one thing that goes. */
+struct hr_prune_folder {
+    hr_list node;
+    bool goes; /* it is not in the source itself */
+    char path[];
+};
+
+static hr_prune_folder *folder_of(hr_list *node)
+{
+    return node == NULL ? NULL : HR_CONTAINER(node, hr_prune_folder, node);
+}
+
+static void drop(hr_prune *prune, hr_list *list)
+{
+    hr_list *node;
+    while ((node = hr_list_take_first(list)) != NULL)
+        hr_release(prune->env, folder_of(node));
+}
+
+static hr_prune_folder *make_record(hr_prune *prune, const char *path, bool goes)
+{
+    size_t len = strlen(path) + 1;
+    hr_prune_folder *record = hr_alloc(prune->env, sizeof *record + len);
+    if (record == NULL)
+        return NULL;
+    record->goes = goes;
+    memcpy(record->path, path, len);
+    return record;
+}
+
+static void end(hr_prune *prune)
+{
+    drop(prune, &prune->folders);
+    drop(prune, &prune->victims);
+    drop(prune, &prune->emptied);
+    hr_release(prune->env, prune->folder);
+    hr_release(prune->env, prune->page);
+    prune->folder = NULL;
+    prune->page = NULL;
+    prune->events->over(prune->context);
+}
+
+static void step(hr_prune *prune, const hr_io *wanted, void (*done)(hr_io *io))
+{
+    prune->io = *wanted;
+    prune->io.dir = prune->options.dir;
+    prune->io.flags = HR_IO_NO_SYMLINKS;
+    prune->io.buffer = -1;
+    prune->io.done = done;
+    prune->io.context = prune;
+    hr_storage_submit(prune->storage, &prune->io);
+}
+
+static void fail(hr_prune *prune, const char *path, const char *what, const hr_io *io)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%s: %s", what,
+             io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
+    prune->events->failed(prune->context, path, io->status, text);
+}
+
+/* ---- removing ---- */
+
+static void remove_next(hr_prune *prune, hr_list *list);
+
+static void removed(hr_io *io)
+{
+    hr_prune *prune = io->context;
+    hr_list *list = hr_list_is_empty(&prune->victims) ? &prune->emptied : &prune->victims;
+    hr_prune_folder *record = folder_of(hr_list_take_first(list));
+    /* Of a directory in which something stays, so does the rest of the way to it. */
+    bool stays = list == &prune->emptied && io->status == HR_EXISTS;
+    if (io->status == HR_OK)
+        prune->events->removed(prune->context, record->path);
+    else if (io->status != HR_NOT_FOUND && !stays)
+        fail(prune, record->path, "removing it, which the source does not have any more", io);
+    hr_release(prune->env, record);
+    remove_next(prune, list);
+}
+
+static void next_folder(hr_prune *prune);
+
+/* What was looked at is not looked at again; what goes itself goes after all that was in it. */
+static void leave_folder(hr_prune *prune)
+{
+    hr_prune_folder *folder = prune->folder;
+    prune->folder = NULL;
+    if (folder != NULL && folder->goes)
+        hr_list_append(prune->emptied.next, &folder->node);
+    else
+        hr_release(prune->env, folder);
+}
+
+static void remove_next(hr_prune *prune, hr_list *list)
+{
+    while (prune->options.look && !hr_list_is_empty(list)) {
+        hr_prune_folder *record = folder_of(hr_list_take_first(list));
+        prune->events->removed(prune->context, record->path);
+        hr_release(prune->env, record);
+    }
+    bool over = prune->stopped || hr_list_is_empty(list);
+    if (!over) {
+        step(prune, &(hr_io){.kind = HR_IO_REMOVE, .path = folder_of(list->next)->path}, removed);
+    } else if (list == &prune->victims) {
+        leave_folder(prune);
+        next_folder(prune);
+    } else {
+        end(prune);
+    }
+}
+
+/* ---- looking ---- */
+
+static bool is_temporary(const char *name)
+{
+    return strncmp(name, ".headrace-", sizeof ".headrace-" - 1) == 0;
+}
+
+static void sort_out(hr_prune *prune, const hr_dir_entry *entry)
+{
+    const hr_prune_options *options = &prune->options;
+    const char *base = prune->folder->path;
+    bool is_dir = entry->info.type == HR_FILE_DIRECTORY;
+    char path[HR_PATH_MAX];
+    int len = snprintf(path, sizeof path, "%s%s%s", base, base[0] != '\0' ? "/" : "", entry->name);
+    /* What is under way here is somebody's who holds its lock, or is found by the next get. */
+    if (len >= (int)sizeof path || is_temporary(entry->name) ||
+        hr_rules_exclude(options->rules, options->rule_count, path, is_dir))
+        return;
+    bool goes = prune->folder->goes || !hr_names_has(options->names, path);
+    if (!goes && !is_dir)
+        return;
+    hr_prune_folder *record = make_record(prune, path, goes);
+    if (record == NULL)
+        prune->events->failed(prune->context, path, HR_NO_MEMORY, "out of memory");
+    else if (is_dir)
+        hr_list_append(prune->folders.next, &record->node);
+    else
+        hr_list_append(&prune->victims, &record->node);
+}
+
+static void list_page(hr_prune *prune, uint64_t cookie);
+
+/* All pages come before the first removal: not every file system goes on with a listing where it
+ * was when what it had listed is gone. */
+static void listed(hr_io *io)
+{
+    hr_prune *prune = io->context;
+    const hr_prune_folder *folder = prune->folder;
+    if (io->status != HR_OK && !(io->status == HR_NOT_FOUND && folder->path[0] != '\0'))
+        fail(prune, folder->path, "listing what is there", io);
+    if (io->status != HR_OK || io->bytes == 0) {
+        remove_next(prune, &prune->victims);
+        return;
+    }
+    for (size_t at = 0; at < io->bytes;) {
+        const hr_dir_entry *entry = (const void *)(prune->page + at);
+        sort_out(prune, entry);
+        at += entry->size;
+    }
+    list_page(prune, io->cookie);
+}
+
+static void list_page(hr_prune *prune, uint64_t cookie)
+{
+    step(prune,
+         &(hr_io){.kind = HR_IO_LIST,
+                  .path = prune->folder->path,
+                  .data = prune->page,
+                  .len = PAGE_LEN,
+                  .cookie = cookie},
+         listed);
+}
+
+static void next_folder(hr_prune *prune)
+{
+    prune->folder = prune->stopped ? NULL : folder_of(hr_list_take_first(&prune->folders));
+    if (prune->folder == NULL)
+        remove_next(prune, &prune->emptied);
+    else
+        list_page(prune, 0);
+}
+
+hr_status hr_prune_start(hr_prune *prune, const hr_env *env, hr_storage *storage,
+                         const hr_prune_options *options, const hr_prune_events *events,
+                         void *context)
+{
+    *prune = (hr_prune){
+        .env = env,
+        .storage = storage,
+        .options = *options,
+        .events = events,
+        .context = context,
+        .page = hr_alloc(env, PAGE_LEN),
+    };
+    hr_list_init(&prune->folders);
+    hr_list_init(&prune->victims);
+    hr_list_init(&prune->emptied);
+    hr_prune_folder *top = make_record(prune, "", false);
+    if (prune->page == NULL || top == NULL) {
+        hr_release(env, prune->page);
+        hr_release(env, top);
+        return HR_NO_MEMORY;
+    }
+    hr_list_append(&prune->folders, &top->node);
+    next_folder(prune);
+    return HR_OK;
+}
+
+void hr_prune_stop(hr_prune *prune)
+{
+    prune->stopped = true;
+}

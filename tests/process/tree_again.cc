@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tree that is brought again moves what changed, leaves out what is excluded and, when asked to,
+// removes what the source does not have any more. Nothing else is ever removed.
+#include "fixture.h"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace
+{
+
+class TreeAgain : public Headrace
+{
+  protected:
+    Result get_tree(const std::vector<std::string> &more = {}, const char *name = "tree")
+    {
+        return get("hr://" + address_ + "/data", target(name), more);
+    }
+    // Every path beneath a directory, directories with a slash, in order.
+    static std::vector<std::string> paths_of(const std::string &top)
+    {
+        std::vector<std::string> paths;
+        for (const auto &entry : std::filesystem::recursive_directory_iterator(top))
+            paths.push_back(std::filesystem::relative(entry.path(), top).string() +
+                            (entry.is_directory() && !entry.is_symlink() ? "/" : ""));
+        std::sort(paths.begin(), paths.end());
+        return paths;
+    }
+};
+
+TEST_F(TreeAgain, MovesOnlyWhatChanged)
+{
+    make_directory(data("a"));
+    offer("a/same", CHUNK, 1);
+    offer("a/other", 1000, 2);
+    serve();
+    ASSERT_EQ(0, get_tree().exit_code);
+    offer("a/other", 1001, 3);
+    offer("new", 10, 4);
+    Result result = get_tree({"--overwrite"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(1011u, result.moved());
+    EXPECT_EQ(1u, result.summary.number("files_kept"));
+    EXPECT_TRUE(hr_temp_holds(target("tree/a/other").c_str(), 1001, 3));
+}
+
+TEST_F(TreeAgain, ComparesContentWhenAskedTo)
+{
+    make_directory(data("a"));
+    offer("a/same", 70 * MIB + 5, 1); // more than one digest's worth
+    offer("a/touched", 1000, 2);
+    offer("a/other", 1000, 3);
+    offer("a/empty", 0, 4);
+    serve();
+    ASSERT_EQ(0, get_tree().exit_code);
+    // Another content of the same size and time, and the same content with another time.
+    struct stat before = {};
+    ASSERT_EQ(0, stat(target("tree/a/other").c_str(), &before));
+    offer("a/other", 1000, 5);
+    const struct timespec same_time[2] = {before.st_atim, before.st_mtim};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, data("a/other").c_str(), same_time, 0));
+    const struct timespec later[2] = {{0, UTIME_OMIT}, {1500000000, 7}};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, data("a/touched").c_str(), later, 0));
+
+    Result result = get_tree({"--dry-run"});
+    EXPECT_EQ(3, result.exit_code); // one is there and looks like another; nothing is replaced
+    result = get_tree({"--checksum", "--overwrite"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(1000u, result.moved());
+    EXPECT_EQ(3u, result.summary.number("files_kept"));
+    EXPECT_TRUE(hr_temp_holds(target("tree/a/other").c_str(), 1000, 5));
+    struct stat touched = {};
+    ASSERT_EQ(0, stat(target("tree/a/touched").c_str(), &touched));
+    EXPECT_EQ(1500000000, touched.st_mtim.tv_sec);
+}
+
+TEST_F(TreeAgain, RemovesWhatTheSourceDoesNotHave)
+{
+    make_directory(data("kept"));
+    offer("kept/file", 10, 1);
+    make_directory(at("outside"));
+    write_text(at("outside/file"), "not ours");
+    serve();
+    ASSERT_EQ(0, get_tree().exit_code);
+    make_directory(target("tree/gone"));
+    make_directory(target("tree/gone/deep"));
+    write_text(target("tree/gone/deep/file"), "x");
+    write_text(target("tree/kept/more"), "x");
+    ASSERT_EQ(0, symlink(at("outside").c_str(), target("tree/gone/link").c_str()));
+    ASSERT_EQ(0, symlink(at("outside").c_str(), target("tree/link").c_str()));
+
+    Result result = get_tree({"--delete", "--dry-run"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(6u, result.summary.number("removed"));
+    EXPECT_TRUE(exists(target("tree/gone/deep/file")));
+
+    result = get_tree({"--delete"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(6u, result.summary.number("removed"));
+    EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
+    EXPECT_EQ("not ours", read_text(at("outside/file")));
+}
+
+TEST_F(TreeAgain, RemovesNothingWhenSomethingFailed)
+{
+    offer("file", 10, 1);
+    serve();
+    ASSERT_EQ(0, get_tree().exit_code);
+    ASSERT_EQ(0, mkfifo(data("fifo").c_str(), 0666));
+    write_text(target("tree/more"), "x");
+    Program program;
+    program.start({"get", "hr://" + address_ + "/data", target("tree"), "--delete"});
+    EXPECT_EQ(3, program.wait());
+    EXPECT_NE(std::string::npos, program.errors().find("nothing was removed")) << program.errors();
+    EXPECT_TRUE(exists(target("tree/more")));
+}
+
+TEST_F(TreeAgain, RemovesNoTemporaryFilesAndNothingThatIsExcluded)
+{
+    offer("file", 10, 1);
+    serve();
+    ASSERT_EQ(0, get_tree().exit_code);
+    write_text(target("tree/.headrace-0123456789abcdef"), "of somebody else");
+    make_directory(target("tree/gone"));
+    write_text(target("tree/gone/notes.keep"), "x");
+    write_text(target("tree/gone/other"), "x");
+    Result result = get_tree({"--delete", "--exclude", "*.keep"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_TRUE(exists(target("tree/gone/notes.keep")));
+    EXPECT_FALSE(exists(target("tree/gone/other")));
+    EXPECT_TRUE(exists(target("tree/.headrace-0123456789abcdef")));
+}
+
+TEST_F(TreeAgain, LeavesOutWhatRsyncWould)
+{
+    if (system("rsync --version >/dev/null 2>&1") != 0)
+        GTEST_SKIP() << "no rsync to compare with";
+    for (const char *name : {"a", "a/b", "a/b/c", "a/foo", "foo", "foo/bar", "x", "x/foo"})
+        make_directory(data(name));
+    for (const char *name :
+         {"top.c", "top.o", "a/one.c", "a/one.o", "a/b/two.c", "a/b/c/deep.o", "foo/bar/file",
+          "foo/file", "x/foo/file", "a/foo/file", "a[1]", "a1", "x/sp ace"})
+        offer(name, 10, 1);
+    serve();
+    const std::vector<std::vector<std::string>> wishes = {
+        {"--exclude=*.o"},
+        {"--exclude=/foo"},
+        {"--exclude=foo/"},
+        {"--exclude=foo/bar"},
+        {"--exclude=a/**"},
+        {"--exclude=**/foo/file"},
+        {"--exclude=/a/*/c"},
+        {"--exclude=foo/***"},
+        {"--include=*/", "--include=*.c", "--exclude=*"},
+        {"--include=a/***", "--exclude=*"},
+        {"--include=top.*", "--exclude=*.c", "--include=*.o"},
+        {"--exclude=a\\[1\\]*"},
+        {"--exclude=a[[:digit:]]"},
+        {"--exclude=sp ace"},
+    };
+    for (size_t i = 0; i < wishes.size(); i++) {
+        const std::string mine = "mine" + std::to_string(i), theirs = at("theirs");
+        Result result = get_tree(wishes[i], mine.c_str());
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        std::string command = "rsync -a";
+        for (const std::string &wish : wishes[i])
+            command += " '" + wish + "'";
+        ASSERT_EQ(0, system((command + " '" + data("") + "/' '" + theirs + "'").c_str()));
+        EXPECT_EQ(paths_of(theirs), paths_of(target(mine))) << command;
+        std::filesystem::remove_all(theirs);
+    }
+}
+
+TEST_F(TreeAgain, RefusesAPatternThatIsNone)
+{
+    offer("file", 10);
+    serve();
+    expect_refused(get_tree({"--exclude", "a[b"}), 2, {"never closed", "a[b"});
+    expect_nothing("tree");
+}
+
+} // namespace

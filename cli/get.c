@@ -6,6 +6,7 @@
 #include "launch.h"
 #include "output.h"
 #include "report.h"
+#include "rules.h"
 #include "verbs.h"
 
 /* What one get holds, in the order in which it is made. */
@@ -47,6 +48,7 @@ static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *
         status = hr_cli_choose_target(job->engine, job->client, &job->source, &job->target, error);
     if (status != HR_OK)
         return status;
+    hr_rule rules[HR_OPTION_LIST_MAX];
     hr_get_options options = {
         .path = job->source.path,
         .target_path = job->target.kind == HR_CLI_TARGET_PATH ? job->target.path : NULL,
@@ -57,6 +59,11 @@ static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *
         .strict = settings->strict,
         .dry_run = settings->dry_run,
         .read_back = settings->read_back,
+        .checksum = settings->checksum,
+        .remove = settings->remove,
+        .rules = rules,
+        .rule_count = hr_cli_rules(settings, rules),
+        .owner = settings->preserve,
         .limit_bytes_per_s = settings->limit_bytes_per_s,
         .deadline_ns = settings->deadline_ns,
         .stall_ns = settings->stall_ns,

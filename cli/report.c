@@ -128,13 +128,14 @@ static void sum_up_json(const hr_get_progress *count, const char *path, hr_statu
                                     hr_status_name(status), "exit", exit_code, "text",
                                     text_of(text)));
     hr_cli_print_json(json_pack(
-        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}", "type",
-        "summary", "status", hr_status_name(status), "exit", exit_code, "text", text_of(text),
-        "files", (json_int_t)count->files, "files_failed", (json_int_t)count->files_failed,
-        "files_kept", (json_int_t)count->files_kept, "bytes_total", (json_int_t)count->bytes,
-        "bytes_moved", (json_int_t)count->bytes_moved, "bytes_reused",
-        (json_int_t)count->bytes_reused, "control_messages", (json_int_t)count->control_messages,
-        "seconds", seconds, "rate_bytes_per_second", (json_int_t)rate, "first_byte_seconds",
+        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}",
+        "type", "summary", "status", hr_status_name(status), "exit", exit_code, "text",
+        text_of(text), "files", (json_int_t)count->files, "files_failed",
+        (json_int_t)count->files_failed, "files_kept", (json_int_t)count->files_kept, "removed",
+        (json_int_t)count->removed, "bytes_total", (json_int_t)count->bytes, "bytes_moved",
+        (json_int_t)count->bytes_moved, "bytes_reused", (json_int_t)count->bytes_reused,
+        "control_messages", (json_int_t)count->control_messages, "seconds", seconds,
+        "rate_bytes_per_second", (json_int_t)rate, "first_byte_seconds",
         (double)count->first_byte_ns / 1e9, "cpu_seconds", cpu_seconds(), "path", text_of(path)));
 }
 
@@ -148,8 +149,13 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
     hr_cli_bytes(reused, count->bytes_reused);
     if (report->settings->dry_run) {
         uint64_t missing = count->bytes - count->bytes_reused;
-        hr_cli_print("would move %s: %llu file%s of %s, %s already there\n",
+        hr_cli_print("would move %s: %llu file%s of %s, %s already there",
                      hr_cli_bytes(moved, missing), files, files == 1 ? "" : "s", bytes, reused);
+        if (count->files_kept > 0)
+            hr_cli_print(", %llu kept (same size and time)", (unsigned long long)count->files_kept);
+        if (report->settings->remove)
+            hr_cli_print(", %llu to be removed", (unsigned long long)count->removed);
+        hr_cli_print("\n");
         return;
     }
     hr_cli_bytes(moved, count->bytes_moved);
@@ -161,6 +167,8 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
         hr_cli_print(", %s already there", reused);
     if (count->files_kept > 0)
         hr_cli_print(", %llu kept (same size and time)", (unsigned long long)count->files_kept);
+    if (report->settings->remove)
+        hr_cli_print(", %llu removed", (unsigned long long)count->removed);
     hr_cli_print("; %s\n", path);
 }
 

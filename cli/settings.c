@@ -96,6 +96,48 @@ static const hr_option options[] = {
         .offset = MEMBER(as_is),
     },
     {
+        .name = "checksum",
+        .letter = 'c',
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Of a tree, compares files of the same size by their content, whatever their time.",
+        .offset = MEMBER(checksum),
+    },
+    {
+        .name = "include",
+        .argument = "PATTERN",
+        .type = HR_OPTION_LIST,
+        .verbs = GET | VERIFY,
+        .help = "Of a tree, keeps what matches from being excluded by a later --exclude. May be "
+                "repeated.",
+        .offset = MEMBER(rules),
+    },
+    {
+        .name = "exclude",
+        .argument = "PATTERN",
+        .type = HR_OPTION_LIST,
+        .verbs = GET | VERIFY,
+        .help = "Of a tree, leaves out what matches, with all in it. Patterns are those of rsync, "
+                "and the first that matches decides. May be repeated.",
+        .offset = MEMBER(rules),
+    },
+    {
+        .name = "delete",
+        .type = HR_OPTION_FLAG,
+        .verbs = GET,
+        .help = "Of a tree, removes from TARGET what SOURCE does not have, after all has come and "
+                "only if nothing failed. What is excluded stays.",
+        .offset = MEMBER(remove),
+    },
+    {
+        .name = "preserve",
+        .type = HR_OPTION_FLAG,
+        .verbs = GET | VERIFY,
+        .help = "Also keeps owner and group, with them setuid, setgid and sticky, and of a tree "
+                "extended attributes; takes root.",
+        .offset = MEMBER(preserve),
+    },
+    {
         .name = "limit",
         .argument = "RATE",
         .type = HR_OPTION_RATE,
@@ -186,6 +228,14 @@ static const hr_option options[] = {
         .max = "256",
         .help = "Threads that compress or check; 0 is one a core.",
         .offset = MEMBER(threads),
+    },
+    {
+        .name = "against",
+        .argument = "SOURCE",
+        .type = HR_OPTION_STRING,
+        .verbs = VERIFY,
+        .help = "Compares the tree PATH with what it was brought from, and names each difference.",
+        .offset = MEMBER(against),
     },
     {
         .name = "dir",
@@ -338,10 +388,12 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments = "PATH...",
             .arguments_min = 1,
             .arguments_max = 1024,
-            .summary = "Checks every digest of packed shards.",
-            .details = "PATH    a packed shard, or a file that has its digests in PATH.hrindex\n"
+            .summary = "Checks every digest of packed shards, or a tree against its source.",
+            .details = "PATH    a packed shard, or a file that has its digests in PATH.hrindex;\n"
+                       "        with --against SOURCE a directory, and SOURCE as for get\n"
                        "\n"
-                       "The first chunk that is damaged is named, and the exit code is 5.",
+                       "The first chunk that is damaged is named, and the exit code is 5; of a\n"
+                       "tree every difference is, and both sides read all of it.",
         },
     [HR_CLI_DOCTOR] =
         {

@@ -25,7 +25,8 @@ typedef struct hr_cli_settings {
 
     /* get */
     bool unpack, as_is;
-    bool overwrite, dry_run, read_back, strict;
+    bool overwrite, dry_run, read_back, strict, preserve, checksum, remove;
+    hr_option_list rules; /* by "include" and "exclude" */
     uint64_t limit_bytes_per_s;
     uint64_t deadline_ns, stall_ns;
     unsigned links;
@@ -37,6 +38,7 @@ typedef struct hr_cli_settings {
     /* pack, verify */
     unsigned codec; /* hr_pack_codec */
     unsigned level, threads;
+    const char *against;
 
     /* doctor */
     const char *directory;

@@ -51,6 +51,10 @@ hr_status hr_cli_verify(const hr_cli_settings *settings, char **arguments, unsig
                         hr_error *error)
 {
     hr_engine *engine = NULL;
+    if (settings->against != NULL && argument_count != 1)
+        return hr_error_set(error, HR_INVALID, "--against compares one tree with one source");
+    if (settings->against != NULL)
+        return hr_cli_against(settings, arguments[0], error);
     hr_status status = hr_cli_tally_engine(settings, &engine, error);
     if (status != HR_OK)
         return status;

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// A tree is compared with what it was brought from, and every difference is named.
+#include "fixture.h"
+
+#include <algorithm>
+
+namespace
+{
+
+class Against : public Headrace
+{
+  protected:
+    void SetUp() override
+    {
+        Headrace::SetUp();
+        make_directory(data("a"));
+        make_directory(data("a/empty"));
+        offer("a/file", CHUNK + 7, 1);
+        offer("big", 70 * MIB, 2); // more than one digest's worth
+        offer("none", 0, 3);
+        ASSERT_EQ(0, symlink("a/file", data("link").c_str()));
+        serve();
+        source_ = "hr://" + address_ + "/data";
+        ASSERT_EQ(0, get(source_, target("tree")).exit_code);
+    }
+    // The exit code; what was printed is kept, line by line in order.
+    int verify(const std::vector<std::string> &more = {})
+    {
+        Program program;
+        std::vector<std::string> arguments = {"verify", target("tree"), "--against", source_};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        program.start(arguments);
+        int exit_code = program.wait();
+        std::istringstream out(program.out());
+        lines_.clear();
+        for (std::string line; std::getline(out, line);)
+            lines_.push_back(line);
+        std::sort(lines_.begin(), lines_.end());
+        errors_ = program.errors();
+        return exit_code;
+    }
+    // Puts the time back that the file had before it was changed.
+    template <typename Change> void change_unseen(const std::string &path, Change change)
+    {
+        struct stat before = {};
+        ASSERT_EQ(0, stat(path.c_str(), &before));
+        change();
+        const struct timespec times[2] = {before.st_atim, before.st_mtim};
+        ASSERT_EQ(0, utimensat(AT_FDCWD, path.c_str(), times, 0));
+    }
+
+    std::string source_, errors_;
+    std::vector<std::string> lines_;
+};
+
+TEST_F(Against, WhatWasBroughtIsTheSame)
+{
+    EXPECT_EQ(0, verify()) << errors_;
+    ASSERT_EQ(1u, lines_.size());
+    EXPECT_EQ(0u, lines_[0].find("the same: 4 files, 77.6 MB")) << lines_[0];
+    write_text(target("tree/.headrace-0123456789abcdef"), "under way");
+    EXPECT_EQ(0, verify()) << errors_;
+    source_ = data(""); // a source that is here
+    EXPECT_EQ(0, verify()) << errors_;
+}
+
+TEST_F(Against, EveryDifferenceIsNamed)
+{
+    change_unseen(target("tree/big"), [&] {
+        int file = open(target("tree/big").c_str(), O_WRONLY);
+        ASSERT_EQ(1, pwrite(file, "!", 1, (off_t)(69 * MIB)));
+        ASSERT_EQ(0, close(file));
+    });
+    change_unseen(target("tree/none"), [&] { write_text(target("tree/none"), "x"); });
+    change_unseen(target("tree"), [&] { write_text(target("tree/own"), "x"); });
+    ASSERT_EQ(0, chmod(target("tree/a/file").c_str(), 0600));
+    ASSERT_EQ(0, rmdir(target("tree/a/empty").c_str()));
+    EXPECT_EQ(5, verify());
+    std::vector<std::string> expected = {
+        "a/empty: it is missing: in the source it is a directory",
+        "big: its content is another",
+        "none: it has 1 bytes, in the source 0",
+        "own: the source does not have it",
+    };
+    for (const std::string &line : expected)
+        EXPECT_EQ(1, std::count(lines_.begin(), lines_.end(), line)) << line;
+    EXPECT_TRUE(std::any_of(lines_.begin(), lines_.end(), [](const std::string &line) {
+        return line.find("a/file: its permissions are 0600, the source's ") == 0;
+    }));
+    EXPECT_NE(std::string::npos, errors_.find("differences")) << errors_;
+}
+
+TEST_F(Against, WhatIsExcludedIsNotCompared)
+{
+    ASSERT_EQ(0, unlink(target("tree/big").c_str()));
+    const struct timespec times[2] = {{0, UTIME_OMIT}, {1, 0}};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, target("tree").c_str(), times, 0));
+    EXPECT_EQ(0, verify({"--exclude", "big"})) << errors_;
+}
+
+TEST_F(Against, ASourceThatIsNotThereIsSaid)
+{
+    source_ += "/nowhere";
+    EXPECT_EQ(4, verify());
+    EXPECT_NE(std::string::npos, errors_.find("nowhere")) << errors_;
+}
+
+} // namespace

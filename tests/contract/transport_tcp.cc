@@ -333,7 +333,8 @@ TEST_P(Tcp, ACongestionControlThatIsNotThereIsSaidAtOnce)
     hr_tcp_options tcp_options = {};
     tcp_options.congestion = "no-such-control";
     hr_transport *transport = nullptr;
-    EXPECT_EQ(hr_transport_tcp_create(world->client.loop, &tcp_options, &transport), HR_UNSUPPORTED);
+    EXPECT_EQ(hr_transport_tcp_create(world->client.loop, &tcp_options, &transport),
+              HR_UNSUPPORTED);
     EXPECT_EQ(transport, nullptr);
 }
 

@@ -7,7 +7,7 @@
 
 static hr_engine *volatile engine_to_wake;
 static hr_get *volatile get_to_cancel;
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, hung_up;
 
 static void on_signal(int number)
 {
@@ -24,12 +24,23 @@ static void on_signal(int number)
     errno = saved;
 }
 
+static void on_hang_up(int number)
+{
+    (void)number;
+    int saved = errno;
+    hung_up = 1;
+    if (engine_to_wake != NULL)
+        hr_engine_wake(engine_to_wake);
+    errno = saved;
+}
+
 static void change_mask(int how)
 {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
     pthread_sigmask(how, &signals, NULL);
 }
 
@@ -62,4 +73,18 @@ void hr_cli_interrupt_cancels(hr_get *get)
 bool hr_cli_interrupted(void)
 {
     return interrupted != 0;
+}
+
+void hr_cli_hang_up_wakes(void)
+{
+    struct sigaction action = {.sa_handler = on_hang_up, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+bool hr_cli_hung_up(void)
+{
+    bool was = hung_up != 0;
+    hung_up = 0;
+    return was;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SIGINT and SIGTERM. The first one asks for an end in order, a second one ends the process at
- * once, with the exit code of an interruption. */
+/* SIGINT, SIGTERM and, for who asks for it, SIGHUP. The first one asks for an end in order, a
+ * second one ends the process at once, with the exit code of an interruption. */
 #ifndef HR_CLI_INTERRUPT_H
 #define HR_CLI_INTERRUPT_H
 
@@ -20,5 +20,9 @@ void hr_cli_interrupt_wakes(hr_engine *engine);
  * destroyed. */
 void hr_cli_interrupt_cancels(hr_get *get);
 bool hr_cli_interrupted(void);
+/* From now on SIGHUP wakes the engine too, and does not end the process. */
+void hr_cli_hang_up_wakes(void);
+/* Whether there was one since the last call. */
+bool hr_cli_hung_up(void);
 
 #endif

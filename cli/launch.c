@@ -46,12 +46,23 @@ void hr_cli_engine_destroy(hr_engine *engine)
     hr_engine_destroy(engine);
 }
 
+hr_trust hr_cli_trust(const hr_cli_settings *settings)
+{
+    return (hr_trust){
+        .insecure = settings->insecure,
+        .key_path = settings->key,
+        .ca_path = settings->ca,
+        .crl_path = settings->crl,
+    };
+}
+
 hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engine *engine,
                              const hr_cli_source *source, hr_client **client_out, hr_error *error)
 {
     hr_client_options options = {
         .address = source->local ? NULL : source->address,
         .local_path = source->local ? source->root : NULL,
+        .trust = hr_cli_trust(settings),
         .links = settings->links,
         .require = settings->require,
     };

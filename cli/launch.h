@@ -12,6 +12,8 @@ HR_CHECKED hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsig
                                           hr_engine **engine_out, hr_error *error);
 /* NULL is accepted. */
 void hr_cli_engine_destroy(hr_engine *engine);
+/* What peers are shown and have to show. */
+hr_trust hr_cli_trust(const hr_cli_settings *settings);
 /* The source must be resolved. */
 HR_CHECKED hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engine *engine,
                                         const hr_cli_source *source, hr_client **client_out,

@@ -26,9 +26,10 @@ static hr_status help(const hr_cli_settings *settings, char **arguments, unsigne
 }
 
 static const verb_run runs[HR_CLI_VERBS] = {
-    [HR_CLI_SERVE] = hr_cli_serve, [HR_CLI_GET] = hr_cli_get,       [HR_CLI_LS] = hr_cli_ls,
-    [HR_CLI_PACK] = hr_cli_pack,   [HR_CLI_VERIFY] = hr_cli_verify, [HR_CLI_DOCTOR] = hr_cli_doctor,
-    [HR_CLI_HELP] = help,
+    [HR_CLI_SERVE] = hr_cli_serve,   [HR_CLI_GET] = hr_cli_get,
+    [HR_CLI_LS] = hr_cli_ls,         [HR_CLI_PACK] = hr_cli_pack,
+    [HR_CLI_VERIFY] = hr_cli_verify, [HR_CLI_DOCTOR] = hr_cli_doctor,
+    [HR_CLI_KEY] = hr_cli_key,       [HR_CLI_HELP] = help,
 };
 
 /* A standard stream that is closed would give its number to the next socket, and the sentence for

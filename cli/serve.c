@@ -47,6 +47,28 @@ static hr_status add_directory(exports *all, const char *path, hr_error *error)
     return add(all, name, strlen(name), all->real, error);
 }
 
+/* After all exports are known. */
+static hr_status protect(const hr_cli_settings *settings, exports *all, hr_error *error)
+{
+    char quoted[QUOTED_MAX];
+    for (unsigned i = 0; i < settings->protect.count; i++) {
+        const char *text = settings->protect.values[i];
+        const char *equals = strchr(text, '=');
+        hr_quote(quoted, sizeof quoted, text, strlen(text));
+        if (equals == NULL || (strcmp(equals, "=aead") != 0 && strcmp(equals, "=clear") != 0))
+            return hr_error_set(error, HR_INVALID,
+                                "--protect takes NAME=aead or NAME=clear, not '%s'", quoted);
+        size_t len = (size_t)(equals - text), at = 0;
+        while (at < all->count &&
+               (strlen(all->list[at].name) != len || memcmp(all->list[at].name, text, len) != 0))
+            at++;
+        if (at == all->count)
+            return hr_error_set(error, HR_INVALID, "--protect %s: no export has this name", quoted);
+        all->list[at].aead = strcmp(equals, "=aead") == 0;
+    }
+    return HR_OK;
+}
+
 static hr_status collect(const hr_cli_settings *settings, const char *directory, exports *all,
                          hr_error *error)
 {
@@ -113,6 +135,15 @@ static void sum_up(const hr_cli_settings *settings, const hr_server *server)
                    (unsigned long long)count.refused);
 }
 
+static void reload(const hr_cli_settings *settings, hr_server *server)
+{
+    hr_error error = {.status = HR_OK};
+    if (hr_server_reload(server, &error) != HR_OK)
+        hr_cli_say("keys and rules stay as they were: %s", error.text);
+    else if (!settings->quiet)
+        hr_cli_say("read keys and rules again");
+}
+
 /* Steps until a signal, until the server fails, or until nobody reads what is announced. */
 static hr_status attend(const hr_cli_settings *settings, hr_engine *engine, hr_server *server,
                         const exports *all, hr_error *error)
@@ -127,8 +158,11 @@ static hr_status attend(const hr_cli_settings *settings, hr_engine *engine, hr_s
         if (status != HR_OK)
             return status;
     }
-    while (hr_server_status(server) == HR_OK && !hr_cli_interrupted())
+    while (hr_server_status(server) == HR_OK && !hr_cli_interrupted()) {
         hr_engine_step(engine, HR_WAIT_FOREVER);
+        if (hr_cli_hung_up())
+            reload(settings, server);
+    }
     hr_cli_print_stages(settings, engine);
     sum_up(settings, server);
     status = hr_server_status(server);
@@ -146,9 +180,12 @@ static hr_status serve(const hr_cli_settings *settings, const exports *all, hr_e
         .listen = settings->listen,
         .exports = all->list,
         .export_count = all->count,
-        .insecure = settings->insecure,
+        .trust = hr_cli_trust(settings),
+        .rules_path = settings->rules_path,
+        .audit_path = settings->audit,
     };
     hr_status status = hr_cli_engine_create(settings, 0, &engine, error);
+    hr_cli_hang_up_wakes();
     if (status == HR_OK)
         status = hr_server_open(engine, &options, &server, error);
     if (status == HR_OK)
@@ -163,6 +200,8 @@ hr_status hr_cli_serve(const hr_cli_settings *settings, char **arguments, unsign
 {
     exports all = {.count = 0};
     hr_status status = collect(settings, argument_count > 0 ? arguments[0] : NULL, &all, error);
+    if (status == HR_OK)
+        status = protect(settings, &all, error);
     if (status == HR_OK)
         status = serve(settings, &all, error);
     free(all.real);

@@ -7,6 +7,7 @@
 #define PACK         (1u << HR_CLI_PACK)
 #define VERIFY       (1u << HR_CLI_VERIFY)
 #define DOCTOR       (1u << HR_CLI_DOCTOR)
+#define KEY          (1u << HR_CLI_KEY)
 #define MEMBER(name) offsetof(hr_cli_settings, name)
 
 /* In the order of hr_io_choice. */
@@ -35,11 +36,60 @@ static const hr_option options[] = {
         .offset = MEMBER(listen),
     },
     {
+        .name = "rules",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = SERVE,
+        .help = "Who may list and read what; without it whoever has a key may read everything.",
+        .offset = MEMBER(rules_path),
+    },
+    {
+        .name = "audit",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = SERVE,
+        .help = "Appends a line of JSON for each session and transfer.",
+        .offset = MEMBER(audit),
+    },
+    {
+        .name = "protect",
+        .argument = "NAME=HOW",
+        .type = HR_OPTION_LIST,
+        .verbs = SERVE,
+        .help = "How chunks of the export NAME cross: clear, with digests, or aead, encrypted. May "
+                "be repeated.",
+        .offset = MEMBER(protect),
+    },
+    {
         .name = "insecure",
         .type = HR_OPTION_FLAG,
-        .verbs = SERVE,
-        .help = "Serves everybody who can connect, which any other address than loopback needs.",
+        .verbs = SERVE | GET | LS,
+        .help = "In clear, and nobody is asked who he is; both sides have to say it.",
         .offset = MEMBER(insecure),
+    },
+    {
+        .name = "key",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = SERVE | GET | LS,
+        .help = "The key that both sides share, or a certificate; without it the user's own key.",
+        .offset = MEMBER(key),
+    },
+    {
+        .name = "ca",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = SERVE | GET | LS,
+        .help = "The authorities that sign certificates; without it those in the file of --key.",
+        .offset = MEMBER(ca),
+    },
+    {
+        .name = "crl",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = SERVE | GET | LS,
+        .help = "The certificates that were revoked.",
+        .offset = MEMBER(crl),
     },
     {
         .name = "pool",
@@ -55,7 +105,7 @@ static const hr_option options[] = {
     {
         .name = "overwrite",
         .type = HR_OPTION_FLAG,
-        .verbs = GET | PACK,
+        .verbs = GET | PACK | KEY,
         .help = "Replaces targets that exist; without it they are a conflict.",
         .offset = MEMBER(overwrite),
     },
@@ -180,9 +230,17 @@ static const hr_option options[] = {
         .argument = "LIST",
         .type = HR_OPTION_STRING,
         .verbs = GET,
-        .help = "Refuses to take a path without all of LIST (of tcp, rdma, gpu, local; with "
-                "commas).",
+        .help = "Refuses to take a path without all of LIST (of tcp, rdma, gpu, local, aead; "
+                "with commas).",
         .offset = MEMBER(require),
+    },
+    {
+        .name = "cluster",
+        .argument = "DIR",
+        .type = HR_OPTION_STRING,
+        .verbs = KEY,
+        .help = "Makes certificates, signed by an authority in DIR, which is made first.",
+        .offset = MEMBER(cluster),
     },
     {
         .name = "long",
@@ -308,7 +366,7 @@ static const hr_option options[] = {
         .name = "quiet",
         .letter = 'q',
         .type = HR_OPTION_FLAG,
-        .verbs = SERVE | GET | LS | PACK | VERIFY | DOCTOR,
+        .verbs = SERVE | GET | LS | PACK | VERIFY | DOCTOR | KEY,
         .help = "Says nothing but what went wrong (with --json: no progress).",
         .offset = MEMBER(quiet),
     },
@@ -403,6 +461,22 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .details =
                 "Each line is the result of doing the thing. What is lacking comes with the\n"
                 "command that mends it, and is no failure: Headrace takes another path.",
+        },
+    [HR_CLI_KEY] =
+        {
+            .name = "key",
+            .arguments = "new|show [FILE] | new --cluster DIR NAME...",
+            .arguments_min = 1,
+            .arguments_max = 1024,
+            .summary = "Makes the keys that peers know each other by.",
+            .details =
+                "new      a key that both sides share, in FILE or as the user's own\n"
+                "new --cluster DIR NAME...\n"
+                "         DIR/NAME.pem for each machine: a certificate with its key, for --key\n"
+                "show     what a file holds; never a secret\n"
+                "\n"
+                "NAME is the name or address that others reach the machine by. Keep DIR/ca.key\n"
+                "to yourself: who has it is let in everywhere.",
         },
     [HR_CLI_HELP] =
         {

@@ -17,10 +17,15 @@ typedef struct hr_cli_settings {
     bool json, quiet;
     unsigned verbose;
 
+    /* peers */
+    bool insecure;
+    const char *key, *ca, *crl;
+
     /* serve */
     hr_option_list exports;
+    hr_option_list protect;
+    const char *rules_path, *audit;
     const char *listen;
-    bool insecure;
     uint64_t pool_len;
 
     /* get */
@@ -31,6 +36,9 @@ typedef struct hr_cli_settings {
     uint64_t deadline_ns, stall_ns;
     unsigned links;
     const char *require;
+
+    /* key */
+    const char *cluster;
 
     /* ls */
     bool long_form, print0;
@@ -52,6 +60,7 @@ enum {
     HR_CLI_PACK,
     HR_CLI_VERIFY,
     HR_CLI_DOCTOR,
+    HR_CLI_KEY,
     HR_CLI_HELP,
     HR_CLI_VERBS
 };

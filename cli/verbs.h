@@ -17,6 +17,8 @@ HR_CHECKED hr_status hr_cli_pack(const hr_cli_settings *settings, char **argumen
 /* verify --against. */
 HR_CHECKED hr_status hr_cli_against(const hr_cli_settings *settings, const char *tree,
                                     hr_error *error);
+HR_CHECKED hr_status hr_cli_key(const hr_cli_settings *settings, char **arguments,
+                                unsigned argument_count, hr_error *error);
 HR_CHECKED hr_status hr_cli_verify(const hr_cli_settings *settings, char **arguments,
                                    unsigned argument_count, hr_error *error);
 HR_CHECKED hr_status hr_cli_doctor(const hr_cli_settings *settings, char **arguments,

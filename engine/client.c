@@ -131,6 +131,12 @@ static hr_transfer *find_transfer(hr_client *client, uint64_t number)
     return NULL;
 }
 
+/* Sealed chunks need a secret of the channel. */
+static uint64_t offered_features(const hr_client *client)
+{
+    return HR_FEATURES | (client->identity != NULL ? HR_FEATURE_AEAD : 0);
+}
+
 static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
 {
     if (welcome->major != HR_PROTOCOL_MAJOR) {
@@ -140,7 +146,7 @@ static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
                        HR_PROTOCOL_MAJOR, client->address, welcome->major);
         return;
     }
-    if ((welcome->features & ~HR_FEATURES) != 0) {
+    if ((welcome->features & ~offered_features(client)) != 0) {
         hr_client_fail(client, HR_PROTOCOL, "%s uses features that were not offered",
                        client->address);
         return;
@@ -246,12 +252,11 @@ void hr_client_grant(hr_client *client, const hr_grant *grant)
 static void control_up(void *context)
 {
     hr_client *client = context;
-    client->connected = true;
     hr_client_send(client, &(hr_message){
                                .kind = HR_MESSAGE_HELLO,
                                .hello = {.major = HR_PROTOCOL_MAJOR,
                                          .minor = HR_PROTOCOL_MINOR,
-                                         .features = HR_FEATURES,
+                                         .features = offered_features(client),
                                          .name = hr_bytes_make("headrace", 8)},
                            });
 }
@@ -261,12 +266,12 @@ static void control_down(void *context, hr_status status, const char *text)
     hr_client *client = context;
     hr_control_fini(&client->control);
     client->control_open = false;
-    if (client->connected && !client->welcomed && status == HR_PEER_LOST)
+    if (client->control.reached && !client->welcomed && status == HR_PEER_LOST)
         hr_client_fail(client, HR_PROTOCOL,
                        "what listens on %s hung up instead of welcoming us: is it a headrace "
-                       "server of this version, and not full?",
-                       client->address);
-    else if (!client->connected)
+                       "server of this version, not full, and %s --insecure as we are?",
+                       client->address, client->identity != NULL ? "without" : "with");
+    else if (!client->control.reached)
         hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status,
                        "connecting to %s: %s; is a server running there?", client->address,
                        hr_status_text(status));
@@ -287,9 +292,10 @@ static const hr_control_events control_events = {
 static void connect_control(hr_client *client)
 {
     hr_worker *home = hr_engine_home(client->engine);
-    hr_status status = hr_control_connect(&client->control, client->env, &client->engine->scratch,
-                                          client->network ? home->network : home->inproc,
-                                          client->address, &control_events, client);
+    hr_status status =
+        hr_control_connect(&client->control, client->env, &client->engine->scratch,
+                           client->network ? home->network : home->inproc, client->identity,
+                           client->address, &control_events, client);
     client->control_open = status == HR_OK;
     if (status != HR_OK)
         hr_client_fail(client, status, "connecting to %s: %s", client->address,
@@ -299,8 +305,9 @@ static void connect_control(hr_client *client)
 static void connect_timed_out(hr_timer *timer)
 {
     hr_client *client = HR_CONTAINER(timer, hr_client, timer);
-    const char *what = client->connected ? "no welcome and no data link from" : "no answer from";
-    hr_client_fail(client, client->connected && !client->welcomed ? HR_PROTOCOL : HR_UNREACHABLE,
+    bool reached = client->control.reached;
+    const char *what = reached ? "no welcome and no data link from" : "no answer from";
+    hr_client_fail(client, reached && !client->welcomed ? HR_PROTOCOL : HR_UNREACHABLE,
                    "%s %s in %llu ms; is it a headrace server, and can its port be reached?", what,
                    client->address,
                    (unsigned long long)(client->connect_timeout_ns / HR_NS_PER_MS));
@@ -322,8 +329,20 @@ static void embedded_ready(void *context)
     connect_control(client);
 }
 
+static bool requires(const char *require, const char *what)
+{
+    size_t len = strlen(what);
+    while (require != NULL && *require != '\0') {
+        size_t word_len = strcspn(require, ",");
+        if (word_len == len && memcmp(require, what, len) == 0)
+            return true;
+        require += word_len + (require[word_len] == ',');
+    }
+    return false;
+}
+
 /* "tcp,local": what is asked for and cannot be is refused here, before anything moves. Whether the
- * server has RDMA too, and whether it works, is seen later. */
+ * server has RDMA too, whether it works, and whether chunks come sealed, is seen later. */
 static hr_status check_requirements(const hr_engine *engine, const char *require, bool network,
                                     bool *rdma_out, hr_error *error)
 {
@@ -338,8 +357,9 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
                                 engine->platform->rdma_why);
         *rdma_out = *rdma_out || rdma;
         tcp = tcp || (len == 3 && memcmp(require, "tcp", 3) == 0);
-        bool met =
-            rdma || (tcp && network) || (len == 5 && memcmp(require, "local", 5) == 0 && !network);
+        bool met = rdma || (tcp && network) ||
+                   (len == 4 && memcmp(require, "aead", 4) == 0 && network) ||
+                   (len == 5 && memcmp(require, "local", 5) == 0 && !network);
         if (tcp && *rdma_out)
             return hr_error_set(error, HR_UNSUPPORTED,
                                 "tcp and rdma are required: the data takes one of them");
@@ -351,6 +371,19 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
                                 network ? "over the network into host memory" : "local");
         require += len + (require[len] == ',');
     }
+    return HR_OK;
+}
+
+static hr_status load_identity(hr_client *client, const hr_client_options *options, hr_error *error)
+{
+    if (options->address == NULL)
+        return HR_OK;
+    if (!options->trust.insecure)
+        return hr_identity_load(client->env, &options->trust, HR_SIDE_CLIENT,
+                                hr_server_is_loopback(options->address), &client->identity, error);
+    hr_log(client->env, HR_LOG_WARN,
+           "--insecure: nobody knows who answers on %s, or who reads along and changes what comes",
+           options->address);
     return HR_OK;
 }
 
@@ -369,11 +402,17 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
         return hr_error_set(error, HR_NO_MEMORY, "making the client: out of memory");
     client->engine = engine;
     client->env = engine->env;
+    status = load_identity(client, options, error);
+    if (status != HR_OK) {
+        hr_release(client->env, client);
+        return status;
+    }
     client->network = options->address != NULL;
     client->rdma_required = rdma;
     if (!client->network || hr_engine_home(engine)->rdma == NULL)
         snprintf(client->no_rdma, sizeof client->no_rdma, "%s",
                  client->network ? engine->platform->rdma_why : "within one process");
+    client->requires_aead = requires(options->require, "aead");
     client->status = HR_AGAIN;
     client->timer.fire = connect_timed_out;
     client->grant_task.run = send_grants;
@@ -397,6 +436,7 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     }
     if (status != HR_OK) {
         hr_loop_timer_clear(home_loop(client), &client->timer);
+        hr_identity_release(client->identity);
         hr_release(client->env, client);
         return hr_error_set(error, status, "making the client: %s", hr_status_text(status));
     }
@@ -448,5 +488,6 @@ void hr_client_destroy(hr_client *client)
     while (!is_over(client) || client->embedded != NULL || client->grant_task.queued)
         hr_engine_step(client->engine, HR_NS_PER_S);
     hr_loop_timer_clear(home_loop(client), &client->timer);
+    hr_identity_release(client->identity);
     hr_release(client->env, client);
 }

@@ -34,8 +34,9 @@ struct hr_client {
     bool network;
     char address[256];
     hr_control control;
-    bool control_open; /* fini is due */
-    bool connected, welcomed, destroying;
+    bool control_open;     /* fini is due */
+    hr_identity *identity; /* NULL: in clear */
+    bool welcomed, destroying, requires_aead;
     hr_status status; /* HR_AGAIN, HR_OK, or why not */
     hr_error error;
     hr_timer timer; /* for connecting */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tls.h"
+
 static void send_message(hr_control *control, const hr_message *message)
 {
     hr_control_scratch *scratch = control->scratch;
@@ -127,20 +129,36 @@ static void beat(hr_timer *timer)
         hr_control_close(control, HR_NO_MEMORY, "setting the heartbeat: out of memory");
 }
 
-static void start_heartbeat(hr_control *control)
+static void filter_ready(void *context)
 {
+    hr_control *control = context;
     control->up = true;
     control->heard_ns = hr_loop_now_ns(control->loop);
     if (hr_loop_timer_set(control->loop, &control->heartbeat, control->heard_ns + HR_NS_PER_S) !=
         HR_OK)
         hr_control_close(control, HR_NO_MEMORY, "setting the heartbeat: out of memory");
+    else if (control->events->up != NULL)
+        control->events->up(control->context);
+}
+
+/* Who did not get past the filter is told no more than the filter itself has said. */
+static void filter_failed(hr_control *control, hr_status status)
+{
+    const hr_error *error = &control->filter->error;
+    if (error->status != HR_OK)
+        hr_control_close(control, error->status, "%s: %s", control->channel->peer, error->text);
+    else
+        hr_control_close(control, status == HR_PEER_LOST ? status : HR_PROTOCOL,
+                         "what %s sends is no frame of this protocol", control->channel->peer);
 }
 
 static void channel_up(void *context)
 {
     hr_control *control = context;
-    start_heartbeat(control);
-    control->events->up(control->context);
+    control->reached = true;
+    hr_status status = control->filter->ops->start(control->filter);
+    if (status != HR_OK)
+        filter_failed(control, status);
 }
 
 static void channel_bytes(void *context, const uint8_t *bytes, size_t len)
@@ -149,9 +167,9 @@ static void channel_bytes(void *context, const uint8_t *bytes, size_t len)
     control->heard_ns = hr_loop_now_ns(control->loop);
     if (control->closing)
         return;
-    if (control->filter->ops->receive(control->filter, bytes, len) != HR_OK)
-        hr_control_close(control, HR_PROTOCOL, "what %s sends is no frame of this protocol",
-                         control->channel->peer);
+    hr_status status = control->filter->ops->receive(control->filter, bytes, len);
+    if (status != HR_OK)
+        filter_failed(control, status);
 }
 
 static void channel_down(void *context, hr_status status)
@@ -192,6 +210,35 @@ void hr_control_scratch_fini(hr_control_scratch *scratch, const hr_env *env)
     scratch->memory = NULL;
 }
 
+/* "[::1]:7431" -> "::1" */
+static void host_of(const char *address, char host_out[256])
+{
+    const char *colon = strrchr(address, ':');
+    size_t len = colon != NULL ? (size_t)(colon - address) : strlen(address);
+    if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
+        address++;
+        len -= 2;
+    }
+    snprintf(host_out, 256, "%.*s", (int)len, address);
+}
+
+static hr_status make_filter(hr_control *control, const hr_identity *identity, const char *address)
+{
+    hr_filter_sink sink = {
+        .ready = filter_ready,
+        .plain = take_plain,
+        .wire = give_wire,
+        .context = control,
+    };
+    char host[256];
+    if (identity == NULL)
+        return hr_filter_identity_create(control->env, &sink, &control->filter);
+    if (address != NULL)
+        host_of(address, host);
+    return hr_filter_tls_create(control->env, identity, control->side,
+                                address != NULL ? host : NULL, &sink, &control->filter);
+}
+
 static hr_status init(hr_control *control, const hr_env *env, hr_control_scratch *scratch,
                       hr_transport *transport, hr_side side, const hr_control_events *events,
                       void *context)
@@ -213,17 +260,21 @@ static hr_status init(hr_control *control, const hr_env *env, hr_control_scratch
     if (control->collected == NULL)
         return HR_NO_MEMORY;
     hr_framing_init(&control->frames, control->collected, body_max);
-    hr_filter_sink sink = {.plain = take_plain, .wire = give_wire, .context = control};
-    return hr_filter_identity_create(env, &sink, &control->filter);
+    return HR_OK;
 }
 
 hr_status hr_control_connect(hr_control *control, const hr_env *env, hr_control_scratch *scratch,
-                             hr_transport *transport, const char *address,
-                             const hr_control_events *events, void *context)
+                             hr_transport *transport, const hr_identity *identity,
+                             const char *address, const hr_control_events *events, void *context)
 {
     hr_status status = init(control, env, scratch, transport, HR_SIDE_CLIENT, events, context);
+    if (status == HR_OK)
+        status = make_filter(control, identity, address);
     if (status == HR_OK) {
-        hr_greeting greeting = {.kind = HR_GREETING_CHANNEL, .major = HR_PROTOCOL_MAJOR};
+        hr_greeting greeting = {
+            .kind = identity != NULL ? HR_GREETING_TLS : HR_GREETING_CHANNEL,
+            .major = HR_PROTOCOL_MAJOR,
+        };
         status = transport->ops->channel.connect(transport, address, &greeting, &channel_events,
                                                  control, &control->channel);
     }
@@ -233,10 +284,12 @@ hr_status hr_control_connect(hr_control *control, const hr_env *env, hr_control_
 }
 
 hr_status hr_control_adopt(hr_control *control, const hr_env *env, hr_control_scratch *scratch,
-                           hr_transport *transport, hr_incoming *incoming,
-                           const hr_control_events *events, void *context)
+                           hr_transport *transport, const hr_identity *identity,
+                           hr_incoming *incoming, const hr_control_events *events, void *context)
 {
     hr_status status = init(control, env, scratch, transport, HR_SIDE_SERVER, events, context);
+    if (status == HR_OK)
+        status = make_filter(control, identity, NULL);
     if (status != HR_OK) {
         transport->ops->refuse(transport, incoming);
         hr_control_fini(control);
@@ -247,7 +300,7 @@ hr_status hr_control_adopt(hr_control *control, const hr_env *env, hr_control_sc
     if (status != HR_OK)
         hr_control_fini(control);
     else
-        start_heartbeat(control);
+        channel_up(control);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #define HR_CONTROL_H
 
 #include "filter.h"
+#include "identity.h"
 #include "loop.h"
 #include "message.h"
 #include "transport.h"
@@ -34,7 +35,7 @@ HR_CHECKED hr_status hr_control_scratch_init(hr_control_scratch *scratch, const 
 void hr_control_scratch_fini(hr_control_scratch *scratch, const hr_env *env);
 
 typedef struct hr_control_events {
-    void (*up)(void *context); /* a connect succeeded */
+    void (*up)(void *context); /* the peer is known: messages may be sent. May be NULL */
     /* Never ping, pong, or error. What the message points to is gone after the call. */
     void (*message)(void *context, const hr_message *message);
     /* The end, once. text: the sentence of the peer's error, or ours; the owner may fini in it. */
@@ -56,22 +57,24 @@ struct hr_control {
     uint64_t silence_ns; /* the owner may shorten it */
     uint64_t pings;
     uint64_t messages; /* said and heard, without pings */
+    bool reached; /* there is a connection */
     bool up, closing, down;
     hr_error error; /* why we close it, or what the peer said */
     hr_control_scratch *scratch;
     uint8_t *collected; /* of the frame that is coming in */
 };
 
-/* Client: connects to address. Failures of the connection itself come through down. */
+/* Client: connects to address. Failures of the connection itself come through down. identity NULL:
+ * in clear, here and below. */
 HR_CHECKED hr_status hr_control_connect(hr_control *control, const hr_env *env,
                                         hr_control_scratch *scratch, hr_transport *transport,
-                                        const char *address, const hr_control_events *events,
-                                        void *context);
+                                        const hr_identity *identity, const char *address,
+                                        const hr_control_events *events, void *context);
 /* Server: takes an incoming connection, in every case. */
 HR_CHECKED hr_status hr_control_adopt(hr_control *control, const hr_env *env,
                                       hr_control_scratch *scratch, hr_transport *transport,
-                                      hr_incoming *incoming, const hr_control_events *events,
-                                      void *context);
+                                      const hr_identity *identity, hr_incoming *incoming,
+                                      const hr_control_events *events, void *context);
 /* A message that does not fit into the channel's queue ends the control: the peer does not read. */
 void hr_control_send(hr_control *control, const hr_message *message);
 /* Says error to the peer (unless status is HR_OK) and closes; down follows with this status. */

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "filter.h"
 
+#include <stdio.h>
+
 typedef struct identity_filter {
     hr_filter base;
     const hr_env *env;
 } identity_filter;
+
+static hr_status start(hr_filter *filter)
+{
+    filter->ready = true;
+    filter->sink.ready(filter->sink.context);
+    return HR_OK;
+}
 
 static hr_status receive(hr_filter *filter, const uint8_t *bytes, size_t len)
 {
@@ -24,6 +33,7 @@ static void destroy(hr_filter *filter)
 
 static const hr_filter_ops identity_ops = {
     .name = "identity",
+    .start = start,
     .receive = receive,
     .send = send,
     .destroy = destroy,
@@ -38,6 +48,7 @@ hr_status hr_filter_identity_create(const hr_env *env, const hr_filter_sink *sin
     identity->base.ops = &identity_ops;
     identity->base.sink = *sink;
     identity->env = env;
+    snprintf(identity->base.who, sizeof identity->base.who, "anyone");
     *filter_out = &identity->base;
     return HR_OK;
 }

@@ -118,6 +118,37 @@ HR_API void hr_stages_describe(const hr_stage_time *rows, size_t count, char *ou
  * better. */
 HR_API const char *hr_engine_describe(const hr_engine *engine);
 
+/* ---- who is let in ---- */
+
+/* Peers authenticate each other over TLS 1.3. A key file that has private parts must belong to the
+ * user or to root and be readable by nobody else. It is read when a server or client is opened. */
+typedef struct hr_trust {
+    bool insecure;        /* in clear, and nobody is asked who he is */
+    const char *key_path; /* shared keys (headrace key new), of which a client uses the first, or in
+                             PEM a certificate with its private key, what leads from it to an
+                             authority, and authorities. NULL: the user's own key, which is made
+                             where it is missing and the other end is on this machine */
+    const char *ca_path;  /* authorities, in PEM; NULL: those in key_path */
+    const char *crl_path; /* what they have revoked, in PEM; NULL: nothing */
+} hr_trust;
+
+#define HR_KEY_PATH_MAX 4096
+#define HR_KEY_TEXT_MAX 32768
+
+/* Makes a file with a new shared key, 0600; path NULL: the user's own. path_out: where it is.
+ * HR_EXISTS: there is one, and overwrite was not said. These three read and write on the caller's
+ * thread. */
+HR_API HR_CHECKED hr_status hr_key_file_make(const char *path, bool overwrite,
+                                             char path_out[HR_KEY_PATH_MAX], hr_error *error);
+/* What a key file holds, a line for each: "key:ID", or a certificate's name, authority and end. Never
+ * a secret. */
+HR_API HR_CHECKED hr_status hr_key_file_show(const char *path, char *text_out, size_t text_max,
+                                             hr_error *error);
+/* Makes directory/NAME.pem for a machine, signed by the authority in the directory, which is made
+ * where there is none. */
+HR_API HR_CHECKED hr_status hr_certificate_issue(const char *directory, const char *name,
+                                                 bool overwrite, hr_error *error);
+
 /* ---- server ---- */
 
 typedef struct hr_server hr_server;
@@ -125,13 +156,18 @@ typedef struct hr_server hr_server;
 typedef struct hr_export {
     const char *name; /* NULL: the last name of path */
     const char *path;
+    bool aead; /* payloads cross encrypted and authenticated, and in no other way; else in clear,
+                  with digests */
 } hr_export;
 
 typedef struct hr_server_options {
     const char *listen; /* "ADDR:PORT"; NULL: 127.0.0.1:7431; port 0: any */
     const hr_export *exports;
     size_t export_count;
-    bool insecure;         /* peers are not authenticated: needed for anything but loopback */
+    hr_trust trust;
+    const char *rules_path; /* who may list and read what (docs/DEPLOYMENT.md); NULL: whoever is let
+                               in may read everything */
+    const char *audit_path; /* a line of JSON for each session and transfer; NULL: none */
     unsigned sessions_max; /* 0: 256 */
 } hr_server_options;
 
@@ -142,6 +178,10 @@ HR_API hr_status hr_server_status(const hr_server *server);
 HR_API const hr_error *hr_server_error(const hr_server *server);
 /* "127.0.0.1:7431" once it listens. */
 HR_API const char *hr_server_address(const hr_server *server);
+
+/* Reads keys, certificates and rules again; what cannot be read leaves everything as it was. The
+ * audit goes on in a new file if the old one was renamed. */
+HR_API HR_CHECKED hr_status hr_server_reload(hr_server *server, hr_error *error);
 
 typedef struct hr_server_counters {
     uint64_t sessions, sessions_open;
@@ -160,6 +200,7 @@ typedef struct hr_client hr_client;
 typedef struct hr_client_options {
     const char *address;         /* "host:port" of a server; NULL: no server, see local_path */
     const char *local_path;      /* a directory that is served to this client within the process */
+    hr_trust trust;              /* what is shown to address, and what it must show */
     unsigned links;              /* data connections; 0: one a worker */
     const char *require;         /* comma-separated of tcp, rdma, gpu, local; what is missing is
                                     HR_UNSUPPORTED instead of a slower path. NULL: none */

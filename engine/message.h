@@ -15,10 +15,14 @@
 #include "arena.h"
 #include "framing.h"
 #include "greeting.h"
+#include "seal.h"
 #include "status.h"
 
 #define HR_PROTOCOL_MAJOR 1
 #define HR_PROTOCOL_MINOR 1
+
+/* Features, as hello and welcome carry them. */
+#define HR_FEATURE_AEAD (UINT64_C(1) << 6) /* payloads of some exports come sealed */
 
 /* The limits of PROTOCOL.md. */
 #define HR_MESSAGE_BODY_MAX         (64u << 10)  /* bytes of a body that is no list page */
@@ -184,6 +188,8 @@ typedef struct hr_message_opened {
     hr_bytes direct;     /* bit n % 8 of byte n / 8: chunk n is stored as it is. Empty: not told */
     bool sparse;         /* it has holes: what is all zeros need not take space */
     uint32_t uid, gid;
+    uint32_t cipher;                /* hr_cipher: of the payloads */
+    uint8_t salt[HR_SEAL_SALT_LEN]; /* of their key; zero in clear */
 } hr_message_opened;
 
 typedef struct hr_region_key {

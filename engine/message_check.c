@@ -124,7 +124,7 @@ static bool check_opened(const hr_message_opened *opened)
     if (opened->status != HR_OK)
         return true;
     return is_openable(opened->type) && opened->mode <= 07777 && opened->codec <= UINT8_MAX &&
-           is_chunk_len(opened->chunk_len, opened->codec != 0) &&
+           opened->cipher <= UINT8_MAX && is_chunk_len(opened->chunk_len, opened->codec != 0) &&
            hr_chunk_count(opened->size, opened->chunk_len) <= HR_CHUNKS_MAX && check_direct(opened);
 }
 

@@ -145,6 +145,9 @@ static void pack_opened(const hr_message_opened *from, Headrace__Opened *to)
     to->sparse = from->sparse;
     to->uid = from->uid;
     to->gid = from->gid;
+    to->cipher = from->cipher;
+    if (from->cipher != HR_CIPHER_NONE)
+        to->salt = wire_bytes(from->salt, sizeof from->salt);
 }
 
 static bool pack_keys(const hr_message_keys *from, hr_arena *arena, Headrace__Keys *to)

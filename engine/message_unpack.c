@@ -141,6 +141,9 @@ static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
     to->sparse = from->sparse;
     to->uid = from->uid;
     to->gid = from->gid;
+    to->cipher = from->cipher;
+    if (to->cipher != HR_CIPHER_NONE && !copy_exactly(from->salt, to->salt, sizeof to->salt))
+        return false;
     return copy_exactly(from->identity, to->identity, sizeof to->identity);
 }
 

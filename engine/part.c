@@ -254,6 +254,18 @@ static bool is_to_decode(const hr_landing *landing, const hr_receipt *receipt)
            receipt->codec != HR_CODEC_STORED;
 }
 
+/* Where the chunk has landed, before anything in it is looked at. */
+static hr_status unseal(hr_landing *landing, hr_receipt *receipt)
+{
+    const hr_part *part = landing->part;
+    if (part->sealer == NULL)
+        return receipt->sequence == 0 ? HR_OK : HR_INTEGRITY;
+    if (receipt->sequence == 0 || receipt->stored_len > landing->place.span.len)
+        return HR_INTEGRITY;
+    return hr_seal_open(part->sealer, part->key, receipt, landing->place.span.addr,
+                        receipt->stored_len);
+}
+
 /* The bytes are where they were to land; are they what was sent, and what was asked for? */
 static bool is_right(const hr_landing *landing, const hr_receipt *receipt)
 {
@@ -305,11 +317,17 @@ static void land_bundle(hr_landing *landing)
     hr_storage_submit(part->worker->storage, &landing->io);
 }
 
-void hr_landing_landed(hr_landing *landing, const hr_receipt *receipt)
+void hr_landing_landed(hr_landing *landing, const hr_receipt *landed)
 {
     hr_part *part = landing->part;
+    hr_receipt opened = *landed;
+    const hr_receipt *receipt = &opened;
     hr_list_remove(&landing->armed_node);
     landing->moved = receipt->stored_len;
+    if (unseal(landing, &opened) != HR_OK) {
+        finish(landing, HR_INTEGRITY, true);
+        return;
+    }
     if (is_to_decode(landing, receipt)) {
         go_on(landing, HR_GAUGE_DECODE);
         decode(landing, receipt);

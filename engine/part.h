@@ -17,6 +17,7 @@
 #include "decode.h"
 #include "direct.h"
 #include "receiver.h"
+#include "seal.h"
 #include "storage.h"
 #include "transport.h"
 
@@ -91,6 +92,8 @@ struct hr_part {
     uint64_t transfer;
     uint32_t chunk_len;
     hr_part_target target;
+    const hr_seal_key *key; /* the transfer's */
+    hr_sealer *sealer;      /* NULL: chunks come in clear; the owner's to destroy */
     hr_landing landings[HR_PART_WINDOW];
     hr_list free;    /* home's */
     unsigned busy;   /* home's: landings that are not free */

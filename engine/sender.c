@@ -84,6 +84,22 @@ static void written(hr_link_write *write)
 
 static void ship(hr_shipment *shipment);
 
+/* In the slot, once its digests are known. */
+static hr_status seal(hr_shipment *shipment)
+{
+    hr_source *source = shipment->source;
+    hr_receipt *receipt = &shipment->write.receipt;
+    if (source->key.cipher == HR_CIPHER_NONE)
+        return HR_OK;
+    receipt->sequence = __atomic_add_fetch(&source->sealed, 1, __ATOMIC_RELAXED);
+    if (receipt->sequence == UINT32_MAX) { /* and for ever: no number comes twice */
+        __atomic_sub_fetch(&source->sealed, 1, __ATOMIC_RELAXED);
+        return HR_LIMIT;
+    }
+    return hr_seal_close(shipment->sender->sealer, &source->key, receipt,
+                         shipment->write.payload.addr, shipment->write.payload.len);
+}
+
 /* Computed if there are none; stored ones are believed until somebody complains. False: they are
  * wrong. */
 static bool set_digests(hr_shipment *shipment)
@@ -161,7 +177,11 @@ static void ship(hr_shipment *shipment)
         .done = written,
         .context = shipment,
     };
-    sender->transport->ops->link.write(sender->end, &shipment->write);
+    hr_status status = seal(shipment);
+    if (status != HR_OK)
+        end_shipment(shipment, status);
+    else
+        sender->transport->ops->link.write(sender->end, &shipment->write);
 }
 
 /* Where both ends share memory the bytes are read where they are wanted, unless the aligned read
@@ -171,6 +191,7 @@ static bool read_into_place(hr_shipment *shipment, size_t read_len)
     hr_sender *sender = shipment->sender;
     hr_span place;
     if (sender->transport->ops->link.peek == NULL ||
+        shipment->source->key.cipher != HR_CIPHER_NONE ||
         !sender->transport->ops->link.peek(sender->end, shipment->source->transfer, shipment->chunk,
                                            shipment->generation, &place))
         return false;
@@ -196,7 +217,7 @@ static bool find_room(hr_shipment *shipment, size_t read_len)
 {
     if (shipment->skip == 0 && read_into_place(shipment, read_len))
         return true;
-    shipment->slot = hr_slots_take(&shipment->sender->worker->slots, 0);
+    shipment->slot = hr_slots_take_share(&shipment->sender->worker->slots, shipment->sender->share);
     if (shipment->slot != NULL)
         shipment->span = shipment->slot->span;
     return shipment->slot != NULL;
@@ -358,6 +379,7 @@ void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_tr
     hr_list_init(&sender->queue);
     hr_list_init(&sender->waiter.node);
     sender->waiter.ready = slot_ready;
+    sender->waiter.share = sender->share;
     sender->reads_max = 1;
     hr_transport_caps caps;
     transport->ops->query(transport, &caps);

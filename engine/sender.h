@@ -72,6 +72,8 @@ struct hr_sender {
     hr_list queue;
     unsigned under_way, reading;
     unsigned reads_max; /* grows from 1, so that the first chunk has the drive for itself */
+    hr_share *share;    /* the tenant's, of the worker's slots */
+    hr_sealer *sealer;  /* NULL: no source of this session is sealed; the session's to destroy */
     hr_slot_waiter waiter;
     hr_letter open_letter, aim_letter, close_letter, fallen_letter, down_letter;
 };

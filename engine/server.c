@@ -5,12 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access.h"
+
 #define SESSIONS_DEFAULT 256
+#define HANDSHAKES_MAX   64 /* sessions that have not said hello */
 
 struct hr_server {
     hr_engine *engine;
     const hr_env *env;
     bool network;
+    hr_access *access;
     hr_transport *transport;
     hr_listener *listener;
     hr_listener *rdma_listener; /* NULL: links come over the network only */
@@ -59,14 +63,23 @@ static void refuse(hr_server *server, hr_family family, hr_incoming *incoming)
     transport->ops->refuse(transport, incoming);
 }
 
+static bool has_room(const hr_server *server)
+{
+    unsigned unknown = 0;
+    for (hr_list *node = server->sessions.next; node != &server->sessions; node = node->next)
+        unknown += !HR_CONTAINER(node, hr_session, node)->greeted;
+    return server->counters.sessions_open < server->sessions_max && unknown < HANDSHAKES_MAX;
+}
+
 static void take_channel(hr_server *server, hr_incoming *incoming)
 {
-    hr_session *session = server->counters.sessions_open < server->sessions_max
-                              ? hr_alloc(server->env, sizeof *session)
-                              : NULL;
+    hr_session *session = has_room(server) ? hr_alloc(server->env, sizeof *session) : NULL;
     if (session == NULL) {
-        hr_log(server->env, HR_LOG_WARN, "refused %s: %u sessions are open", incoming->peer,
-               server->sessions_max);
+        hr_log(
+            server->env, HR_LOG_WARN,
+            "refused %s: %llu sessions are open, of at most %u, or %d have not said who they are",
+            incoming->peer, (unsigned long long)server->counters.sessions_open,
+            server->sessions_max, HANDSHAKES_MAX);
         refuse(server, family_of(server), incoming);
         return;
     }
@@ -75,8 +88,9 @@ static void take_channel(hr_server *server, hr_incoming *incoming)
     session->boot_id = server->boot_id;
     session->rails = &server->rails;
     session->counters = &server->counters;
+    session->gate = &server->access->gate;
     hr_status status = hr_session_init(session, server->engine, &server->store, server->transport,
-                                       incoming, &session_events, server);
+                                       server->access->identity, incoming, &session_events, server);
     if (status != HR_OK) {
         hr_release(server->env, session);
         hr_log(server->env, HR_LOG_WARN, "no session: %s", hr_status_text(status));
@@ -103,10 +117,17 @@ static void take_link(hr_server *server, hr_family family, hr_incoming *incoming
 static void incoming(void *context, hr_incoming *connection)
 {
     hr_server *server = context;
-    if (connection->greeting.kind == HR_GREETING_CHANNEL)
-        take_channel(server, connection);
-    else
+    bool in_clear = connection->greeting.kind == HR_GREETING_CHANNEL;
+    bool in_tls = connection->greeting.kind == HR_GREETING_TLS;
+    if (!in_clear && !in_tls) {
         take_link(server, family_of(server), connection);
+    } else if (in_tls == (server->access->identity != NULL)) {
+        take_channel(server, connection);
+    } else {
+        hr_log(server->env, HR_LOG_INFO, "refused %s: it speaks %s", connection->peer,
+               in_tls ? "TLS, and this server has no key (--insecure)" : "in clear");
+        refuse(server, family_of(server), connection);
+    }
 }
 
 static void incoming_rdma(void *context, hr_incoming *connection)
@@ -232,6 +253,7 @@ static hr_status copy_exports(const hr_export *exports, size_t count, hr_store_e
         if (strlen(path) >= HR_PATH_MAX)
             return hr_error_set(error, HR_INVALID, "the path of an export is longer than %d bytes",
                                 HR_PATH_MAX - 1);
+        copies[i].sealed = exports[i].aead;
         memcpy(copies[i].name, name, name_len);
         memcpy(copies[i].path, path, strlen(path) + 1);
         for (size_t k = 0; k < i; k++)
@@ -241,9 +263,10 @@ static hr_status copy_exports(const hr_export *exports, size_t count, hr_store_e
     return HR_OK;
 }
 
-static hr_status server_create(hr_engine *engine, bool network, const char *address,
-                               const hr_export *exports, size_t count, hr_server **server_out,
-                               hr_error *error)
+/* Owns access in every case. */
+static hr_status server_create(hr_engine *engine, hr_access *access, bool network,
+                               const char *address, const hr_export *exports, size_t count,
+                               hr_server **server_out, hr_error *error)
 {
     const hr_env *env = engine->env;
     hr_server *server = hr_alloc(env, sizeof *server);
@@ -260,6 +283,7 @@ static hr_status server_create(hr_engine *engine, bool network, const char *addr
     server->engine = engine;
     server->env = env;
     server->network = network;
+    server->access = access;
     server->transport = network ? home->network : home->inproc;
     server->status = HR_AGAIN;
     server->next_session = hr_random_u64(env) >> 16;
@@ -271,16 +295,17 @@ static hr_status server_create(hr_engine *engine, bool network, const char *addr
         hr_error_set(error, status, "opening the exports: %s", hr_status_text(status));
 release:
     hr_release(env, copies);
-    if (status != HR_OK)
+    if (status != HR_OK) {
+        hr_access_destroy(access);
         hr_release(env, server);
-    else
+    } else {
         *server_out = server;
+    }
     return status;
 }
 
-/* Whether only this machine can reach the address: what may be served without authentication. A
- * name that only begins like an address of loopback may lead anywhere. */
-static bool is_loopback(const char *address)
+/* A name that only begins like an address of loopback may lead anywhere. */
+bool hr_server_is_loopback(const char *address)
 {
     size_t digits = strspn(address, "0123456789.");
     return (strncmp(address, "127.", 4) == 0 && address[digits] == ':') ||
@@ -295,22 +320,30 @@ hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
         return hr_error_set(error, HR_INVALID, "nothing to serve: name a directory");
     if (strrchr(address, ':') == NULL)
         return hr_error_set(error, HR_INVALID, "listening on %s: it is no ADDR:PORT", address);
-    if (!options->insecure && !is_loopback(address))
-        return hr_error_set(error, HR_POLICY,
-                            "%s can be reached from other machines, and peers are not "
-                            "authenticated yet: serve on 127.0.0.1, or say --insecure if "
-                            "everybody who reaches this port may read the exports",
-                            address);
-    if (options->insecure)
+    for (size_t i = 0; i < options->export_count; i++)
+        if (options->exports[i].aead && options->trust.insecure)
+            return hr_error_set(error, HR_POLICY,
+                                "an export is to be encrypted, and --insecure has no keys for it: "
+                                "leave one of them out");
+    if (options->trust.insecure)
         hr_log(engine->env, HR_LOG_WARN,
-               "peers are not authenticated: everybody who reaches %s may read the exports",
+               "--insecure: peers are not authenticated, and everybody who reaches %s may read the "
+               "exports",
                address);
-    hr_status status = server_create(engine, true, address, options->exports, options->export_count,
-                                     server_out, error);
+    hr_access *access;
+    hr_status status = hr_access_create(engine->env, options, &access, error);
+    if (status == HR_OK)
+        status = server_create(engine, access, true, address, options->exports,
+                               options->export_count, server_out, error);
     if (status == HR_OK)
         (*server_out)->sessions_max =
             options->sessions_max != 0 ? options->sessions_max : SESSIONS_DEFAULT;
     return status;
+}
+
+hr_status hr_server_reload(hr_server *server, hr_error *error)
+{
+    return hr_access_reload(server->access, error);
 }
 
 hr_status hr_server_open_inproc(hr_engine *engine, const hr_export *export,
@@ -319,7 +352,10 @@ hr_status hr_server_open_inproc(hr_engine *engine, const hr_export *export,
 {
     char name[32];
     snprintf(name, sizeof name, "local-%016llx", (unsigned long long)hr_random_u64(engine->env));
-    hr_status status = server_create(engine, false, name, export, 1, server_out, error);
+    hr_access *access;
+    hr_status status = hr_access_create(engine->env, NULL, &access, error);
+    if (status == HR_OK)
+        status = server_create(engine, access, false, name, export, 1, server_out, error);
     if (status == HR_OK) {
         (*server_out)->sessions_max = 1;
         (*server_out)->settled = settled;
@@ -335,6 +371,7 @@ static void store_is_closed(void *context)
     hr_server *server = context;
     void (*closed)(void *) = server->closed;
     void *closed_context = server->closed_context;
+    hr_access_destroy(server->access);
     hr_release(server->env, server);
     closed(closed_context);
 }

@@ -10,6 +10,9 @@
 /* After the greeting: a stranger takes up a session no longer than that. */
 #define HELLO_TIMEOUT_NS (5 * HR_NS_PER_S)
 
+/* From the answer to the greeting of the link: a ticket is used at once or not at all. */
+#define TICKET_NS (10 * HR_NS_PER_S)
+
 static void end_if_over(hr_session *session);
 
 /* ---- sources ---- */
@@ -24,16 +27,36 @@ static hr_source *find_source(hr_session *session, uint64_t transfer)
     return NULL;
 }
 
+static void audit_source(const hr_source *source)
+{
+    const hr_session *session = source->session;
+    hr_audit_note(session->gate->audit,
+                  &(hr_audit_event){
+                      .what = "transfer",
+                      .session = session->number,
+                      .who = session->tenant->who,
+                      .peer = session->control.channel->peer,
+                      .path = source->path,
+                      .size = source->size,
+                      .sent = source->bytes_sent,
+                      .duration_ns = hr_now_ns(session->engine->env) - source->since_ns,
+                      .status = source->ended,
+                  });
+}
+
 static void free_source(hr_source *source)
 {
     hr_session *session = source->session;
+    audit_source(source);
     hr_list_remove(&source->node);
+    explicit_bzero(&source->key, sizeof source->key);
     session->source_count--;
     session->gather_count -= source->gather != NULL;
     session->counters->transfers_open--;
     hr_index_table_release(&source->table, session->engine->env, &session->store->tables_len);
     hr_release(session->engine->env, source->direct);
     hr_gather_destroy(session->engine->env, source->gather);
+    hr_gate_end(session->tenant);
     hr_release(session->engine->env, source);
     end_if_over(session);
 }
@@ -61,8 +84,20 @@ static void send_opened(hr_source *source, hr_status status, const hr_file_info 
         opened->sparse = info->type == HR_FILE_REGULAR && info->allocated_len < info->size;
         opened->uid = info->uid;
         opened->gid = info->gid;
+        opened->cipher = source->key.cipher;
+        memcpy(opened->salt, source->salt, sizeof opened->salt);
     }
     hr_control_send(&session->control, &message);
+}
+
+static void fail_open_with(hr_source *source, hr_status status, const char *text)
+{
+    char quoted[200], sentence[320];
+    hr_quote(quoted, sizeof quoted, source->path, strlen(source->path));
+    snprintf(sentence, sizeof sentence, "opening %s: %s", quoted, text);
+    source->ended = status;
+    send_opened(source, status, NULL, sentence);
+    free_source(source);
 }
 
 static void fail_open(hr_source *source, hr_status status)
@@ -82,6 +117,7 @@ static void fail_open(hr_source *source, hr_status status)
         snprintf(text, sizeof text, "opening %s: it is neither a file nor a directory", quoted);
     else
         snprintf(text, sizeof text, "opening %s: %s%s", quoted, hr_status_text(status), advice);
+    source->ended = status;
     send_opened(source, status, NULL, text);
     free_source(source);
 }
@@ -179,6 +215,7 @@ static void source_opened(hr_io *io)
     if (io->info.type != HR_FILE_REGULAR || session->ending ||
         hr_chunk_count(source->size, HR_CHUNK_LEN) > HR_CHUNKS_MAX) {
         hr_status status = io->info.type == HR_FILE_DIRECTORY ? HR_OK : HR_UNSUPPORTED;
+        source->ended = status;
         if (!session->ending)
             send_opened(source, status, &io->info, status == HR_OK ? "" : "it is no file");
         close_file(source);
@@ -205,6 +242,7 @@ static void source_looked_up(hr_io *io)
         return;
     }
     if (io->info.type == HR_FILE_DIRECTORY) {
+        source->ended = HR_OK;
         send_opened(source, HR_OK, &io->info, "");
         free_source(source);
         return;
@@ -215,6 +253,54 @@ static void source_looked_up(hr_io *io)
     hr_storage_submit(session->store->storage, io);
 }
 
+/* The server decides, and a client that cannot gets nothing in clear. False: it has failed. */
+static bool make_key(hr_source *source)
+{
+    const hr_session *session = source->session;
+    const hr_env *env = session->engine->env;
+    if ((session->features & HR_FEATURE_AEAD) == 0) {
+        fail_open_with(source, HR_UNSUPPORTED,
+                       "this export is only served encrypted, which the client cannot");
+        return false;
+    }
+    env->random(env->context, source->salt, sizeof source->salt);
+    hr_status status = hr_seal_derive(session->control.filter, hr_seal_choose(), source->transfer,
+                                      source->salt, &source->key);
+    if (status != HR_OK)
+        fail_open(source, status);
+    return status == HR_OK;
+}
+
+/* Whether the peer may; if not, in the same words for what is there and what is not. */
+static bool check_rules(hr_source *source)
+{
+    const hr_session *session = source->session;
+    const char *who = session->tenant->who;
+    char name[HR_NAME_MAX + 1], refusal[HR_WHO_MAX + 64];
+    hr_store_name(source->path, name);
+    if (hr_permits_allow(&session->gate->rules, who, name, HR_PERMIT_READ))
+        return true;
+    snprintf(refusal, sizeof refusal, "no rule of the server lets %s read it", who);
+    fail_open_with(source, HR_POLICY, refusal);
+    return false;
+}
+
+/* The export of the source's path, if the peer may read it as it can. NULL: the source has failed.
+ */
+static const hr_store_export *enter_export(hr_source *source, const char **path_out)
+{
+    const hr_session *session = source->session;
+    const hr_store_export *export;
+    if (!check_rules(source))
+        return NULL;
+    hr_status status = hr_store_resolve(session->store, source->path, &export, path_out);
+    if (status != HR_OK) {
+        fail_open(source, status);
+        return NULL;
+    }
+    return export->sealed && !make_key(source) ? NULL : export;
+}
+
 /* NULL: the channel was told why, and is closing. */
 static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes path)
 {
@@ -223,10 +309,17 @@ static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes p
                          (unsigned long long)transfer);
         return NULL;
     }
+    if (!hr_gate_begin(session->gate, session->tenant)) {
+        hr_control_close(&session->control, HR_LIMIT,
+                         "%s has as many shards open as a rule of the server allows",
+                         session->tenant->who);
+        return NULL;
+    }
     hr_source *source = session->source_count < HR_SESSION_SOURCES_MAX
                             ? hr_alloc(session->engine->env, sizeof *source)
                             : NULL;
     if (source == NULL) {
+        hr_gate_end(session->tenant);
         hr_control_close(&session->control, HR_LIMIT, "more than %d shards are open in one session",
                          HR_SESSION_SOURCES_MAX);
         return NULL;
@@ -234,6 +327,8 @@ static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes p
     source->session = session;
     source->transfer = transfer;
     memcpy(source->path, path.at, path.len);
+    source->since_ns = hr_now_ns(session->engine->env);
+    source->ended = HR_PEER_LOST; /* unless it ends in another way */
     hr_list_append(&session->sources, &source->node);
     session->source_count++;
     session->counters->transfers++;
@@ -248,13 +343,10 @@ static void take_open(hr_session *session, const hr_message_open *open)
         return;
     source->content = open->content && (session->features & HR_FEATURE_PACKED) != 0;
 
-    const hr_store_export *export;
     const char *path;
-    hr_status status = hr_store_resolve(session->store, source->path, &export, &path);
-    if (status != HR_OK) {
-        fail_open(source, status);
+    const hr_store_export *export = enter_export(source, &path);
+    if (export == NULL)
         return;
-    }
     source->dir = export->dir;
     source->name = path;
     source->io = (hr_io){
@@ -301,11 +393,11 @@ static void take_open_bundles(hr_session *session, const hr_message_open_bundles
     hr_source *source = make_source(session, open->transfer, open->path);
     if (source == NULL)
         return;
-    const hr_store_export *export;
     const char *path;
-    hr_status status = hr_store_resolve(session->store, source->path, &export, &path);
-    if (status == HR_OK)
-        status = hr_gather_create(session->engine->env, open, &source->gather);
+    const hr_store_export *export = enter_export(source, &path);
+    if (export == NULL)
+        return;
+    hr_status status = hr_gather_create(session->engine->env, open, &source->gather);
     if (status != HR_OK) {
         fail_open(source, status);
         return;
@@ -335,6 +427,7 @@ static void source_looked_at(hr_io *io)
         status = HR_CHANGED;
         text = difference;
     }
+    source->ended = status;
     hr_control_send(&session->control, &(hr_message){
                                            .kind = HR_MESSAGE_CLOSED,
                                            .closed = {.transfer = source->transfer,
@@ -504,6 +597,7 @@ static void shipped(void *context, hr_shipment *shipment)
     if (shipment->status == HR_OK) {
         session->counters->chunks_sent++;
         session->counters->bytes_sent += shipment->extent.len;
+        source->bytes_sent += shipment->extent.len;
     } else if (shipment->status != HR_PEER_LOST) {
         send_failed(session, source->transfer, shipment->chunk, shipment->generation,
                     shipment->status);
@@ -537,6 +631,7 @@ static void sender_down(void *context, hr_sender *sender, hr_status status)
     for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
         if (session->links[i].sender == sender)
             session->links[i].sender = NULL;
+    hr_sealer_destroy(sender->sealer);
     hr_release(session->engine->env, sender);
     end_if_over(session);
 }
@@ -621,8 +716,9 @@ static void take_keys(hr_session *session, const hr_message_keys *keys)
             return;
         }
         link->link = number;
-        link->ticketed = true;
         const hr_env *env = session->engine->env;
+        link->ticketed = true;
+        link->ticketed_ns = hr_now_ns(env);
         env->random(env->context, link->ticket, HR_TICKET_LEN);
         tickets[count].link = link->link;
         memcpy(tickets[count].ticket, link->ticket, HR_TICKET_LEN);
@@ -649,6 +745,15 @@ static bool is_same_ticket(const uint8_t a[HR_TICKET_LEN], const uint8_t b[HR_TI
     return differs == 0;
 }
 
+/* Of the printed addresses, without their ports. */
+static bool is_same_host(const char *a, const char *b)
+{
+    const char *a_end = strrchr(a, ':'), *b_end = strrchr(b, ':');
+    size_t a_len = a_end != NULL ? (size_t)(a_end - a) : strlen(a);
+    size_t b_len = b_end != NULL ? (size_t)(b_end - b) : strlen(b);
+    return a_len == b_len && memcmp(a, b, a_len) == 0;
+}
+
 hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *incoming)
 {
     hr_session_link *link = NULL;
@@ -657,11 +762,23 @@ hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *i
             link = &session->links[i];
     if (session->ending || link == NULL || !is_same_ticket(link->ticket, incoming->greeting.ticket))
         return HR_POLICY;
+    if (hr_now_ns(session->engine->env) - link->ticketed_ns > TICKET_NS ||
+        (family != HR_FAMILY_RDMA &&
+         !is_same_host(incoming->peer, session->control.channel->peer))) {
+        link->ticketed = false;
+        return HR_POLICY;
+    }
     hr_sender *sender = hr_alloc(session->engine->env, sizeof *sender);
     if (sender == NULL)
         return HR_NO_MEMORY;
+    if (session->features & HR_FEATURE_AEAD &&
+        hr_sealer_create(session->engine->env, &sender->sealer) != HR_OK) {
+        hr_release(session->engine->env, sender);
+        return HR_NO_MEMORY;
+    }
     link->ticketed = false;
     link->sender = sender;
+    sender->share = &session->tenant->share;
     hr_engine *engine = session->engine;
     hr_worker *worker = &engine->workers[session->next_worker++ % engine->worker_count];
     sender->link = link->link;
@@ -686,7 +803,8 @@ static void take_hello(hr_session *session, const hr_message_hello *hello)
         return;
     }
     session->greeted = true;
-    session->features = hello->features & HR_FEATURES;
+    bool can_seal = session->control.filter->ops->derive != NULL;
+    session->features = hello->features & (HR_FEATURES | (can_seal ? HR_FEATURE_AEAD : 0));
     hr_loop_timer_clear(session->control.loop, &session->hello_timer);
     hr_message message = {
         .kind = HR_MESSAGE_WELCOME,
@@ -708,6 +826,12 @@ static void send_page(void *context, const hr_message_entries *page)
     end_if_over(session);
 }
 
+static bool sees_export(void *context, const char *export)
+{
+    const hr_session *session = context;
+    return hr_permits_allow(&session->gate->rules, session->tenant->who, export, HR_PERMIT_LIST);
+}
+
 static void take_list(hr_session *session, const hr_message_list *list)
 {
     if (session->listing.busy) {
@@ -715,6 +839,7 @@ static void take_list(hr_session *session, const hr_message_list *list)
                          "a second list came before the first was answered");
         return;
     }
+    session->listing.sees = sees_export;
     hr_store_list(session->store, &session->listing, list, send_page, session);
 }
 
@@ -726,6 +851,25 @@ static void send_digest(void *context, const hr_message_digested *digested)
     end_if_over(session);
 }
 
+/* A digest of a piece tells what it holds to somebody who can guess it. */
+static bool may_digest(hr_session *session, const hr_message_digest *digest)
+{
+    static const char refusal[] = "no rule of the server lets you read it";
+    char path[HR_MESSAGE_PATH_MAX + 1], name[HR_NAME_MAX + 1];
+    snprintf(path, sizeof path, "%.*s", (int)digest->path.len, (const char *)digest->path.at);
+    hr_store_name(path, name);
+    if (hr_permits_allow(&session->gate->rules, session->tenant->who, name, HR_PERMIT_READ))
+        return true;
+    hr_message_digested refused = {
+        .request = digest->request,
+        .status = HR_POLICY,
+        .text = hr_bytes_make(refusal, sizeof refusal - 1),
+    };
+    hr_control_send(&session->control,
+                    &(hr_message){.kind = HR_MESSAGE_DIGESTED, .digested = refused});
+    return false;
+}
+
 static void take_digest(hr_session *session, const hr_message_digest *digest)
 {
     if ((session->features & HR_FEATURE_DIGESTS) == 0)
@@ -733,13 +877,15 @@ static void take_digest(hr_session *session, const hr_message_digest *digest)
     else if (session->digests.count == HR_MESSAGE_DIGESTS_MAX)
         hr_control_close(&session->control, HR_LIMIT, "more than %u digests were asked for at once",
                          HR_MESSAGE_DIGESTS_MAX);
-    else
+    else if (may_digest(session, digest))
         hr_digests_take(&session->digests, digest);
 }
 
 static void take_message(void *context, const hr_message *message)
 {
     hr_session *session = context;
+    if (session->tenant == NULL) /* it is being shown out */
+        return;
     if (session->greeted == (message->kind == HR_MESSAGE_HELLO)) {
         hr_control_close(&session->control, HR_PROTOCOL, "%s came out of order",
                          hr_message_name(message->kind));
@@ -800,9 +946,27 @@ static void release_sources(hr_session *session)
     }
 }
 
+static void audit_session(const hr_session *session, hr_status status, const char *text)
+{
+    bool known = session->tenant != NULL;
+    /* A client that has closed what it opened just hangs up. */
+    bool in_order = known && status == HR_PEER_LOST && session->source_count == 0;
+    hr_audit_note(session->gate->audit,
+                  &(hr_audit_event){
+                      .what = known ? "session" : "refused",
+                      .session = session->number,
+                      .who = known ? session->tenant->who : "",
+                      .peer = session->control.channel->peer,
+                      .reason = in_order ? NULL : text,
+                      .duration_ns = hr_now_ns(session->engine->env) - session->since_ns,
+                      .status = in_order ? HR_OK : status,
+                  });
+}
+
 static void control_down(void *context, hr_status status, const char *text)
 {
     hr_session *session = context;
+    audit_session(session, status, text);
     if (status != HR_OK && status != HR_PEER_LOST) {
         session->counters->refused++;
         hr_log(session->engine->env, HR_LOG_INFO, "session %llu of %s: %s",
@@ -831,10 +995,27 @@ static void end_if_over(hr_session *session)
     session->gone = true;
     hr_keyring_fini(&session->keyring, session->engine->env);
     hr_control_fini(&session->control);
+    if (session->tenant != NULL)
+        hr_gate_leave(session->gate, session->tenant);
     session->events->gone(session->context, session);
 }
 
-static const hr_control_events control_events = {.message = take_message, .down = control_down};
+/* The peer is known. */
+static void control_up(void *context)
+{
+    hr_session *session = context;
+    hr_status status = hr_gate_enter(session->gate, session->control.filter->who, &session->tenant);
+    if (status != HR_OK)
+        hr_control_close(&session->control, status,
+                         "%s has as many sessions open as a rule of the server allows",
+                         session->control.filter->who);
+}
+
+static const hr_control_events control_events = {
+    .up = control_up,
+    .message = take_message,
+    .down = control_down,
+};
 
 void hr_session_end(hr_session *session, hr_status status, const char *why)
 {
@@ -848,13 +1029,14 @@ static void hello_is_late(hr_timer *timer)
 }
 
 hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *store,
-                          hr_transport *transport, hr_incoming *incoming,
-                          const hr_session_events *events, void *context)
+                          hr_transport *transport, const hr_identity *identity,
+                          hr_incoming *incoming, const hr_session_events *events, void *context)
 {
     session->engine = engine;
     session->store = store;
     session->events = events;
     session->context = context;
+    session->since_ns = hr_now_ns(engine->env);
     hr_list_init(&session->sources);
     session->probe = (hr_source){
         .transfer = HR_PROBE_TRANSFER,
@@ -868,7 +1050,7 @@ hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *stor
     transport->ops->query(transport, &session->caps);
     session->hello_timer.fire = hello_is_late;
     hr_status status = hr_control_adopt(&session->control, engine->env, &engine->scratch, transport,
-                                        incoming, &control_events, session);
+                                        identity, incoming, &control_events, session);
     if (status != HR_OK)
         return status;
     hr_loop *loop = transport->loop;

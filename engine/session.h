@@ -15,6 +15,7 @@
 #include "control.h"
 #include "digests.h"
 #include "engine.h"
+#include "gate.h"
 #include "keyring.h"
 #include "sender.h"
 #include "source.h"
@@ -28,8 +29,9 @@ typedef struct hr_session hr_session;
 
 typedef struct hr_session_link {
     uint8_t ticket[HR_TICKET_LEN];
-    bool ticketed; /* the ticket was not used yet */
-    uint32_t link; /* the client's number for it */
+    bool ticketed;        /* the ticket was not used yet */
+    uint64_t ticketed_ns; /* when it was given out */
+    uint32_t link;        /* the client's number for it */
     hr_sender *sender;
 } hr_session_link;
 
@@ -53,6 +55,9 @@ struct hr_session {
     uint64_t number;
     const uint8_t *boot_id; /* of the server */
     const hr_session_rails *rails;
+    hr_gate *gate;     /* the server's */
+    hr_tenant *tenant; /* NULL until the peer is known */
+    uint64_t since_ns;
     hr_control control;
     bool greeted, ending, control_down, gone;
     uint64_t features; /* that both sides have */
@@ -69,10 +74,12 @@ struct hr_session {
     hr_server_counters *counters;
 };
 
-/* Takes the connection in every case. */
+/* Takes the connection in every case. number, boot_id, gate and counters are set before. identity
+ * NULL: in clear. */
 HR_CHECKED hr_status hr_session_init(hr_session *session, hr_engine *engine, hr_store *store,
-                                     hr_transport *transport, hr_incoming *incoming,
-                                     const hr_session_events *events, void *context);
+                                     hr_transport *transport, const hr_identity *identity,
+                                     hr_incoming *incoming, const hr_session_events *events,
+                                     void *context);
 /* A link's connection that named this session. HR_POLICY: its ticket is not good; the connection is
  * still the caller's. */
 HR_CHECKED hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *incoming);

@@ -76,19 +76,58 @@ hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve)
     return slot;
 }
 
+static bool is_full(const hr_slots *slots, const hr_share *share)
+{
+    return share->held[slots->index] >= slots->count - slots->count / 4;
+}
+
+/* Start-time fair queueing: a tenant that was away comes in at the present, without arrears. */
+static uint64_t turn_of(const hr_slots *slots, const hr_share *share)
+{
+    if (share == NULL || share->turn[slots->index] < slots->clock)
+        return slots->clock;
+    return share->turn[slots->index];
+}
+
+hr_slot *hr_slots_take_share(hr_slots *slots, hr_share *share)
+{
+    hr_slot *slot = is_full(slots, share) ? NULL : hr_slots_take(slots, 0);
+    if (slot == NULL)
+        return NULL;
+    slot->share = share;
+    slots->clock = turn_of(slots, share);
+    share->turn[slots->index] = slots->clock + 1;
+    share->held[slots->index]++;
+    return slot;
+}
+
+static hr_slot_waiter *next_waiter(const hr_slots *slots)
+{
+    hr_slot_waiter *best = NULL;
+    for (hr_list *node = slots->waiters.next; node != &slots->waiters; node = node->next) {
+        hr_slot_waiter *waiter = HR_CONTAINER(node, hr_slot_waiter, node);
+        bool can_take = slots->free_count > waiter->reserve &&
+                        (waiter->share == NULL || !is_full(slots, waiter->share));
+        if (can_take &&
+            (best == NULL || turn_of(slots, waiter->share) < turn_of(slots, best->share)))
+            best = waiter;
+    }
+    return best;
+}
+
 void hr_slots_give(hr_slots *slots, hr_slot *slot)
 {
+    if (slot->share != NULL)
+        slot->share->held[slots->index]--;
+    slot->share = NULL;
     slot->next = slots->first_free;
     slots->first_free = slot;
     slots->free_count++;
-    for (hr_list *node = slots->waiters.next; node != &slots->waiters; node = node->next) {
-        hr_slot_waiter *waiter = HR_CONTAINER(node, hr_slot_waiter, node);
-        if (slots->free_count <= waiter->reserve)
-            continue;
-        hr_list_remove(node);
-        waiter->ready(waiter);
+    hr_slot_waiter *waiter = next_waiter(slots);
+    if (waiter == NULL)
         return;
-    }
+    hr_list_remove(&waiter->node);
+    waiter->ready(waiter);
 }
 
 void hr_slots_wait(hr_slots *slots, hr_slot_waiter *waiter)

@@ -10,11 +10,20 @@
 #include "storage.h"
 #include "transport.h"
 
+#define HR_SLOTS_POOLS_MAX 64 /* workers */
+
+/* What one tenant of a server has of each worker's pool: each worker sees its own entry only. */
+typedef struct hr_share {
+    unsigned held[HR_SLOTS_POOLS_MAX];
+    uint64_t turn[HR_SLOTS_POOLS_MAX]; /* in the pool's own time */
+} hr_share;
+
 typedef struct hr_slot hr_slot;
 struct hr_slot {
     hr_span span; /* HR_SLOT_LEN bytes, aligned to HR_DIRECT_ALIGN */
     int buffer;   /* the storage's registered buffer that it lies in, or -1 */
     hr_slot *next;
+    hr_share *share; /* whose it is; NULL: nobody's in particular */
 };
 
 /* Somebody who found the pool empty. */
@@ -22,6 +31,7 @@ typedef struct hr_slot_waiter hr_slot_waiter;
 struct hr_slot_waiter {
     hr_list node; /* hr_list_init before first use */
     unsigned reserve;
+    hr_share *share;                       /* may be NULL */
     void (*ready)(hr_slot_waiter *waiter); /* a slot can be taken; no longer waiting */
 };
 
@@ -32,6 +42,8 @@ typedef struct hr_slots {
     hr_slot *slots, *first_free;
     unsigned count, free_count;
     bool registered;
+    unsigned index; /* of the worker */
+    uint64_t clock; /* the turn of who was served last */
     hr_list waiters;
     const hr_env *env;
 } hr_slots;
@@ -47,9 +59,13 @@ void hr_slots_fini(hr_slots *slots);
 
 /* NULL if not more than reserve are free. */
 hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve);
-/* The first waiter whose reserve is met is called before this returns. */
+/* As one tenant of several. Nobody gets more than three quarters of a pool, so that one who does
+ * not read what is sent never holds all of it. */
+hr_slot *hr_slots_take_share(hr_slots *slots, hr_share *share);
+/* The waiter whose tenant had the fewest turns (then who came first), of those whose reserve is
+ * met, is called before this returns. */
 void hr_slots_give(hr_slots *slots, hr_slot *slot);
-/* First come, first served. Waiting twice is waiting once. */
+/* Waiting twice is waiting once. */
 void hr_slots_wait(hr_slots *slots, hr_slot_waiter *waiter);
 
 #endif

@@ -9,6 +9,7 @@
 #include "list.h"
 #include "mailbox.h"
 #include "message.h"
+#include "seal.h"
 #include "storage.h"
 
 #define HR_IDENTITY_LEN 16
@@ -25,6 +26,8 @@ struct hr_source {
     uint8_t identity[HR_IDENTITY_LEN];
     hr_file_info info; /* when it was opened */
     bool is_probe;     /* no file: the bytes of probe.h */
+    hr_seal_key key;   /* of its chunks */
+    uint32_t sealed;   /* through __atomic: how many */
     bool canceled;     /* through __atomic: shipments that have not started go back */
     uint64_t attached; /* through __atomic: bit n: the storage of worker n knows the file */
 
@@ -35,7 +38,10 @@ struct hr_source {
     hr_letter detach_letter;
     unsigned detaching;   /* the worker that has it */
     unsigned outstanding; /* shipments that are not back */
+    uint64_t bytes_sent, since_ns;
+    hr_status ended; /* for the audit */
     bool opened, closing, wants_answer;
+    uint8_t salt[HR_SEAL_SALT_LEN]; /* of the key */
     char path[HR_PATH_MAX];
 
     /* while it is opened */

@@ -59,6 +59,12 @@ static void opened(hr_io *io)
     open_next(store);
 }
 
+void hr_store_name(const char *path, char name_out[HR_NAME_MAX + 1])
+{
+    size_t len = strcspn(path, "/");
+    snprintf(name_out, HR_NAME_MAX + 1, "%.*s", (int)(len < HR_NAME_MAX ? len : HR_NAME_MAX), path);
+}
+
 static void open_next(hr_store *store)
 {
     if (store->next == store->count) {
@@ -252,12 +258,15 @@ static void list_exports(hr_store_listing *listing)
 {
     hr_store *store = listing->store;
     size_t count = 0;
-    for (; count < store->count && count < HR_MESSAGE_ENTRIES_MAX; count++)
-        store->page[count] = (hr_message_entry){
-            .name = hr_bytes_make(store->exports[count].name, strlen(store->exports[count].name)),
-            .type = HR_NODE_DIRECTORY,
-            .mode = 0555,
-        };
+    for (size_t i = 0; i < store->count && count < HR_MESSAGE_ENTRIES_MAX; i++) {
+        const char *name = store->exports[i].name;
+        if (listing->sees(listing->context, name))
+            store->page[count++] = (hr_message_entry){
+                .name = hr_bytes_make(name, strlen(name)),
+                .type = HR_NODE_DIRECTORY,
+                .mode = 0555,
+            };
+    }
     answer(listing, HR_OK, count, 0, "");
 }
 
@@ -277,7 +286,11 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
     }
     const hr_store_export *export;
     const char *path;
-    hr_status status = hr_store_resolve(store, listing->path, &export, &path);
+    char name[HR_NAME_MAX + 1];
+    hr_store_name(listing->path, name);
+    hr_status status = HR_POLICY; /* whether it is there or not */
+    if (listing->sees(listing->context, name))
+        status = hr_store_resolve(store, listing->path, &export, &path);
     listing->buffer = status == HR_OK ? hr_alloc(store->env, HR_STORE_PAGE_LEN) : NULL;
     if (status != HR_OK || listing->buffer == NULL) {
         answer_failure(listing, status != HR_OK ? status : HR_NO_MEMORY);

@@ -11,6 +11,7 @@ typedef struct hr_store_export {
     char name[HR_NAME_MAX + 1];
     char path[HR_PATH_MAX];
     hr_dir *dir;
+    bool sealed; /* its payloads cross encrypted */
 } hr_store_export;
 
 typedef struct hr_store {
@@ -34,6 +35,9 @@ typedef struct hr_store {
 HR_CHECKED hr_status hr_store_resolve(const hr_store *store, const char *bytes,
                                       const hr_store_export **export_out, const char **path_out);
 
+/* The name of the export that a path begins with, cut to the longest that one may have. */
+void hr_store_name(const char *path, char name_out[HR_NAME_MAX + 1]);
+
 /* Copies the names and opens the directories; ready follows. */
 HR_CHECKED hr_status hr_store_open(hr_store *store, const hr_env *env, hr_storage *storage,
                                    const hr_store_export *exports, size_t count,
@@ -53,11 +57,13 @@ typedef struct hr_store_listing {
     uint32_t request;
     uint8_t *buffer; /* HR_STORE_PAGE_LEN, taken for the time of the request */
     void (*answer)(void *context, const hr_message_entries *page);
+    bool (*sees)(void *context, const char *export); /* may the asker know of it? */
     void *context;
     char path[HR_MESSAGE_PATH_MAX + 1];
 } hr_store_listing;
 
-/* answer follows once, perhaps within the call; what it is given is gone after it. */
+/* answer follows once, perhaps within the call; what it is given is gone after it. listing->sees is
+ * set before. */
 void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_list *list,
                    void (*answer)(void *context, const hr_message_entries *page), void *context);
 

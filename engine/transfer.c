@@ -58,6 +58,7 @@ static void part_retired(void *context, hr_part *part)
     for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
         if (transfer->parts[i] == part)
             transfer->parts[i] = NULL;
+    hr_sealer_destroy(part->sealer);
     hr_release(transfer->env, part);
     transfer->part_count--;
     finish_if_over(transfer);
@@ -202,6 +203,28 @@ static bool take_packing(hr_transfer *transfer, const hr_message_opened *opened)
     return true;
 }
 
+/* The server decides how an export is protected. False: it cannot be fetched so. */
+static bool take_key(hr_transfer *transfer, const hr_message_opened *opened)
+{
+    char name[200];
+    hr_client *client = transfer->client;
+    if (opened->cipher == HR_CIPHER_NONE && client->requires_aead) {
+        hr_transfer_end(transfer, HR_UNSUPPORTED,
+                        "%s is served in clear, and aead is required: the server protects an "
+                        "export with --protect NAME=aead",
+                        shown(transfer, name, sizeof name));
+        return false;
+    }
+    if (opened->cipher == HR_CIPHER_NONE)
+        return true;
+    hr_status status = hr_seal_derive(client->control.filter, opened->cipher, transfer->number,
+                                      opened->salt, &transfer->key);
+    if (status != HR_OK)
+        hr_transfer_end(transfer, status, "%s comes in cipher %u, which this build cannot read",
+                        shown(transfer, name, sizeof name), opened->cipher);
+    return status == HR_OK;
+}
+
 void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *opened)
 {
     bool is_bundles = transfer->target.bundles != NULL;
@@ -230,7 +253,8 @@ void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *ope
         hr_log(transfer->env, HR_LOG_WARN, "%s comes as it is: %.*s",
                shown(transfer, name, sizeof name), (int)opened->text.len,
                (const char *)opened->text.at);
-    if (!take_packing(transfer, opened))
+    if (!take_packing(transfer, opened) ||
+        ((opened->type == HR_NODE_REGULAR || is_bundles) && !take_key(transfer, opened)))
         return;
     transfer->state = HR_TRANSFER_OPENED;
     transfer->is_directory = opened->type == HR_NODE_DIRECTORY;
@@ -505,10 +529,18 @@ static bool make_parts(hr_transfer *transfer)
 {
     for (unsigned i = 0; i < transfer->client->link_count; i++) {
         hr_part *part = hr_alloc(transfer->env, sizeof *part);
+        hr_sealer *sealer = NULL;
         if (part == NULL)
             return false;
+        if (transfer->key.cipher != HR_CIPHER_NONE &&
+            hr_sealer_create(transfer->env, &sealer) != HR_OK) {
+            hr_release(transfer->env, part);
+            return false;
+        }
         hr_part_init(part, &transfer->client->receivers[i], transfer->number, transfer->chunk_len,
                      &transfer->target, &part_events, transfer);
+        part->key = &transfer->key;
+        part->sealer = sealer;
         transfer->parts[i] = part;
         transfer->part_count++;
     }

@@ -40,6 +40,7 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
                      pool_len, index, hr_status_text(status));
         goto fail;
     }
+    worker->slots.index = index;
     if (platform->rdma_create == NULL)
         return HR_OK;
     status = platform->rdma_create(platform, worker->loop, &worker->rdma);

@@ -14,6 +14,7 @@
 typedef enum hr_greeting_kind {
     HR_GREETING_CHANNEL = 1,
     HR_GREETING_LINK = 2,
+    HR_GREETING_TLS = 3, /* none was sent, a TLS record was: a channel. Never on the wire */
 } hr_greeting_kind;
 
 typedef struct hr_greeting {

@@ -22,11 +22,11 @@ enum {
     AT_STORED_CRC = 32,
     AT_CONTENT_CRC = 36,
     AT_TAG = 40,
-    AT_RESERVED_32 = 56,
+    AT_SEQUENCE = 56,
     AT_OWN_CRC = 60,
 };
 
-_Static_assert(AT_TAG + sizeof((hr_receipt *)0)->tag == AT_RESERVED_32, "the tag has 16 bytes");
+_Static_assert(AT_TAG + sizeof((hr_receipt *)0)->tag == AT_SEQUENCE, "the tag has 16 bytes");
 _Static_assert(AT_OWN_CRC + 4 == HR_RECEIPT_LEN, "a receipt has 64 bytes");
 
 void hr_receipt_pack(const hr_receipt *receipt, uint8_t bytes_out[HR_RECEIPT_LEN])
@@ -43,7 +43,7 @@ void hr_receipt_pack(const hr_receipt *receipt, uint8_t bytes_out[HR_RECEIPT_LEN
     hr_put_u32(bytes_out + AT_STORED_CRC, receipt->stored_crc);
     hr_put_u32(bytes_out + AT_CONTENT_CRC, receipt->content_crc);
     memcpy(bytes_out + AT_TAG, receipt->tag, sizeof receipt->tag);
-    hr_put_u32(bytes_out + AT_RESERVED_32, 0);
+    hr_put_u32(bytes_out + AT_SEQUENCE, receipt->sequence);
     hr_put_u32(bytes_out + AT_OWN_CRC, hr_crc32c(0, bytes_out, AT_OWN_CRC));
 }
 
@@ -53,7 +53,7 @@ hr_status hr_receipt_unpack(const uint8_t bytes[HR_RECEIPT_LEN], hr_receipt *rec
         return HR_PROTOCOL;
     if (hr_get_u32(bytes + AT_OWN_CRC) != hr_crc32c(0, bytes, AT_OWN_CRC))
         return HR_PROTOCOL;
-    if (hr_get_u16(bytes + AT_RESERVED_16) != 0 || hr_get_u32(bytes + AT_RESERVED_32) != 0)
+    if (hr_get_u16(bytes + AT_RESERVED_16) != 0)
         return HR_PROTOCOL;
     if ((bytes[AT_FLAGS] & ~HR_RECEIPT_DIGEST_STORED) != 0)
         return HR_PROTOCOL;
@@ -67,6 +67,7 @@ hr_status hr_receipt_unpack(const uint8_t bytes[HR_RECEIPT_LEN], hr_receipt *rec
         .content_len = hr_get_u32(bytes + AT_CONTENT_LEN),
         .stored_crc = hr_get_u32(bytes + AT_STORED_CRC),
         .content_crc = hr_get_u32(bytes + AT_CONTENT_CRC),
+        .sequence = hr_get_u32(bytes + AT_SEQUENCE),
     };
     memcpy(receipt_out->tag, bytes + AT_TAG, sizeof receipt_out->tag);
     return HR_OK;

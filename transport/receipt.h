@@ -26,6 +26,7 @@ typedef struct hr_receipt {
     uint32_t stored_crc;  /* CRC32C */
     uint32_t content_crc; /* CRC32C; of a stored chunk the same */
     uint8_t tag[16];      /* AEAD; zero in clear exports */
+    uint32_t sequence;    /* AEAD: of the chunks that were sealed in the transfer; else zero */
 } hr_receipt;
 
 void hr_receipt_pack(const hr_receipt *receipt, uint8_t bytes_out[HR_RECEIPT_LEN]);

@@ -44,6 +44,7 @@ struct hr_dial {
     hr_tcp *tcp;
     hr_tcp_address address;
     uint8_t greeting[HR_GREETING_LEN];
+    bool is_silent; /* no greeting is sent */
     struct addrinfo *found, *next;
     int resolve_result; /* EAI_… */
     hr_job job;
@@ -69,8 +70,10 @@ hr_status hr_tcp_listen(hr_transport *transport, const char *address,
                         char bound_out[64]);
 void hr_tcp_unlisten(hr_listener *listener);
 void hr_tcp_refuse(hr_transport *transport, hr_incoming *incoming);
-/* Takes the socket out of an incoming connection, tuned. */
-int hr_tcp_accept(hr_transport *transport, hr_incoming *incoming);
+/* Takes the socket out of an incoming connection, tuned, and its first record, which is released by
+ * who asked for it (NULL: there is none, or it is not wanted). */
+int hr_tcp_accept(hr_transport *transport, hr_incoming *incoming, uint8_t **first_out,
+                  size_t *first_len_out);
 
 /* ---- tcp_channel.c, tcp_link.c: the two tables ---- */
 

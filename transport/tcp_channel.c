@@ -35,6 +35,9 @@ typedef struct tcp_channel {
     hr_byte_queue queue;
     hr_timer linger;
     hr_task settle;
+    hr_task hand_on; /* what had come before the channel was one */
+    uint8_t *first;
+    size_t first_len;
     uint8_t piece[PIECE_LEN];
 } tcp_channel;
 
@@ -76,7 +79,8 @@ static void settle(hr_task *task)
         return;
     if (channel->closed && !channel->ending)
         close_gently(channel);
-    bool in_use = channel->is_dialing || channel->is_receiving || channel->is_sending;
+    bool in_use = channel->is_dialing || channel->is_receiving || channel->is_sending ||
+                  channel->hand_on.queued;
     if (!channel->ending || in_use || channel->settle.queued)
         return;
     hr_loop_timer_clear(channel->tcp->base.loop, &channel->linger);
@@ -166,8 +170,22 @@ static void begin(tcp_channel *channel, int fd)
 {
     channel->fd = fd;
     hr_tcp_peer(fd, channel->base.peer);
-    receive(channel);
+    if (channel->first != NULL)
+        hr_loop_defer(channel->tcp->base.loop, &channel->hand_on);
+    else
+        receive(channel);
     send_queued(channel);
+}
+
+static void hand_on(hr_task *task)
+{
+    tcp_channel *channel = HR_CONTAINER(task, tcp_channel, hand_on);
+    if (!channel->closed && !channel->ending)
+        channel->base.events->bytes(channel->base.context, channel->first, channel->first_len);
+    hr_release(hr_loop_env(channel->tcp->base.loop), channel->first);
+    channel->first = NULL;
+    receive(channel);
+    hr_loop_defer(channel->tcp->base.loop, &channel->settle);
 }
 
 static void dialed(hr_dial *dial, hr_status status)
@@ -244,7 +262,8 @@ hr_status hr_tcp_channel_adopt(hr_transport *transport, hr_incoming *incoming,
         hr_tcp_refuse(transport, incoming);
         return status;
     }
-    begin(channel, hr_tcp_accept(transport, incoming));
+    channel->hand_on.run = hand_on;
+    begin(channel, hr_tcp_accept(transport, incoming, &channel->first, &channel->first_len));
     *channel_out = &channel->base;
     return HR_OK;
 }

@@ -59,6 +59,10 @@ static void connected(hr_op *op)
         return;
     }
     hr_tcp_tune(dial->tcp, dial->fd);
+    if (dial->is_silent) {
+        finish(dial, HR_OK);
+        return;
+    }
     dial->iov = (struct iovec){.iov_base = dial->greeting, .iov_len = HR_GREETING_LEN};
     *op = (hr_op){
         .kind = HR_OP_SEND,
@@ -149,6 +153,7 @@ hr_status hr_dial_start(hr_dial *dial, hr_tcp *tcp, const char *address,
     dial->fd = -1;
     dial->timer.fire = too_late;
     dial->task.run = start_task;
+    dial->is_silent = greeting->kind == HR_GREETING_TLS;
     hr_greeting_pack(greeting, dial->greeting);
     dial->resolve_result = look_up(dial, AI_NUMERICHOST);
     if (dial->resolve_result == 0) {

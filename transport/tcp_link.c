@@ -243,7 +243,7 @@ hr_status hr_tcp_link_adopt(hr_transport *transport, hr_incoming *incoming,
         hr_tcp_refuse(transport, incoming);
         return HR_NO_MEMORY;
     }
-    begin(link, hr_tcp_accept(transport, incoming));
+    begin(link, hr_tcp_accept(transport, incoming, NULL, NULL));
     *link_out = &link->base;
     return HR_OK;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accepts connections and waits for the 64 bytes of each. A stranger gets one of 64 seats for at
- * most 5 seconds; while all are taken, the next ones wait in the kernel's queue. */
+/* Accepts connections and waits for what each says first: a greeting of 64 bytes, or a record of
+ * TLS, whole. A stranger gets one of 64 seats for at most 5 seconds. When all are taken, who has
+ * had one for a quarter of a second leaves it to the next, so that silent ones do not keep the door
+ * shut and a crowd of honest ones across a long wire is not sent away. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +14,12 @@
 enum {
     SEATS = 64,
     BACKLOG = 128,
+    RECORD_HEADER_LEN = 5,
+    FIRST_MAX = 16 << 10, /* of all that is read before anybody looks at it */
+    TLS_HANDSHAKE = 0x16,
 };
 #define GREETING_TIMEOUT_NS (5 * HR_NS_PER_S)
+#define PATIENCE_NS         (250 * HR_NS_PER_MS) /* while others wait for a seat */
 #define RETRY_NS            (100 * HR_NS_PER_MS)
 
 typedef struct seat {
@@ -21,7 +27,9 @@ typedef struct seat {
     bool is_taken;
     hr_op recv;
     hr_timer timer;
-    uint8_t bytes[HR_GREETING_LEN];
+    uint64_t since_ns;
+    size_t len; /* of what is wanted; what is known of it before the header has come */
+    uint8_t bytes[FIRST_MAX];
 } seat;
 
 /* It may outlive its transport: unlisten lets go of it, and the loop frees it. */
@@ -34,7 +42,7 @@ struct hr_listener {
     bool is_accepting;
     bool closed;
     unsigned taken; /* seats */
-    hr_timer retry;
+    hr_timer retry, vacate;
     hr_task end;
     seat seats[SEATS];
 };
@@ -55,39 +63,85 @@ static void end(hr_task *task)
     hr_release(hr_loop_env(listener->loop), listener);
 }
 
-/* ---- greetings ---- */
+/* ---- what a stranger says first ---- */
 
 /* Owns fd. */
-static void announce(hr_listener *listener, int fd, const hr_greeting *greeting)
+static void announce(hr_listener *listener, int fd, const hr_greeting *greeting,
+                     const uint8_t *first, size_t first_len)
 {
-    hr_incoming *incoming = hr_alloc(hr_loop_env(listener->loop), sizeof *incoming);
+    const hr_env *env = hr_loop_env(listener->loop);
+    hr_incoming *incoming = hr_alloc(env, sizeof *incoming);
+    if (incoming != NULL && first_len > 0 && (incoming->first = hr_alloc(env, first_len)) == NULL) {
+        hr_release(env, incoming);
+        incoming = NULL;
+    }
     if (incoming == NULL) {
         close(fd);
         listener->events->trouble(listener->context, HR_NO_MEMORY);
         return;
     }
+    if (first_len > 0)
+        memcpy(incoming->first, first, first_len);
+    incoming->first_len = first_len;
     incoming->greeting = *greeting;
     incoming->connection = (void *)(intptr_t)fd;
     hr_tcp_peer(fd, incoming->peer);
     listener->events->incoming(listener->context, incoming);
 }
 
-static void greeted(hr_op *op)
+static void leave_seat(seat *from)
 {
-    seat *from = HR_CONTAINER(op, seat, recv);
     hr_listener *listener = from->listener;
-    hr_greeting greeting;
-    bool good = op->result == HR_GREETING_LEN && !listener->closed &&
-                hr_greeting_unpack(from->bytes, &greeting) == HR_OK;
     hr_loop_timer_clear(listener->loop, &from->timer);
     from->is_taken = false;
     listener->taken--;
-    if (good)
-        announce(listener, op->fd, &greeting);
-    else
-        close(op->fd);
     accept_next(listener);
     end_if_unused(listener);
+}
+
+static void heard_all(seat *from)
+{
+    hr_greeting greeting = {.kind = HR_GREETING_TLS};
+    if (from->bytes[0] == TLS_HANDSHAKE)
+        announce(from->listener, from->recv.fd, &greeting, from->bytes, from->len);
+    else if (hr_greeting_unpack(from->bytes, &greeting) == HR_OK)
+        announce(from->listener, from->recv.fd, &greeting, NULL, 0);
+    else
+        close(from->recv.fd);
+}
+
+/* How long it is, after its first five bytes; 0: nothing that is spoken here. */
+static size_t expected_len(const uint8_t header[RECORD_HEADER_LEN])
+{
+    if (header[0] == 'H')
+        return HR_GREETING_LEN;
+    size_t record_len = (size_t)(header[3] << 8 | header[4]);
+    bool is_record = header[0] == TLS_HANDSHAKE && header[1] == 3 && record_len > 0 &&
+                     record_len <= FIRST_MAX - RECORD_HEADER_LEN;
+    return is_record ? RECORD_HEADER_LEN + record_len : 0;
+}
+
+static void heard(hr_op *op)
+{
+    seat *from = HR_CONTAINER(op, seat, recv);
+    hr_listener *listener = from->listener;
+    size_t have = (size_t)((uint8_t *)op->data - from->bytes) + op->len;
+    bool good = op->result == (int)op->len && !listener->closed;
+    if (good && have == RECORD_HEADER_LEN) {
+        from->len = expected_len(from->bytes);
+        good = from->len > 0;
+    }
+    if (good && have < from->len) {
+        op->data = from->bytes + have;
+        op->len = from->len - have;
+        hr_loop_submit(listener->loop, op);
+        return;
+    }
+    if (good)
+        heard_all(from);
+    else
+        close(op->fd);
+    leave_seat(from);
 }
 
 static void too_late(hr_timer *timer)
@@ -96,14 +150,15 @@ static void too_late(hr_timer *timer)
     hr_loop_cancel(from->listener->loop, &from->recv);
 }
 
-static void await_greeting(hr_listener *listener, int fd)
+static void take_seat(hr_listener *listener, int fd)
 {
     seat *free_seat = listener->seats;
     while (free_seat->is_taken)
         free_seat++;
     free_seat->listener = listener;
     free_seat->timer.fire = too_late;
-    uint64_t due_ns = hr_loop_now_ns(listener->loop) + GREETING_TIMEOUT_NS;
+    free_seat->since_ns = hr_loop_now_ns(listener->loop);
+    uint64_t due_ns = free_seat->since_ns + GREETING_TIMEOUT_NS;
     if (hr_loop_timer_set(listener->loop, &free_seat->timer, due_ns) != HR_OK) {
         close(fd);
         return;
@@ -114,11 +169,40 @@ static void await_greeting(hr_listener *listener, int fd)
         .kind = HR_OP_RECV,
         .fd = fd,
         .data = free_seat->bytes,
-        .len = HR_GREETING_LEN,
+        .len = RECORD_HEADER_LEN,
         .all = true,
-        .done = greeted,
+        .done = heard,
     };
     hr_loop_submit(listener->loop, &free_seat->recv);
+}
+
+static seat *oldest_seat(hr_listener *listener)
+{
+    seat *oldest = listener->seats;
+    for (unsigned i = 1; i < SEATS; i++)
+        if (listener->seats[i].since_ns < oldest->since_ns)
+            oldest = &listener->seats[i];
+    return oldest;
+}
+
+/* All seats are taken: without memory for a timer the five seconds decide. */
+static void vacate_in_time(hr_listener *listener)
+{
+    uint64_t due_ns = oldest_seat(listener)->since_ns + PATIENCE_NS;
+    if (hr_loop_timer_set(listener->loop, &listener->vacate, due_ns) != HR_OK)
+        listener->events->trouble(listener->context, HR_NO_MEMORY);
+}
+
+static void vacate(hr_timer *timer)
+{
+    hr_listener *listener = HR_CONTAINER(timer, hr_listener, vacate);
+    if (listener->taken < SEATS)
+        return;
+    seat *oldest = oldest_seat(listener);
+    if (oldest->since_ns + PATIENCE_NS <= hr_loop_now_ns(listener->loop))
+        hr_loop_cancel(listener->loop, &oldest->recv);
+    else
+        vacate_in_time(listener);
 }
 
 /* ---- accepting ---- */
@@ -135,7 +219,9 @@ static void accepted(hr_op *op)
     if (op->result >= 0 && listener->closed) {
         close(op->result);
     } else if (op->result >= 0) {
-        await_greeting(listener, op->result);
+        take_seat(listener, op->result);
+        if (listener->taken == SEATS)
+            vacate_in_time(listener);
     } else if (op->result != -ECONNABORTED && !listener->closed) {
         listener->events->trouble(listener->context, hr_status_from_errno(-op->result));
         /* Descriptors used up: trying again at once would only turn the loop. */
@@ -222,6 +308,7 @@ hr_status hr_tcp_listen(hr_transport *transport, const char *address,
     listener->events = events;
     listener->context = context;
     listener->retry.fire = retry;
+    listener->vacate.fire = vacate;
     listener->end.run = end;
     accept_next(listener);
     *listener_out = listener;
@@ -232,6 +319,7 @@ void hr_tcp_unlisten(hr_listener *listener)
 {
     listener->closed = true;
     hr_loop_timer_clear(listener->loop, &listener->retry);
+    hr_loop_timer_clear(listener->loop, &listener->vacate);
     if (listener->is_accepting)
         hr_loop_cancel(listener->loop, &listener->accept);
     for (unsigned i = 0; i < SEATS; i++)
@@ -240,16 +328,25 @@ void hr_tcp_unlisten(hr_listener *listener)
     end_if_unused(listener);
 }
 
-int hr_tcp_accept(hr_transport *transport, hr_incoming *incoming)
+int hr_tcp_accept(hr_transport *transport, hr_incoming *incoming, uint8_t **first_out,
+                  size_t *first_len_out)
 {
+    const hr_env *env = hr_loop_env(transport->loop);
     int fd = (int)(intptr_t)incoming->connection;
     hr_tcp_tune((const hr_tcp *)transport, fd);
-    hr_release(hr_loop_env(transport->loop), incoming);
+    if (first_out != NULL) {
+        *first_out = incoming->first;
+        *first_len_out = incoming->first_len;
+    } else {
+        hr_release(env, incoming->first);
+    }
+    hr_release(env, incoming);
     return fd;
 }
 
 void hr_tcp_refuse(hr_transport *transport, hr_incoming *incoming)
 {
     close((int)(intptr_t)incoming->connection);
+    hr_release(hr_loop_env(transport->loop), incoming->first);
     hr_release(hr_loop_env(transport->loop), incoming);
 }

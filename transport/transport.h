@@ -36,10 +36,12 @@ typedef struct hr_link hr_link;
 
 /* ---- listening ---- */
 
-/* A connection whose first 64 bytes have come and are a greeting. The owner of the listener must
- * adopt or refuse it, once, in the callback or later. */
+/* A connection whose greeting has come, or the first record of TLS, whole. The owner of the
+ * listener must adopt or refuse it, once, in the callback or later. */
 struct hr_incoming {
     hr_greeting greeting;
+    uint8_t *first; /* with HR_GREETING_TLS: the record, which an adopted channel hands on first */
+    size_t first_len;
     char peer[64];    /* printable address */
     void *connection; /* the transport's */
 };
@@ -171,7 +173,8 @@ struct hr_link {
 /* ---- the tables ---- */
 
 typedef struct hr_channel_ops {
-    /* Address: "host:port", "[v6]:port" (tcp) or a name (inproc). Failures come through down. */
+    /* Address: "host:port", "[v6]:port" (tcp) or a name (inproc). Failures come through down. With
+     * HR_GREETING_TLS no greeting is sent: the owner's first bytes are the record. */
     hr_status (*connect)(hr_transport *transport, const char *address, const hr_greeting *greeting,
                          const hr_channel_events *events, void *context, hr_channel **channel_out);
     /* Makes an incoming connection a channel of this transport's loop. Consumes incoming. */

@@ -138,11 +138,36 @@ TEST_P(Tcp, SixtyFourStrangersCannotKeepTheDoorShut)
     for (int i = 0; i < 20; i++)
         world->StepSome();
     EXPECT_TRUE(listener.incoming.empty()); // waits in the kernel's queue
-    world->Advance(5 * HR_NS_PER_S);
+    world->Advance(250 * HR_NS_PER_MS);     // the first of them has had its chance
     hr_incoming *incoming = AwaitIncoming();
     ASSERT_NE(incoming, nullptr);
     ops->refuse(world->server.transport, incoming);
     ASSERT_TRUE(world->Until([&] { return guest.IsCutOff(); }));
+}
+
+TEST_P(Tcp, AFirstRecordOfTlsIsTakenWhole)
+{
+    std::vector<uint8_t> record = Pattern(5 + 300, 7);
+    const uint8_t header[] = {0x16, 3, 1, 300 >> 8, 300 & 255};
+    std::copy(header, header + 5, record.begin());
+    Stranger stranger(listener.bound);
+    stranger.Send(record.data(), 200);
+    world->StepSome();
+    EXPECT_TRUE(listener.incoming.empty());
+    stranger.Send(record.data() + 200, record.size() - 200);
+    hr_incoming *incoming = AwaitIncoming();
+    ASSERT_NE(incoming, nullptr);
+    EXPECT_EQ(incoming->greeting.kind, HR_GREETING_TLS);
+    EXPECT_EQ(record, std::vector<uint8_t>(incoming->first, incoming->first + incoming->first_len));
+    ops->refuse(world->server.transport, incoming);
+}
+
+TEST_P(Tcp, AFirstRecordOfTlsOfMoreThanSixteenKilobytesIsCutOff)
+{
+    Stranger stranger(listener.bound);
+    const uint8_t header[] = {0x16, 3, 1, 0x3f, 0xfc}; // 16,380 and its five bytes
+    stranger.Send(header, sizeof header);
+    ASSERT_TRUE(world->Until([&] { return stranger.IsCutOff(); }));
 }
 
 TEST_P(Tcp, AStrangerThatLeavesFreesItsSeat)

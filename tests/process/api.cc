@@ -61,6 +61,7 @@ class Client
         hr_error error = {};
         options.address = address.c_str();
         options.links = links;
+        options.trust.insecure = true;
         EXPECT_EQ(HR_OK, hr_client_open(engine, &options, &client_, &error)) << error.text;
     }
     Client(const Client &) = delete;
@@ -154,13 +155,14 @@ class ServerThread
     void run(const std::string &path, unsigned workers, std::promise<std::string> &address)
     {
         Engine engine(workers);
-        hr_export directory = {"data", path.c_str()};
+        hr_export directory = {"data", path.c_str(), false};
         hr_server_options options = {};
         hr_server *server = nullptr;
         hr_error error = {};
         options.listen = "127.0.0.1:0";
         options.exports = &directory;
         options.export_count = 1;
+        options.trust.insecure = true;
         engine.start();
         EXPECT_EQ(HR_OK, hr_server_open(engine, &options, &server, &error)) << error.text;
         while (hr_server_status(server) == HR_AGAIN)

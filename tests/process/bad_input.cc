@@ -431,7 +431,8 @@ TEST_F(BadInput, StandardOutputThatIsFull)
         GTEST_SKIP() << "no /dev/full";
     offer("file", 10);
     serve();
-    std::string command = std::string(HEADRACE_PROGRAM) + " get " + url("file") + " " +
+    std::string command = "XDG_CONFIG_HOME=" + ConfigHome::of(0) + " " +
+                          std::string(HEADRACE_PROGRAM) + " get " + url("file") + " " +
                           target("file") + " --json >/dev/full 2>" + at("errors");
     int status = system(command.c_str());
     EXPECT_EQ(7, WEXITSTATUS(status)) << read_text(at("errors"));

@@ -20,12 +20,13 @@ class StrangeClient : public Headrace
     // Whatever came, the server goes on serving others.
     void expect_served()
     {
-        expect_got(get(url("file"), target("file"), {"--overwrite"}), "file", CHUNK + 1);
+        expect_got(get(url("file"), target("file"), {"--overwrite", "--insecure"}), "file",
+                   CHUNK + 1);
     }
     void begin()
     {
         offer("file", CHUNK + 1);
-        serve();
+        serve({"--insecure"});
     }
     // Sends the bytes; the server ends the connection.
     void expect_shown_out(const std::string &bytes)
@@ -266,7 +267,7 @@ class StrangeServer : public Headrace
     // Starts a get that comes to the listener.
     void begin()
     {
-        start_get(client_, url("file"), target("file"));
+        start_get(client_, url("file"), target("file"), {"--insecure"});
     }
     void expect_ended(int exit_code, const std::vector<std::string> &parts)
     {

@@ -53,6 +53,7 @@ class Bound : public ::testing::TestWithParam<uint64_t>
         hr_export data = {.name = "data", .path = "/data"};
         hr_server_options serving = {.listen = address, .exports = &data, .export_count = 1};
         hr_client_options asking = {.address = address};
+        serving.trust.insecure = asking.trust.insecure = true; // TLS is no part of the simulation
         hr_get_options options = {.path = "data/shard"};
         options.target_path = to_file ? "/target/shard" : nullptr;
         options.target_host = !to_file;

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_permits: who may do what on a server. A file has one rule a line, # begins a comment:
+ *
+ *     allow WHO list|read EXPORT          list is without content, read is both
+ *     limit WHO sessions|transfers N
+ *
+ * WHO is key:ID, cert:NAME, cert:*.DOMAIN or anyone (who has shown who he is); EXPORT is a name or
+ * *. What no rule allows is refused. Pure. */
+#ifndef HR_PERMITS_H
+#define HR_PERMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "filter.h"
+
+#define HR_PERMITS_MAX        1024
+#define HR_PERMITS_EXPORT_MAX 255
+
+typedef enum hr_permit_kind {
+    HR_PERMIT_LIST,
+    HR_PERMIT_READ,
+    HR_PERMIT_SESSIONS,
+    HR_PERMIT_TRANSFERS,
+} hr_permit_kind;
+
+typedef struct hr_permit {
+    hr_permit_kind kind;
+    char who[HR_WHO_MAX];
+    char export_name[HR_PERMITS_EXPORT_MAX + 1];
+    unsigned most; /* of a limit */
+} hr_permit;
+
+typedef struct hr_permits {
+    hr_permit
+        *list; /* HR_PERMITS_MAX of them; NULL: there are no rules, and everybody may read all */
+    size_t count;
+} hr_permits;
+
+/* HR_INVALID names the line. */
+HR_CHECKED hr_status hr_permits_parse(const char *text, hr_permit *list, size_t *count_out,
+                                      hr_error *error);
+bool hr_permits_allow(const hr_permits *rules, const char *who, const char *export_name,
+                      hr_permit_kind right);
+/* The lowest limit of this kind that is about who; otherwise if there is none. */
+unsigned hr_permits_most(const hr_permits *rules, const char *who, hr_permit_kind kind,
+                         unsigned otherwise);
+
+#endif

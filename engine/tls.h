@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The filter that is TLS 1.3, over memory BIOs: no sockets, no session tickets, no early data. */
+#ifndef HR_TLS_H
+#define HR_TLS_H
+
+#include "filter.h"
+#include "identity.h"
+
+/* host: the name that a server's certificate must have (a client's filter; else NULL). */
+HR_CHECKED hr_status hr_filter_tls_create(const hr_env *env, const hr_identity *identity,
+                                          hr_side side, const char *host,
+                                          const hr_filter_sink *sink, hr_filter **filter_out);
+
+#endif

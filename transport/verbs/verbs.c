@@ -88,15 +88,18 @@ static int numa_node_of(const char *device)
     return read == NULL ? -1 : (int)strtol(line, NULL, 10);
 }
 
-/* The speed of the first active port; 0: none is active. */
-static uint64_t find_active_port(const hr_verbs *verbs, struct ibv_context *context, uint8_t ports)
+/* The speed of the first active port. False: none is active. */
+static bool find_active_port(const hr_verbs *verbs, struct ibv_context *context, uint8_t ports,
+                             uint64_t *bits_per_s_out)
 {
     for (uint8_t port = 1; port <= ports; port++) {
         struct ibv_port_attr attr = {0};
-        if (verbs->calls->query_port(context, port, &attr) == 0 && attr.state == IBV_PORT_ACTIVE)
-            return bits_per_s_of(attr.active_speed) * lanes_of(attr.active_width) + 1;
+        if (verbs->calls->query_port(context, port, &attr) != 0 || attr.state != IBV_PORT_ACTIVE)
+            continue;
+        *bits_per_s_out = bits_per_s_of(attr.active_speed) * lanes_of(attr.active_width);
+        return true;
     }
-    return 0;
+    return false;
 }
 
 static bool is_wanted(const char *devices, const char *name)
@@ -121,8 +124,8 @@ static hr_status add_device(hr_verbs *verbs, struct ibv_context *context,
     if (result != 0)
         return hr_error_set(error, HR_UNSUPPORTED, "The RDMA device %s does not answer: %s", name,
                             strerror(result));
-    uint64_t speed = find_active_port(verbs, context, attr.phys_port_cnt);
-    if (speed == 0)
+    uint64_t bits_per_s;
+    if (!find_active_port(verbs, context, attr.phys_port_cnt, &bits_per_s))
         return hr_error_set(error, HR_UNSUPPORTED,
                             "No port of the RDMA device %s is active. Is its cable in, and its "
                             "network interface up ('rdma link', 'ip link set DEV up')?",
@@ -139,7 +142,7 @@ static hr_status add_device(hr_verbs *verbs, struct ibv_context *context,
     *device = (hr_verbs_device){
         .context = context,
         .pd = pd,
-        .info = {.software = soft, .numa_node = numa_node_of(name), .bits_per_s = speed - 1},
+        .info = {.software = soft, .numa_node = numa_node_of(name), .bits_per_s = bits_per_s},
         .max_mr_len = attr.max_mr_size,
         .send_queue = (uint32_t)hr_min_u64(queue, (uint64_t)attr.max_qp_wr),
         .ack_timeout = options->ack_timeout != 0 ? options->ack_timeout : timeout,
@@ -192,9 +195,14 @@ static hr_status open_devices(hr_verbs *verbs, const hr_verbs_options *options, 
     verbs->contexts = verbs->calls->cm_get_devices(&count);
     if (verbs->contexts == NULL || count == 0)
         return explain_nothing(verbs, error);
-    for (int i = 0; i < count && verbs->device_count < HR_RAILS_MAX; i++)
-        if (is_wanted(options->devices, verbs->contexts[i]->device->name))
-            (void)add_device(verbs, verbs->contexts[i], options, &first);
+    for (int i = 0; i < count && verbs->device_count < HR_RAILS_MAX; i++) {
+        hr_error why = {0};
+        if (!is_wanted(options->devices, verbs->contexts[i]->device->name) ||
+            add_device(verbs, verbs->contexts[i], options, &why) == HR_OK)
+            continue;
+        hr_log(verbs->env, HR_LOG_INFO, "left out: %s", why.text);
+        (void)hr_error_set(&first, why.status, "%s", why.text);
+    }
     if (verbs->device_count > 0)
         return HR_OK;
     if (first.status != HR_OK)

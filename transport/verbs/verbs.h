@@ -79,7 +79,8 @@ typedef struct hr_verbs_connection {
 
     hr_status status; /* of what went wrong first */
     const char *what; /* the call or the event */
-    int code;         /* errno, or the event's */
+    bool is_event;
+    int code; /* errno, or the event's */
 } hr_verbs_connection;
 
 /* Begins with an address. */

@@ -25,6 +25,13 @@ static void fail_with(hr_verbs_connection *connection, hr_status status, const c
     connection->code = code;
 }
 
+static void fail_by_event(hr_verbs_connection *connection, hr_status status, const char *name,
+                          int code)
+{
+    connection->is_event = connection->is_event || connection->status == HR_OK;
+    fail_with(connection, status, name, code);
+}
+
 /* A call of the libraries: true if it went well. */
 static bool check(hr_verbs_connection *connection, bool went_well, const char *what)
 {
@@ -146,7 +153,7 @@ void hr_verbs_dial(hr_verbs_connection *connection)
     assert(status == HR_OK); /* it was checked before */
     (void)status;
     if (getaddrinfo(address.host, address.port, &hints, &found) != 0) {
-        fail_with(connection, HR_UNREACHABLE, "looking up the address", 0);
+        fail_with(connection, HR_UNREACHABLE, "looking up the address", EHOSTUNREACH);
         return;
     }
     resolve_address(connection, found->ai_addr);
@@ -157,7 +164,7 @@ static void resolve_route(hr_verbs_connection *connection)
 {
     connection->device = hr_verbs_device_of(connection->verbs, connection->id);
     if (connection->device == NULL)
-        fail_with(connection, HR_UNREACHABLE, "a device that is not used here", 0);
+        fail_with(connection, HR_UNREACHABLE, "a device that is not used here", ENODEV);
     else
         (void)check(connection,
                     connection->verbs->calls->cm_resolve_route(connection->id, RESOLVE_MS) == 0,
@@ -201,14 +208,14 @@ static void act_on(hr_verbs_connection *connection, enum rdma_cm_event_type even
     case RDMA_CM_EVENT_ROUTE_ERROR:
     case RDMA_CM_EVENT_CONNECT_ERROR:
     case RDMA_CM_EVENT_UNREACHABLE:
-        fail_with(connection, HR_UNREACHABLE, name, code);
+        fail_by_event(connection, HR_UNREACHABLE, name, code);
         break;
     case RDMA_CM_EVENT_REJECTED:
-        fail_with(connection, code == REFUSED ? HR_PEER_LOST : HR_UNREACHABLE, name, code);
+        fail_by_event(connection, code == REFUSED ? HR_PEER_LOST : HR_UNREACHABLE, name, code);
         break;
     case RDMA_CM_EVENT_DISCONNECTED:
     case RDMA_CM_EVENT_DEVICE_REMOVAL:
-        fail_with(connection, HR_PEER_LOST, name, code);
+        fail_by_event(connection, HR_PEER_LOST, name, code);
         break;
     default: /* TIMEWAIT_EXIT and the like: nothing follows from them */
         break;

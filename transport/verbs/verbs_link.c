@@ -103,13 +103,17 @@ static void settle(hr_task *task)
     link->base.events->down(link->base.context, link->status);
 }
 
+/* A peer that leaves is nothing to tell: its session knows why. */
 static void log_failure(const hr_verbs_link *link)
 {
     const hr_verbs_connection *connection = &link->connection;
-    bool coded = connection->code > 0;
-    hr_log(connection->verbs->env, HR_LOG_INFO, "link over verbs with %s: %s: %s%s%s",
-           link->base.peer, connection->what, hr_status_text(connection->status), coded ? ": " : "",
-           coded ? strerror(connection->code) : "");
+    if (connection->is_event)
+        hr_log(connection->verbs->env, link->is_up ? HR_LOG_DEBUG : HR_LOG_INFO,
+               "link over verbs with %s: %s (%d): %s", link->base.peer, connection->what,
+               connection->code, hr_status_text(connection->status));
+    else
+        hr_log(connection->verbs->env, HR_LOG_WARN, "link over verbs with %s: %s: %s",
+               link->base.peer, connection->what, strerror(connection->code));
 }
 
 /* ---- completions ---- */

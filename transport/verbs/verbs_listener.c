@@ -16,6 +16,7 @@ enum {
     BACKLOG = 64,
     EVENTS_PER_STEP = 16,
 };
+#define RETRY_NS (100 * HR_NS_PER_MS)
 
 /* It may outlive its transport: unlisten lets go of it, and the loop frees it. */
 struct hr_listener {
@@ -28,6 +29,7 @@ struct hr_listener {
     hr_op watch;
     bool is_watching;
     bool closed;
+    hr_timer retry;
     hr_task end;
 };
 
@@ -108,16 +110,13 @@ static void announce(hr_listener *listener, struct rdma_cm_id *id, const hr_gree
     listener->events->incoming(listener->context, incoming);
 }
 
-/* False: there is none. */
-static bool take_event(hr_listener *listener)
+/* HR_AGAIN: there is none. */
+static hr_status take_event(hr_listener *listener)
 {
     const hr_verbs_calls *calls = listener->verbs->calls;
     struct rdma_cm_event *event;
-    if (calls->cm_get_event(listener->channel, &event) != 0) {
-        if (errno != EAGAIN)
-            listener->events->trouble(listener->context, hr_verbs_status(errno));
-        return false;
-    }
+    if (calls->cm_get_event(listener->channel, &event) != 0)
+        return errno == EAGAIN ? HR_AGAIN : hr_verbs_status(errno);
     hr_greeting greeting;
     struct rdma_cm_id *id = event->id;
     bool is_request = event->event == RDMA_CM_EVENT_CONNECT_REQUEST;
@@ -127,16 +126,30 @@ static bool take_event(hr_listener *listener)
         announce(listener, id, &greeting);
     else if (is_request)
         turn_away(calls, id);
-    return true;
+    return HR_OK;
 }
 
 static void watch(hr_listener *listener);
 
+static void retry(hr_timer *timer)
+{
+    watch(HR_CONTAINER(timer, hr_listener, retry));
+}
+
 static void told(hr_op *op)
 {
     hr_listener *listener = HR_CONTAINER(op, hr_listener, watch);
+    hr_status status = HR_OK;
     listener->is_watching = false;
-    for (int i = 0; i < EVENTS_PER_STEP && !listener->closed && take_event(listener); i++) {
+    for (int i = 0; i < EVENTS_PER_STEP && status == HR_OK && !listener->closed; i++)
+        status = take_event(listener);
+    if (status != HR_OK && status != HR_AGAIN && !listener->closed) {
+        listener->events->trouble(listener->context, status);
+        /* The event is still there: trying again at once would only turn the loop. */
+        uint64_t due_ns = hr_loop_now_ns(listener->loop) + RETRY_NS;
+        if (!listener->closed &&
+            hr_loop_timer_set(listener->loop, &listener->retry, due_ns) == HR_OK)
+            return;
     }
     if (listener->closed)
         hr_loop_defer(listener->loop, &listener->end);
@@ -336,6 +349,7 @@ hr_status hr_verbs_listen(hr_transport *transport, const char *address,
         .verbs = verbs,
         .events = events,
         .context = context,
+        .retry = {.fire = retry},
         .end = {.run = end},
     };
     hr_status status = open_address(listener, address);
@@ -351,7 +365,12 @@ hr_status hr_verbs_listen(hr_transport *transport, const char *address,
 
 void hr_verbs_unlisten(hr_listener *listener)
 {
+    if (listener->closed)
+        return;
     listener->closed = true;
+    hr_loop_timer_clear(listener->loop, &listener->retry);
     if (listener->is_watching)
         hr_loop_cancel(listener->loop, &listener->watch);
+    else
+        hr_loop_defer(listener->loop, &listener->end);
 }

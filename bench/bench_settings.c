@@ -64,6 +64,14 @@ static const hr_option options[] = {
         .offset = MEMBER(congestion),
     },
     {
+        .name = "rdma",
+        .argument = "ADDR",
+        .type = HR_OPTION_STRING,
+        .verbs = WIRE,
+        .help = "Over RDMA, through the device that answers for this address of this machine.",
+        .offset = MEMBER(address),
+    },
+    {
         .name = "size",
         .argument = "SIZE",
         .type = HR_OPTION_BYTES,
@@ -207,7 +215,7 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
         {
             .name = "wire",
             .arguments = "",
-            .summary = "From memory to memory over TCP, the transport alone.",
+            .summary = "From memory to memory over TCP or RDMA, the transport alone.",
             .details =
                 "Two processes on this machine, chunks of 4 MiB from a ring of sixteen slots.",
         },

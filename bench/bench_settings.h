@@ -14,6 +14,7 @@ typedef struct hr_bench_settings {
     bool digests;
     unsigned links;
     const char *congestion;
+    const char *address; /* of an RDMA device; NULL: over TCP */
 
     /* storage, transfer, peers */
     uint64_t size;         /* of the file that is moved */

@@ -34,6 +34,7 @@ static hr_status run_wire_asked(hr_bench_field *field, const hr_bench_contender 
         .links = settings->links,
         .digests = settings->digests,
         .congestion = settings->congestion,
+        .address = settings->address,
     };
     (void)contender;
     return hr_bench_wire_run(&wire, measure_out, error);

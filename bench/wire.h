@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The transport alone: chunks from the memory of one process into that of another over TCP on
- * loopback, one loop in each. What bounds everything that comes over the wire. */
+/* The transport alone: chunks from the memory of one process into that of another, over TCP on
+ * loopback or over RDMA, one loop in each. What bounds everything that comes over the wire. */
 #ifndef HR_BENCH_WIRE_H
 #define HR_BENCH_WIRE_H
 
@@ -16,6 +16,7 @@ typedef struct hr_bench_wire {
     unsigned links; /* 1 to HR_BENCH_LINKS_MAX */
     bool digests;   /* CRC32C of each chunk, computed by the writer, checked by the reader */
     const char *congestion; /* NULL: what the transport takes by itself */
+    const char *address;    /* of an RDMA device, which both ends then use; NULL: over TCP */
 } hr_bench_wire;
 
 HR_CHECKED hr_status hr_bench_wire_run(const hr_bench_wire *wire, hr_bench_measure *measure_out,
@@ -26,6 +27,7 @@ HR_CHECKED hr_status hr_bench_wire_run(const hr_bench_wire *wire, hr_bench_measu
 typedef struct hr_bench_wire_end {
     const hr_bench_wire *wire;
     const char *address; /* for the reader */
+    int grants;          /* over RDMA: from the reader to the writer */
 } hr_bench_wire_end;
 
 int hr_bench_wire_write(void *context);

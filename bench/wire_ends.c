@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* As in a transfer, the reader connects and the writer pushes. Grants are left out: each place is
- * armed again before the next receipt is looked at, so the writer may send without asking, and TCP
- * holds it back. */
+/* As in a transfer, the reader connects and the writer pushes. Over TCP grants are left out: each
+ * place is armed again before the next receipt is looked at, so the writer may send without asking,
+ * and TCP holds it back. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -13,57 +13,25 @@
 #include "loop.h"
 #include "memory.h"
 #include "transport.h"
-#include "wire.h"
+#include "wire_parts.h"
 
-#define TRANSFER       1
-#define DESCRIPTORS    64 /* more than an end opens */
-#define CONNECT_NS     (10 * HR_NS_PER_S)
-#define CONGESTION_MAX 32
-
-typedef struct wire_end wire_end;
-
-/* One chunk's memory, on either side. */
-typedef struct wire_slot {
-    struct wire_link *link;
-    hr_link_write write;
-    hr_place place;
-} wire_slot;
-
-typedef struct wire_link {
-    wire_end *end;
-    hr_link *link;
-    bool is_down;
-    wire_slot slots[HR_BENCH_WIRE_SLOTS];
-} wire_link;
-
-struct wire_end {
-    const hr_bench_wire *wire;
-    hr_loop *loop;
-    hr_transport *transport;
-    hr_memory *memory;
-    hr_span pool;
-    unsigned slots_per_link;
-    wire_link links[HR_BENCH_LINKS_MAX];
-    unsigned up, down;
-    hr_bench_meter start; /* when the last link was up */
-    hr_bench_measure measure;
-    uint64_t end_ns; /* the reader's */
-    uint64_t bytes;
-    hr_status status;
-    char congestion[CONGESTION_MAX];
-};
+#define TRANSFER    1
+#define DESCRIPTORS 64 /* more than an end opens */
+#define CONNECT_NS  (10 * HR_NS_PER_S)
 
 /* ---- what both ends have ---- */
 
-static hr_status end_open(wire_end *end, const hr_bench_wire *wire)
+static hr_status end_open(wire_end *end, const hr_bench_wire *wire, int grants)
 {
     const hr_env *env = hr_env_system();
     hr_tcp_options options = {.congestion = wire->congestion};
     hr_page_kind pages;
     unsigned slots = HR_BENCH_WIRE_SLOTS / wire->links;
-    *end = (wire_end){.wire = wire, .slots_per_link = slots};
+    *end = (wire_end){.wire = wire, .grants = grants, .slots_per_link = slots};
     hr_status status = hr_loop_create(env, &end->loop);
-    if (status == HR_OK)
+    if (status == HR_OK && wire->address != NULL)
+        status = hr_bench_rdma_open(end);
+    else if (status == HR_OK)
         status = hr_transport_tcp_create(end->loop, &options, &end->transport);
     if (status == HR_OK)
         status = hr_memory_host_create(env, &end->memory);
@@ -84,17 +52,20 @@ static void end_close(wire_end *end)
         if (end->links[i].link != NULL)
             end->transport->ops->link.destroy(end->links[i].link);
     }
+    if (end->verbs != NULL)
+        hr_bench_rdma_let_go(end);
     while (end->loop != NULL && !hr_loop_is_idle(end->loop))
-        hr_loop_step(end->loop, HR_NEVER);
+        hr_loop_step(end->loop, hr_loop_next_due_ns(end->loop));
     if (end->pool.addr != NULL)
         end->memory->ops->release(end->memory, &end->pool);
     hr_memory_destroy(end->memory);
     if (end->transport != NULL)
         end->transport->ops->destroy(end->transport);
+    hr_bench_rdma_close(end);
     hr_loop_destroy(end->loop);
 }
 
-static hr_span slot_memory(wire_end *end, const wire_slot *slot)
+hr_span hr_bench_slot_memory(wire_end *end, const wire_slot *slot)
 {
     size_t link = (size_t)(slot->link - end->links);
     size_t at = link * end->slots_per_link + (size_t)(slot - slot->link->slots);
@@ -102,25 +73,26 @@ static hr_span slot_memory(wire_end *end, const wire_slot *slot)
 }
 
 /* As the kernel has it. */
-static void read_congestion(char name_out[CONGESTION_MAX])
+static void read_congestion(char name_out[WIRE_PATH_MAX])
 {
     struct sockaddr_storage peer;
     for (int fd = 0; fd < DESCRIPTORS; fd++) {
-        socklen_t peer_len = sizeof peer, len = CONGESTION_MAX;
+        socklen_t peer_len = sizeof peer, len = WIRE_PATH_MAX;
         if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0 &&
             getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name_out, &len) == 0)
             return;
     }
-    snprintf(name_out, CONGESTION_MAX, "?");
+    snprintf(name_out, WIRE_PATH_MAX, "?");
 }
 
-static void link_is_up(wire_end *end)
+void hr_bench_link_is_up(wire_end *end)
 {
     if (++end->up < end->wire->links)
         return;
     end->start = hr_bench_meter_read();
     end->end_ns = end->start.at_ns + end->wire->duration_ns;
-    read_congestion(end->congestion);
+    if (end->verbs == NULL)
+        read_congestion(end->path);
 }
 
 /* The writer's other side leaves in the middle of a chunk, which is the end that was wanted. */
@@ -143,7 +115,7 @@ static int end_tell(wire_end *end, const char *what)
                 end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved");
         return 1;
     }
-    snprintf(end->measure.note, sizeof end->measure.note, "%s, %s, %u link%s, %s", end->congestion,
+    snprintf(end->measure.note, sizeof end->measure.note, "%s, %s, %u link%s, %s", end->path,
              hr_loop_name(end->loop), end->wire->links, end->wire->links == 1 ? "" : "s",
              end->wire->digests ? hr_crc32c_name() : "no digest");
     hr_bench_measure_tell(&end->measure);
@@ -152,13 +124,15 @@ static int end_tell(wire_end *end, const char *what)
 
 /* ---- the writer ---- */
 
-static void send_slot(wire_slot *slot)
+void hr_bench_send_slot(wire_slot *slot)
 {
     hr_link_write *write = &slot->write;
     if (slot->link->end->wire->digests) {
         write->receipt.stored_crc = hr_crc32c(0, write->payload.addr, write->payload.len);
         write->receipt.content_crc = write->receipt.stored_crc;
     }
+    slot->is_writing = true;
+    slot->is_granted = false;
     slot->link->link->transport->ops->link.write(slot->link->link, write);
 }
 
@@ -166,22 +140,25 @@ static void chunk_sent(hr_link_write *write)
 {
     wire_slot *slot = write->context;
     wire_end *end = slot->link->end;
+    slot->is_writing = false;
     if (write->status != HR_OK || slot->link->is_down)
         return;
     end->bytes += write->payload.len;
     write->receipt.chunk += end->slots_per_link;
-    send_slot(slot);
+    if (end->verbs == NULL || slot->is_granted)
+        hr_bench_send_slot(slot);
 }
 
 static const hr_link_events writer_events = {.down = link_is_down};
 
-static void send_all(wire_link *link)
+/* Over RDMA each waits for its grant. */
+static void begin(wire_link *link)
 {
     wire_end *end = link->end;
     for (unsigned k = 0; k < end->slots_per_link; k++) {
         wire_slot *slot = &link->slots[k];
         slot->write = (hr_link_write){
-            .payload = slot_memory(end, slot),
+            .payload = hr_bench_slot_memory(end, slot),
             .receipt = {.transfer = TRANSFER,
                         .chunk = k,
                         .stored_len = HR_CHUNK_LEN,
@@ -189,7 +166,8 @@ static void send_all(wire_link *link)
             .done = chunk_sent,
             .context = slot,
         };
-        send_slot(slot);
+        if (end->verbs == NULL)
+            hr_bench_send_slot(slot);
     }
 }
 
@@ -197,16 +175,16 @@ static void writer_incoming(void *context, hr_incoming *incoming)
 {
     wire_end *end = context;
     const hr_transport_ops *ops = end->transport->ops;
-    wire_link *link = &end->links[end->up];
-    if (end->up == end->wire->links) {
+    wire_link *link = &end->links[incoming->greeting.link % HR_BENCH_LINKS_MAX];
+    if (incoming->greeting.link >= end->wire->links || link->link != NULL) {
         ops->refuse(end->transport, incoming);
         return;
     }
     end->status = ops->link.adopt(end->transport, incoming, &writer_events, link, &link->link);
     if (end->status != HR_OK)
         return;
-    link_is_up(end);
-    send_all(link);
+    hr_bench_link_is_up(end);
+    begin(link);
 }
 
 static void writer_trouble(void *context, hr_status status)
@@ -222,13 +200,17 @@ static const hr_listener_events listener_events = {
 static void write_until_left(wire_end *end)
 {
     hr_listener *listener;
-    char bound[64];
+    char bound[64], address[72] = "127.0.0.1:0";
     const hr_env *env = hr_env_system();
+    if (end->wire->address != NULL)
+        snprintf(address, sizeof address, "%.60s:0", end->wire->address);
     env->random(env->context, end->pool.addr, end->pool.len);
-    end->status = end->transport->ops->listen(end->transport, "127.0.0.1:0", &listener_events, end,
+    end->status = end->transport->ops->listen(end->transport, address, &listener_events, end,
                                               &listener, bound);
     if (end->status != HR_OK)
         return;
+    if (end->verbs != NULL)
+        hr_bench_rdma_write(end);
     printf("%s\n", bound);
     fflush(stdout);
     while (end->status == HR_OK && end->down < end->wire->links)
@@ -240,7 +222,7 @@ int hr_bench_wire_write(void *context)
 {
     static wire_end end;
     const hr_bench_wire_end *given = context;
-    hr_status status = end_open(&end, given->wire);
+    hr_status status = end_open(&end, given->wire, given->grants);
     if (status == HR_OK)
         write_until_left(&end);
     else
@@ -274,13 +256,19 @@ static void chunk_landed(void *context, hr_place *place, const hr_receipt *recei
     hr_status status = link->link->transport->ops->link.arm(link->link, place);
     if (status != HR_OK && end->status == HR_OK && !link->is_down)
         end->status = status;
+    if (end->verbs != NULL)
+        hr_bench_rdma_grant(HR_CONTAINER(place, wire_slot, place));
     if (end->up == end->wire->links && hr_loop_now_ns(end->loop) >= end->end_ns)
         leave(end);
 }
 
 static void reader_up(void *context)
 {
-    link_is_up(((wire_link *)context)->end);
+    wire_link *link = context;
+    if (link->end->verbs != NULL)
+        hr_bench_rdma_read(link);
+    else
+        hr_bench_link_is_up(link->end);
 }
 
 static const hr_link_events reader_events = {
@@ -298,7 +286,8 @@ static hr_status reader_connect(wire_end *end, unsigned index, const char *addre
         ops->connect(end->transport, address, &greeting, &reader_events, link, &link->link);
     for (unsigned k = 0; k < end->slots_per_link && status == HR_OK; k++) {
         wire_slot *slot = &link->slots[k];
-        slot->place = (hr_place){.transfer = TRANSFER, .chunk = k, .span = slot_memory(end, slot)};
+        slot->place =
+            (hr_place){.transfer = TRANSFER, .chunk = k, .span = hr_bench_slot_memory(end, slot)};
         status = ops->arm(link->link, &slot->place);
     }
     return status;
@@ -320,7 +309,7 @@ int hr_bench_wire_read(void *context)
 {
     static wire_end end;
     const hr_bench_wire_end *given = context;
-    hr_status status = end_open(&end, given->wire);
+    hr_status status = end_open(&end, given->wire, given->grants);
     if (status == HR_OK)
         read_for_a_while(&end, given->address);
     else

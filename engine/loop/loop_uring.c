@@ -340,10 +340,11 @@ static unsigned uring_wait(hr_loop *base, uint64_t deadline_ns)
     fill(loop);
     if (!hr_list_is_empty(&loop->queued))
         deadline_ns = 0;
-    fetch(loop);
+    /* A loop that looks at completion queues gets its bytes from there. It has spun over these,
+     * which costs no system call, so that it can go to sleep with the next one. */
+    if (deadline_ns == 0 || !base->has_spun)
+        fetch(loop);
     did += reap(loop);
-    /* A loop that looks at completion queues gets its bytes from there: it spins over these, which
-     * costs no system call. */
     bool spin = deadline_ns != 0 && loop->in_ring > 0 && !base->has_spun;
     for (unsigned i = 0; spin && i < SPINS && did == 0 && !loop->woken; i++) {
         fetch(loop);

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <thread>
+
 namespace
 {
 
@@ -278,6 +280,39 @@ TEST_P(Verbs, APoolIsLentInPiecesThatTheDeviceTakes)
         chunk.write.payload = own;
     }
     ops->region->reclaim(world->server.transport, span);
+}
+
+// Loops that sleep and wake by themselves, as workers do.
+TEST_P(Verbs, AStreamOfChunksCostsLessThanOneSystemCallPerMiB)
+{
+    const size_t count = 64;
+    OpenWorld(); // over poll: a ring stays with the thread that stepped it first
+    OpenLinks();
+    Chunk &chunk = Make(0, HR_CHUNK_LEN);
+    Register(chunk);
+    std::vector<hr_place> places(count, chunk.place); // one upon the other: nobody looks at them
+    std::vector<hr_link_write> writes(count, chunk.write);
+    for (uint32_t i = 0; i < count; i++) {
+        places[i].chunk = writes[i].receipt.chunk = i;
+        ASSERT_EQ(ops->link.arm(reader.link, &places[i]), HR_OK);
+    }
+    const uint64_t before[] = {hr_loop_count(world->client.loop).syscalls,
+                               hr_loop_count(world->server.loop).syscalls};
+    std::thread client([&] {
+        in_step = true;
+        while (reader.landed.size() < count)
+            hr_loop_step(world->client.loop, HR_NEVER);
+    });
+    in_step = true;
+    for (hr_link_write &write : writes)
+        ops->link.write(writer.link, &write);
+    while (chunk.done < static_cast<int>(count))
+        hr_loop_step(world->server.loop, HR_NEVER);
+    in_step = false;
+    client.join();
+    const uint64_t mib = count * (HR_CHUNK_LEN >> 20);
+    EXPECT_LT(hr_loop_count(world->client.loop).syscalls - before[0], mib);
+    EXPECT_LT(hr_loop_count(world->server.loop).syscalls - before[1], mib);
 }
 
 // What the system answers where more than may be locked is asked for.

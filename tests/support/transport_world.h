@@ -265,14 +265,15 @@ class World
         for (Peer *peer : {&client, &server})
             while (peer->loop != nullptr && !(hr_loop_is_idle(server.loop) && IsClientIdle()))
                 Step();
-        for (Peer *peer : {&client, &server}) {
+        for (Peer *peer : {&client, &server})
             if (peer->transport != nullptr)
                 peer->transport->ops->destroy(peer->transport);
+        // Before the loops: a helper may still be about to wake one of them.
+        hr_helpers_destroy(helpers);
+        for (Peer *peer : {&client, &server})
             hr_loop_destroy(peer->loop);
-        }
         hr_inproc_hub_destroy(hub);
         hr_verbs_destroy(verbs);
-        hr_helpers_destroy(helpers);
 #ifdef HEADRACE_HAS_VERBS
         if (has_fake) {
             EXPECT_STREQ(hr_verbs_fake_close(), "");

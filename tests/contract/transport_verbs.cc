@@ -255,6 +255,20 @@ TEST_P(Verbs, ALinkThatRestsIsToldOfWhatComes)
     ASSERT_TRUE(world->Until([&] { return chunk.done > 0; }));
 }
 
+TEST_P(Verbs, WhatCompletesWhileALinkGoesToRestIsSeen)
+{
+    OpenWorld();
+    OpenLinks();
+    Chunk &chunk = Make(1, 5000);
+    Arm(chunk);
+    hr_verbs_fake_hold(true);
+    Write(chunk);
+    hr_verbs_fake_complete_at_notify();
+    ASSERT_TRUE(UntilLanded(1));
+    ASSERT_TRUE(world->Until([&] { return chunk.done > 0; }));
+    hr_verbs_fake_hold(false);
+}
+
 TEST_P(Verbs, APoolIsLentInPiecesThatTheDeviceTakes)
 {
     fake.devices = 2;
@@ -430,6 +444,19 @@ TEST_P(Verbs, AReceiptInAnotherEntryOfTheRingEndsTheLink)
     EXPECT_TRUE(reader.landed.empty());
 }
 
+TEST_P(Verbs, AnImmediateThatIsNotTheNextOneEndsTheLink)
+{
+    OpenWorld();
+    OpenLinks();
+    Chunk &chunk = Make(1, 5000);
+    Arm(chunk);
+    hr_verbs_fake_skip_immediate();
+    Write(chunk);
+    ASSERT_TRUE(UntilBothDown());
+    EXPECT_EQ(reader.status, HR_PROTOCOL);
+    EXPECT_TRUE(reader.landed.empty());
+}
+
 TEST_P(Verbs, MoreReceiptsThanGrantsBreakTheWriter)
 {
     OpenWorld();
@@ -492,6 +519,10 @@ TEST_P(Verbs, NothingIsReadAfterAWriteIsDone)
     for (uint32_t i = 0; i < 6; i++) {
         chunks.push_back(&Make(i, 3 << 20));
         Arm(*chunks.back());
+        chunks.back()->write.done = [](hr_link_write *write) {
+            EXPECT_EQ(hr_verbs_fake_count().in_flight, 0u);
+            static_cast<Chunk *>(write->context)->done++;
+        };
         Write(*chunks.back());
     }
     ops->link.close(writer.link);

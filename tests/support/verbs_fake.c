@@ -432,6 +432,20 @@ void hr_verbs_fake_cut(bool is_cut)
     fake_unlock();
 }
 
+void hr_verbs_fake_skip_immediate(void)
+{
+    fake_lock();
+    hr_fake.skips_immediate = true;
+    fake_unlock();
+}
+
+void hr_verbs_fake_complete_at_notify(void)
+{
+    fake_lock();
+    hr_fake.completes_at_notify = true;
+    fake_unlock();
+}
+
 void hr_verbs_fake_expect_rnr(void)
 {
     fake_lock();

@@ -49,6 +49,10 @@ void hr_verbs_fake_complete_with(enum ibv_wc_status status);
 void hr_verbs_fake_hold(bool is_held);
 /* While true nothing arrives anywhere: requests end as they do after the last retry. */
 void hr_verbs_fake_cut(bool is_cut);
+/* The next receipt comes with the immediate of the one behind it. */
+void hr_verbs_fake_skip_immediate(void);
+/* What is held completes while the next queue is asked to tell, just before it listens. */
+void hr_verbs_fake_complete_at_notify(void);
 /* Every identifier of the device hears of this. */
 void hr_verbs_fake_event(unsigned device, enum rdma_cm_event_type type);
 

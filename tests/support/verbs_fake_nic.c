@@ -112,20 +112,6 @@ int fake_poll_cq(struct ibv_cq *base, int count, struct ibv_wc *wc_out)
     return taken;
 }
 
-int fake_req_notify_cq(struct ibv_cq *base, int solicited_only)
-{
-    fake_cq *cq = HR_CONTAINER(base, fake_cq, cq);
-    if (fake_fails("req_notify_cq"))
-        return errno;
-    fake_lock();
-    if (solicited_only != 0)
-        fake_complain("nothing is sent solicited, and only that was asked for");
-    /* One that was told and not heard of yet is enough. */
-    cq->is_armed = hr_list_is_empty(&cq->event);
-    fake_unlock();
-    return 0;
-}
-
 int fake_get_cq_event(struct ibv_comp_channel *base, struct ibv_cq **cq_out, void **cq_context_out)
 {
     fake_comp_channel *channel = HR_CONTAINER(base, fake_comp_channel, channel);
@@ -410,11 +396,12 @@ static enum ibv_wc_status tell_peer(fake_qp *peer, const fake_wr *wr)
                 .status = IBV_WC_SUCCESS,
                 .opcode = IBV_WC_RECV_RDMA_WITH_IMM,
                 .byte_len = wr->len,
-                .imm_data = wr->imm,
+                .imm_data = hr_fake.skips_immediate ? htonl(ntohl(wr->imm) + 1) : wr->imm,
                 .wc_flags = IBV_WC_WITH_IMM,
             },
         .qp = peer,
     };
+    hr_fake.skips_immediate = false;
     fake_cq_add(peer->recv_cq, &completion);
     return IBV_WC_SUCCESS;
 }
@@ -460,6 +447,23 @@ static fake_qp *next_busy(void)
         }
     }
     return NULL;
+}
+
+int fake_req_notify_cq(struct ibv_cq *base, int solicited_only)
+{
+    fake_cq *cq = HR_CONTAINER(base, fake_cq, cq);
+    if (fake_fails("req_notify_cq"))
+        return errno;
+    fake_lock();
+    if (solicited_only != 0)
+        fake_complain("nothing is sent solicited, and only that was asked for");
+    for (fake_qp *qp; hr_fake.completes_at_notify && (qp = next_busy()) != NULL;)
+        move_one(qp);
+    hr_fake.completes_at_notify = false;
+    /* One that was told and not heard of yet is enough. */
+    cq->is_armed = hr_list_is_empty(&cq->event);
+    fake_unlock();
+    return 0;
 }
 
 void *fake_nic_run(void *unused)

@@ -26,7 +26,7 @@ perftest() {
 
 headrace() {
     "$build/bin/headrace-bench" wire --rdma "$VM_SERVER" --rounds 1 --seconds "${seconds}s" --json --quiet |
-        sed -n 's/.*"gb_per_second":\([0-9.e-]*\).*/\1/p' | awk '{ printf "%.2f\n", $1 * 1000 }'
+        sed -n 's/.*"gb_per_second":{"median":\([0-9.e-]*\).*/\1/p' | awk '{ printf "%.2f\n", $1 * 1000 }'
 }
 
 # The median of the column, and the interval of its order statistics that holds it with 95 per cent.

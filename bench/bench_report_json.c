@@ -42,7 +42,7 @@ static json_t *microseconds(const hr_bench_histogram *latency)
     return object;
 }
 
-/* The first word of a get's path; what a contender takes that has only one way. */
+/* The first word of what a get or a wire says; what a contender takes that has only one way. */
 static json_t *transport_class(const hr_bench_contender *of, const hr_bench_lane *lane)
 {
     if (of->transport != NULL)

@@ -142,7 +142,6 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                         .run = hr_bench_run_rsync},
     [HR_BENCH_WIRE_ASKED] = {.name = "wire",
                              .title = "wire",
-                             .transport = "tcp",
                              .verbs = 1u << HR_BENCH_WIRE,
                              .run = run_wire_asked},
     [HR_BENCH_DECODE_LZ4] = {.name = "decode_lz4",

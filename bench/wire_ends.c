@@ -115,9 +115,9 @@ static int end_tell(wire_end *end, const char *what)
                 end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved");
         return 1;
     }
-    snprintf(end->measure.note, sizeof end->measure.note, "%s, %s, %u link%s, %s", end->path,
-             hr_loop_name(end->loop), end->wire->links, end->wire->links == 1 ? "" : "s",
-             end->wire->digests ? hr_crc32c_name() : "no digest");
+    snprintf(end->measure.note, sizeof end->measure.note, "%s, %s, %s, %u link%s, %s",
+             end->transport->ops->name, end->path, hr_loop_name(end->loop), end->wire->links,
+             end->wire->links == 1 ? "" : "s", end->wire->digests ? hr_crc32c_name() : "no digest");
     hr_bench_measure_tell(&end->measure);
     return 0;
 }

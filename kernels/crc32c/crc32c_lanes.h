@@ -61,7 +61,7 @@ HR_LANE_FN void hr_crc32c_store(uint8_t *target, uint32_t at, const uint32_t wor
         return;
     HR_UNROLL
     for (uint32_t i = 0; i < 4; i++)
-        hr_lane_store_u32(target + at + i * HR_CRC32C_ROW_LEN, words[i]);
+        hr_lane_store_u32(target + at + (size_t)i * HR_CRC32C_ROW_LEN, words[i]);
 }
 
 /* The words of four rows at a place of source; copies them on the way if there is a target. Both
@@ -71,7 +71,7 @@ HR_LANE_FN void hr_crc32c_take(const uint8_t *source, uint8_t *target, uint32_t 
 {
     HR_UNROLL
     for (uint32_t i = 0; i < 4; i++)
-        words[i] = hr_lane_load_word(source + at + i * HR_CRC32C_ROW_LEN);
+        words[i] = hr_lane_load_word(source + at + (size_t)i * HR_CRC32C_ROW_LEN);
     hr_crc32c_store(target, at, words);
 }
 

@@ -58,11 +58,13 @@ static inline uint32_t hr_lanes_turn(uint32_t order, uint32_t turn)
     return ((turn * (order | 1u) + (order >> 5)) ^ order >> 10) % HR_LANES;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): lane_name is declared here */
 #define HR_FOR_LANES(lanes, lane_name)                                                             \
     for (uint32_t order_##lane_name = hr_lanes_order(lanes), turn_##lane_name = 0, lane_name;      \
          turn_##lane_name < HR_LANES &&                                                            \
          (lane_name = hr_lanes_turn(order_##lane_name, turn_##lane_name), true);                   \
          turn_##lane_name++)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif
 

@@ -92,8 +92,8 @@ HR_LANE_FN void hr_planes_group(const hr_planes_state *state, uint32_t first, ui
     for (uint32_t half = 0; half < 2; half++) {
         uint32_t at = from + 4 * half;
         uint32_t mantissas = at < end ? hr_lane_load_end(state->stored, at, end) : 0;
-        words[2 * half] = hr_planes_join(exponents[half], mantissas, 0);
-        words[2 * half + 1] = hr_planes_join(exponents[half], mantissas, 1);
+        words[(size_t)2 * half] = hr_planes_join(exponents[half], mantissas, 0);
+        words[(size_t)2 * half + 1] = hr_planes_join(exponents[half], mantissas, 1);
     }
     hr_planes_write(state->values + 2 * (size_t)first, words, count);
 }
@@ -167,7 +167,7 @@ HR_LANE_FN bool hr_planes_lanes(hr_lanes *lanes, const uint8_t *stored, uint32_t
     uint32_t met = 0;
     for (uint32_t row = 0; row < count; row += HR_PLANES_ROW) {
         if (row % tile == 0 &&
-            hr_planes_load_u16(stored + HR_PLANES_HEADER_LEN + 2 * (row / tile)) != met)
+            hr_planes_load_u16(stored + HR_PLANES_HEADER_LEN + (size_t)2 * (row / tile)) != met)
             return false;
         if (!hr_planes_row(lanes, &state, row, &met))
             return false;

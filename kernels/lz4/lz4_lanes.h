@@ -111,6 +111,22 @@ HR_LANE_FN bool hr_lz4_split(hr_lanes *lanes, const hr_lz4_state *state,
     return hr_lanes_ballot(wrong) == 0;
 }
 
+/* One lane copies a short match. Four bytes are loaded before the first of them is stored, where
+ * that cannot matter: a store would else hold back the next load for hundreds of cycles. */
+HR_LANE_FN void hr_lz4_copy_short(uint8_t *to, uint32_t offset, uint32_t len)
+{
+    const uint8_t *from = to - offset;
+    uint32_t i = 0;
+    for (; offset >= 4 && i + 4 <= len; i += 4) {
+        const uint8_t bytes[4] = {from[i], from[i + 1], from[i + 2], from[i + 3]};
+        HR_UNROLL
+        for (uint32_t k = 0; k < 4; k++)
+            to[i + k] = bytes[k];
+    }
+    for (; i < len; i++)
+        to[i] = from[i];
+}
+
 /* Rounds: what lies below the first match that is not done is written. That match itself can be
  * done in every round, so there are at most 32. */
 HR_LANE_FN void hr_lz4_execute_matches(hr_lanes *lanes, const hr_lz4_state *state, uint32_t count,
@@ -130,8 +146,7 @@ HR_LANE_FN void hr_lz4_execute_matches(hr_lanes *lanes, const hr_lz4_state *stat
             uint32_t from = it->out - it->offset;
             uint32_t needed = it->offset < it->match ? it->out : from + it->match;
             if (waits[HR_AT(lane)] && needed <= written) {
-                for (uint32_t i = 0; i < it->match; i++)
-                    state->content[it->out + i] = state->content[from + i];
+                hr_lz4_copy_short(state->content + it->out, it->offset, it->match);
                 waits[HR_AT(lane)] = 0;
             }
         }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory seam: where bytes are held. Taken at start, given back at the end, never per chunk.
  * Implementations: memory_host.c (huge pages, then transparent huge pages, then plain pages),
- * memory_fault.c (wraps another, the nth allocation fails). */
+ * memory_cuda.c (a GPU's, and host memory that is pinned for it), memory_fault.c (wraps another,
+ * the nth allocation fails). */
 #ifndef HR_MEMORY_H
 #define HR_MEMORY_H
 
+#include "cuda.h"
 #include "env.h"
 #include "span.h"
 #include "status.h"
@@ -36,6 +38,12 @@ struct hr_memory {
 };
 
 HR_CHECKED hr_status hr_memory_host_create(const hr_env *env, hr_memory **memory_out);
+/* Memory of the GPU with this number; host memory that it reads and writes by itself. cuda outlives
+ * both. HR_NOT_FOUND: there is no such GPU. */
+HR_CHECKED hr_status hr_memory_cuda_create(const hr_env *env, const hr_cuda *cuda, int device,
+                                           hr_memory **memory_out);
+HR_CHECKED hr_status hr_memory_pinned_create(const hr_env *env, const hr_cuda *cuda, int device,
+                                             hr_memory **memory_out);
 /* Owns inner. The nth allocation (from 1) is HR_NO_MEMORY. */
 HR_CHECKED hr_status hr_memory_fault_create(hr_memory *inner, uint64_t nth, hr_memory **memory_out);
 

@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <vector>
 
 extern "C" {
 #include "memory.h"
 }
+#include "fake_cuda.h"
 
 namespace
 {
@@ -28,6 +30,34 @@ hr_memory *make_faulty(uint64_t nth)
     return memory;
 }
 
+hr_memory *make_fake(hr_status (*create)(const hr_env *, const hr_cuda *, int, hr_memory **))
+{
+    hr_memory *memory = nullptr;
+    EXPECT_EQ(create(hr_env_system(), fake_cuda(), 0, &memory), HR_OK);
+    return memory;
+}
+
+// The driver of this machine stays open, since nothing of CUDA's can be unloaded and loaded again.
+const hr_cuda *driver(std::string *reason)
+{
+    static hr_cuda cuda;
+    static hr_error error;
+    static const hr_status status = hr_cuda_open(HR_CUDA_LIBRARY, &cuda, &error);
+    *reason = error.text;
+    return status == HR_OK ? &cuda : nullptr;
+}
+
+hr_memory *make_real(hr_status (*create)(const hr_env *, const hr_cuda *, int, hr_memory **))
+{
+    std::string reason;
+    hr_memory *memory = nullptr;
+    const hr_cuda *cuda = driver(&reason);
+    if (cuda != nullptr) {
+        EXPECT_EQ(create(hr_env_system(), cuda, 0, &memory), HR_OK);
+    }
+    return memory;
+}
+
 struct Kind {
     const char *name;
     hr_memory *(*make)();
@@ -36,10 +66,22 @@ struct Kind {
 const Kind kinds[] = {
     {"host", make_host},
     {"faulty_host", [] { return make_faulty(0); }},
+    {"cuda_without_a_gpu", [] { return make_fake(hr_memory_cuda_create); }},
+    {"pinned_without_a_gpu", [] { return make_fake(hr_memory_pinned_create); }},
+    {"cuda", [] { return make_real(hr_memory_cuda_create); }},
+    {"pinned", [] { return make_real(hr_memory_pinned_create); }},
 };
 
 class Memory : public testing::TestWithParam<Kind>
 {
+    void SetUp() override
+    {
+        std::string reason;
+        if (memory == nullptr && driver(&reason) == nullptr)
+            GTEST_SKIP() << reason;
+        ASSERT_NE(memory, nullptr);
+    }
+
   protected:
     std::unique_ptr<hr_memory, decltype(&hr_memory_destroy)> memory{GetParam().make(),
                                                                     hr_memory_destroy};

@@ -5,7 +5,8 @@
 #include <string>
 
 extern "C" {
-#include "device_check.h"
+#include "batch_check.h"
+#include "device_gpu.h"
 }
 
 namespace
@@ -13,11 +14,10 @@ namespace
 
 TEST(DeviceBatch, EveryChunkIsDecodedOrRefusedAsOnTheHost)
 {
-    device_report report = {};
-    const hr_status status = device_check(&report);
-    if (status == HR_UNSUPPORTED)
+    batch_report report = {};
+    if (!device_gpu_there(report.text, sizeof report.text))
         GTEST_SKIP() << report.text;
-    EXPECT_EQ(status, HR_OK) << report.text;
+    EXPECT_EQ(batch_check(device_gpu_run, &report), HR_OK) << report.text;
     EXPECT_GT(report.right, 50u) << "chunks that are right";
     EXPECT_GT(report.refused, 200u) << "chunks that are damaged";
 }

@@ -15,8 +15,7 @@ extern "C" {
 
 /* False: why not is in text. */
 bool device_gpu_there(char *text, size_t size);
-/* Sources and targets of the jobs are offsets into stored and targets, and are so again afterwards.
- * targets goes there and comes back. */
+/* A batch_runner (batch_check.h). targets goes there and comes back. */
 hr_status device_gpu_run(hr_batch_job *jobs, uint32_t count, const uint8_t *stored,
                          size_t stored_len, uint8_t *targets, size_t targets_len,
                          int32_t *statuses);

@@ -11,6 +11,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 extern "C" {
+#include "batch_check.h"
 #include "batch_lanes.h"
 #include "codec.h"
 #include "crc32c.h"
@@ -52,7 +53,7 @@ TEST(Lanes, DigestIsTheOneOfTheCpuForEveryLengthAndPlace)
             EXPECT_EQ(hr_crc32c_lanes(&lanes, &table(), exact.data(), nullptr, len, 0), due) << len;
             EXPECT_EQ(hr_crc32c_lanes(&lanes, &table(), exact.data(), copy.data(), len, 0), due)
                 << len;
-            EXPECT_EQ(memcmp(copy.data(), exact.data(), len), 0) << len;
+            EXPECT_EQ(Bytes(copy.begin(), copy.begin() + len), exact) << len;
             EXPECT_EQ(Bytes(copy.begin() + len, copy.end()), Bytes(16, 0xEE)) << len;
         }
 }
@@ -230,6 +231,14 @@ TEST(Batch, ADamagedChunkIsSaidAndTheOthersAreThere)
             EXPECT_EQ(targets[i], made[i].content) << i;
         else
             EXPECT_EQ(statuses[i], HR_INTEGRITY) << i;
+}
+
+TEST(Batch, EveryChunkIsDecodedOrRefusedAsByTheCodecs)
+{
+    batch_report report = {};
+    EXPECT_EQ(batch_check(batch_run_on_lanes, &report), HR_OK) << report.text;
+    EXPECT_GT(report.right, 50u) << "chunks that are right";
+    EXPECT_GT(report.refused, 200u) << "chunks that are damaged";
 }
 
 TEST(Batch, RefusesWhatCannotBe)

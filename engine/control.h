@@ -57,7 +57,7 @@ struct hr_control {
     uint64_t silence_ns; /* the owner may shorten it */
     uint64_t pings;
     uint64_t messages; /* said and heard, without pings */
-    bool reached; /* there is a connection */
+    bool reached;      /* there is a connection */
     bool up, closing, down;
     hr_error error; /* why we close it, or what the peer said */
     hr_control_scratch *scratch;

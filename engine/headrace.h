@@ -140,8 +140,8 @@ typedef struct hr_trust {
  * thread. */
 HR_API HR_CHECKED hr_status hr_key_file_make(const char *path, bool overwrite,
                                              char path_out[HR_KEY_PATH_MAX], hr_error *error);
-/* What a key file holds, a line for each: "key:ID", or a certificate's name, authority and end. Never
- * a secret. */
+/* What a key file holds, a line for each: "key:ID", or a certificate's name, authority and end.
+ * Never a secret. */
 HR_API HR_CHECKED hr_status hr_key_file_show(const char *path, char *text_out, size_t text_max,
                                              hr_error *error);
 /* Makes directory/NAME.pem for a machine, signed by the authority in the directory, which is made
@@ -168,7 +168,7 @@ typedef struct hr_server_options {
     const char *rules_path; /* who may list and read what (docs/DEPLOYMENT.md); NULL: whoever is let
                                in may read everything */
     const char *audit_path; /* a line of JSON for each session and transfer; NULL: none */
-    unsigned sessions_max; /* 0: 256 */
+    unsigned sessions_max;  /* 0: 256 */
 } hr_server_options;
 
 /* HR_AGAIN in hr_server_status until it listens, then HR_OK as long as it does. */

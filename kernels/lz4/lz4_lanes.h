@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An LZ4 block by a group of lanes, under the rules of liblz4's safe decoder.
+/* An LZ4 block by a group of lanes, under the rules of liblz4's safe decoder; an offset of zero is
+ * refused too, as the format says and liblz4 does not always.
  *
  * A window of the stored bytes is taken; every byte of it is read as if it were a token, so that a
  * chase through the table of steps finds the sequences (literals, then a match) that really begin

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A block that claims to be LZ4, on the lanes that a GPU has: what liblz4 accepts is accepted with
- * the same content, and what it refuses is refused. The first two bytes say how long the content
- * is. */
+ * the same content, but for an offset of zero, which the format forbids; what it refuses is
+ * refused. The first two bytes say how long the content is. */
 #include <lz4.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -67,12 +67,42 @@ bool lane_reference(lane_codec codec, const uint8_t *stored, size_t stored_len, 
            HR_OK;
 }
 
+/* Walks a block that liblz4 has accepted. */
+static size_t lengthen(const uint8_t *stored, size_t *at, size_t length)
+{
+    if (length == 15)
+        do
+            length += stored[*at];
+        while (stored[(*at)++] == 255);
+    return length;
+}
+
+/* The format forbids an offset of zero and the lanes refuse it; liblz4 1.9.4 takes it in some
+ * places, and what it then writes means nothing. */
+static bool has_offset_zero(const uint8_t *stored, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        size_t token = stored[at++], literals = lengthen(stored, &at, token >> 4);
+        at += literals;
+        if (at >= len)
+            return false;
+        if (stored[at] == 0 && stored[at + 1] == 0)
+            return true;
+        at += 2;
+        (void)lengthen(stored, &at, token & 15);
+    }
+    return false;
+}
+
 bool lane_agree(lane_codec codec, const uint8_t *stored, size_t stored_len, size_t content_len)
 {
     uint8_t *ours = calloc(1, content_len + 1), *theirs = calloc(1, content_len + 1);
     require(ours != NULL && theirs != NULL);
     bool right = lane_decode(codec, stored, stored_len, ours, content_len);
-    require(lane_reference(codec, stored, stored_len, theirs, content_len) == right);
+    bool expected = lane_reference(codec, stored, stored_len, theirs, content_len);
+    if (codec == LANE_LZ4 && expected && has_offset_zero(stored, stored_len))
+        expected = false;
+    require(expected == right);
     require(!right || memcmp(ours, theirs, content_len) == 0);
     free(ours);
     free(theirs);

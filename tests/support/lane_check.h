@@ -21,7 +21,7 @@ bool lane_decode(lane_codec codec, const uint8_t *stored, size_t stored_len, uin
 /* The reference: liblz4's safe decoder, or the scalar one of planes. */
 bool lane_reference(lane_codec codec, const uint8_t *stored, size_t stored_len, uint8_t *content,
                     size_t content_len);
-/* Both; aborts where they differ. */
+/* Both; aborts where they differ, but for LZ4 with an offset of zero, which is refused. */
 bool lane_agree(lane_codec codec, const uint8_t *stored, size_t stored_len, size_t content_len);
 
 #ifdef __cplusplus

@@ -37,7 +37,7 @@ uint32_t hr_bundles_lay(const hr_io_file *files, uint32_t file_count, hr_bundle 
 void hr_bundle_place(const hr_bundles *bundles, uint32_t number, void *bytes)
 {
     const hr_bundle *bundle = &bundles->bundles[number];
-    uint8_t *at = (uint8_t *)bytes + bundle->count * HR_BUNDLE_ROW_LEN;
+    uint8_t *at = (uint8_t *)bytes + (size_t)bundle->count * HR_BUNDLE_ROW_LEN;
     for (uint32_t i = bundle->first; i < bundle->first + bundle->count; i++) {
         bundles->files[i].data = at;
         at += bundles->files[i].info.size;

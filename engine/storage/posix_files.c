@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -179,8 +180,10 @@ int hr_posix_sync_all(const hr_io *io)
 bool hr_posix_can_sync_all(void)
 {
     struct utsname name;
-    unsigned major = 0, minor = 0;
-    if (uname(&name) != 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+    if (uname(&name) != 0)
         return false;
+    char *end;
+    unsigned long major = strtoul(name.release, &end, 10);
+    unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
     return major > 5 || (major == 5 && minor >= 8);
 }

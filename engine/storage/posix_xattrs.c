@@ -45,6 +45,7 @@ static int put_row(const char *path, const char *name, uint8_t *out, size_t size
         return errno == ERANGE ? ERANGE : 0;
     hr_put_u16(out, (uint16_t)name_len);
     hr_put_u32(out + 2, (uint32_t)value_len);
+    /* Its length stands before it. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
     memcpy(out + ROW_LEN, name, name_len);
     *len_out = ROW_LEN + name_len + (size_t)value_len;
     return 0;

@@ -32,7 +32,7 @@ serve() {
 get() {
     local name=$1 target=$2 code=0
     shift 2
-    "$headrace" get "hr://${address:-$VM_SERVER}:$port/data/$name" "$target" --json "$@" \
+    "$headrace" get "hr://${address:-$VM_SERVER}:$port/data/$name" "$target" --json --insecure "$@" \
         >"$logs/get" 2>"$logs/get.err" || code=$?
     summary=$(grep '"type":"summary"' "$logs/get" | tail -n 1 || true)
     return "$code"

@@ -13,7 +13,7 @@ until_some_moved() { until grep -q '"bytes_verified":[1-9]' "$logs/get" 2>/dev/n
 
 for victim in client server client server; do
     rm -f /mnt/nvme/target
-    "$headrace" get "hr://$VM_SERVER:$port/data/large" /mnt/nvme/target --json --limit 12M \
+    "$headrace" get "hr://$VM_SERVER:$port/data/large" /mnt/nvme/target --json --insecure --limit 12M \
         >"$logs/get" 2>"$logs/get.err" &
     getting=$!
     until_some_moved
@@ -38,7 +38,7 @@ for victim in client server client server; do
 done
 
 # A client that stops and never says why holds nothing up but itself.
-"$headrace" get "hr://$VM_SERVER:$port/data/large" host: --json --limit 12M >"$logs/get" 2>&1 &
+"$headrace" get "hr://$VM_SERVER:$port/data/large" host: --json --insecure --limit 12M >"$logs/get" 2>&1 &
 getting=$!
 until_some_moved
 kill -STOP "$getting"

@@ -179,7 +179,7 @@ static void run_job(const hr_batch_view *view, const hr_crc32c_lane_table *table
     const uint64_t kept = job->source;
     uint8_t *exact = malloc(job->source_len + 1u);
     hr_lanes lanes = {.seed = number};
-    hr_batch_work work;
+    hr_batch_work work = {0};
     if (exact == NULL)
         abort();
     memcpy(exact + 1, (const uint8_t *)(uintptr_t)kept, job->source_len);

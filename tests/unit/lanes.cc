@@ -193,7 +193,7 @@ std::vector<int32_t> play(std::vector<Chunk> &chunks, std::vector<Bytes> &target
     const hr_batch_memory memory = {jobs.data(), scratch.data(), statuses.data()};
     const hr_batch_view view = hr_batch_view_of(&batch, &memory);
     hr_lanes lanes = {seed};
-    hr_batch_work work;
+    hr_batch_work work = {};
     for (uint32_t i = 0; i < batch.jobs; i++)
         hr_batch_start_job(&lanes, &view, i);
     for (uint32_t i = 0; i < batch.blocks; i++)

@@ -23,9 +23,10 @@ class Install : public Headrace
                          " --install '" HEADRACE_BUILD "' --prefix '" + prefix_ + "'"))
             << said_;
     }
-    // A line of shell; what it says is kept.
+    // A line of shell, for which the server's key is the user's own; what it says is kept.
     int run(const std::string &command)
     {
+        setenv("XDG_CONFIG_HOME", ConfigHome::of(Surroundings().user).c_str(), 1);
         int status = system(("{ " + command + "; } >'" + at("said") + "' 2>&1").c_str());
         said_ = read_text(at("said"));
         return WIFEXITED(status) ? WEXITSTATUS(status) : -1;

@@ -12,7 +12,7 @@ namespace
 class TreeHostile : public Headrace
 {
   protected:
-    // A server that says one name for another of the same length.
+    // A server that says one name for another of the same length: in clear, where that can be said.
     Result get_renamed(const std::string &name, const std::string &lie)
     {
         Proxy proxy(
@@ -22,7 +22,7 @@ class TreeHostile : public Headrace
                     if (memcmp(bytes + at, name.data(), name.size()) == 0)
                         memcpy(bytes + at, lie.data(), lie.size());
             });
-        return get("hr://" + proxy.address() + "/data", target("tree"));
+        return get("hr://" + proxy.address() + "/data", target("tree"), {"--insecure"});
     }
     void expect_nothing_outside()
     {
@@ -43,7 +43,7 @@ TEST_F(TreeHostile, NamesThatLeadOutAreRefused)
     for (const auto &[name, lie] : lies) {
         offer(name, 10);
         if (!is_serving_)
-            serve();
+            serve({"--insecure"});
         Result result = get_renamed(name, lie);
         EXPECT_EQ(11, result.exit_code) << lie << ": " << result.errors;
         expect_nothing_outside();
@@ -57,7 +57,7 @@ TEST_F(TreeHostile, ANameThatIsSentTwiceIsBroughtOnce)
     offer("QQ2", 10, 2);
     make_directory(data("QD1"));
     make_directory(data("QD2"));
-    serve();
+    serve({"--insecure"});
     Result result = get_renamed("QQ2", "QQ1");
     EXPECT_EQ(3, result.exit_code) << result.errors;
     EXPECT_EQ(1u, result.summary.number("files_failed"));

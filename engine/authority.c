@@ -13,7 +13,7 @@
 #include "identity.h"
 #include "secret.h"
 
-#define DAY_S          (24 * 60 * 60L)
+#define DAY_S          (24L * 60 * 60)
 #define AUTHORITY_DAYS 3650
 #define MACHINE_DAYS   365
 #define CLOCK_SKEW_S   300 /* a machine whose clock is late believes it too */

@@ -138,6 +138,7 @@ static bool is_temporary(const hr_entry *entry)
 
 static bool join(char *out, size_t size, const char *base, const char *name)
 {
+    assert(base != NULL && name != NULL);
     bool both = base[0] != '\0' && name[0] != '\0';
     int len = snprintf(out, size, "%s%s%s", base, both ? "/" : "", name);
     return len >= 0 && (size_t)len < size;
@@ -321,8 +322,9 @@ static bool merge_next(hr_compare *compare)
     if (here == NULL && there == NULL)
         return false;
     int order = here == NULL ? 1 : there == NULL ? -1 : strcmp(here->name, there->name);
-    bool fits =
-        join(path, sizeof path, compare->folder->path, order <= 0 ? here->name : there->name);
+    const compared_entry *first = order <= 0 ? here : there;
+    assert(first != NULL);
+    bool fits = join(path, sizeof path, compare->folder->path, first->name);
     assert(fits); /* or it would not have been added */
     (void)fits;
     tree->next += order <= 0;

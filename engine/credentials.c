@@ -71,7 +71,7 @@ hr_status hr_key_file_show(const char *path, char *out, size_t out_max, hr_error
     else if (hr_authority_describe(text, out, out_max) != HR_OK)
         status = hr_error_set(error, HR_INVALID, "%.300s holds no certificate", chosen);
     else if (strlen(out) + 1 < out_max)
-        strcat(out, "\n");
+        memcpy(out + strlen(out), "\n", 2);
     hr_secret_release(env, text);
     return status;
 }

@@ -246,7 +246,7 @@ static int write_sparse(const hr_env *env, const hr_posix_calls *calls, hr_io *i
     int error = hr_posix_check_aligned(io);
     while (error == 0 && io->bytes < io->len) {
         hr_io run = *io;
-        bool zero;
+        bool zero = false;
         run.data = (uint8_t *)io->data + io->bytes;
         run.offset = io->offset + io->bytes;
         run.len = run_len(run.data, io->len - io->bytes, &zero);

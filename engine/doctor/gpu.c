@@ -114,7 +114,7 @@ static void say_no_driver(const hr_doctor *doctor)
 /* Writes some memory of the current device and reads it back. */
 static int try_memory(uint64_t addr)
 {
-    uint8_t sent[4096], came[4096];
+    uint8_t sent[4096], came[4096] = {0};
     for (size_t i = 0; i < sizeof sent; i++)
         sent[i] = (uint8_t)(i * 7);
     int error = cuda.to_device(addr, sent, sizeof sent);

@@ -107,7 +107,7 @@ static void examine_ports(const hr_doctor *doctor, struct ibv_context *context,
                           const struct ibv_device_attr *attributes)
 {
     const char *device = ibv_get_device_name(context->device);
-    struct ibv_gid_entry gids[GIDS_MAX];
+    struct ibv_gid_entry gids[GIDS_MAX] = {0};
     for (uint8_t number = 1; number <= attributes->phys_port_cnt; number++) {
         struct ibv_port_attr port = {0};
         if (ibv_query_port(context, number, &port) == 0)

@@ -22,8 +22,8 @@ static bool parse_hex(const char *text, size_t len, uint8_t *bytes_out)
         const char *at = text[i] == '\0' ? NULL : strchr(digits, text[i]);
         if (at == NULL)
             return false;
-        uint8_t half = (uint8_t)(at - digits);
-        bytes_out[i / 2] = i % 2 == 0 ? (uint8_t)(half << 4) : (uint8_t)(bytes_out[i / 2] | half);
+        unsigned half = (unsigned)(at - digits);
+        bytes_out[i / 2] = (uint8_t)(i % 2 == 0 ? half << 4 : bytes_out[i / 2] | half);
     }
     return true;
 }

@@ -376,7 +376,7 @@ hr_status on_files(Client *client, hr_io_kind kind, hr_dir *dir, Files *files, u
 TEST_P(Storage, CarriesOutRequestsForManyFiles)
 {
     const size_t count = 150;
-    hr_dir *made;
+    hr_dir *made = nullptr;
     ASSERT_EQ(client->open_dir(root, "a/b", HR_IO_CREATE | HR_IO_UNSYNCED, &made), HR_OK);
     EXPECT_EQ(client->close_dir(made), HR_OK);
     Files files(count, "");

@@ -92,9 +92,9 @@ static void send_opened(hr_source *source, hr_status status, const hr_file_info 
 
 static void fail_open_with(hr_source *source, hr_status status, const char *text)
 {
-    char quoted[200], sentence[320];
+    char quoted[200], sentence[HR_MESSAGE_TEXT_MAX + 1];
     hr_quote(quoted, sizeof quoted, source->path, strlen(source->path));
-    snprintf(sentence, sizeof sentence, "opening %s: %s", quoted, text);
+    snprintf(sentence, sizeof sentence, "opening %s: %.280s", quoted, text);
     source->ended = status;
     send_opened(source, status, NULL, sentence);
     free_source(source);

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transfer_parts.h"
+
+/* Of a chunk: what the source has of it, without the rows of a bundle. */
+static uint32_t content_len(const hr_transfer *transfer, uint32_t chunk)
+{
+    const hr_bundles *bundles = transfer->target.bundles;
+    return bundles != NULL ? hr_bundle_content_len(&bundles->bundles[chunk])
+                           : hr_chunk_content_len(transfer->size, transfer->chunk_len, chunk);
+}
+
+/* Of it what is there now: the rows of a bundle say of each file whether it is. */
+static uint64_t verified_len(const hr_transfer *transfer, uint32_t chunk)
+{
+    const hr_bundles *bundles = transfer->target.bundles;
+    return bundles != NULL ? hr_bundle_good_len(bundles, chunk) : content_len(transfer, chunk);
+}
+
+static void part_armed(void *context, hr_landing *landing)
+{
+    hr_transfer *transfer = context;
+    if (transfer->state != HR_TRANSFER_MOVING) {
+        /* Its grant never left, so nobody will answer it but us. */
+        hr_landing_failed(landing, HR_CANCELED);
+        return;
+    }
+    hr_client_grant(transfer->client, &(hr_grant){
+                                          .transfer = transfer->number,
+                                          .chunk = landing->chunk,
+                                          .generation = landing->generation,
+                                          .link = landing->part->receiver->greeting.link,
+                                          .region = landing->place.region,
+                                          .offset = landing->place.offset,
+                                          .flags = landing->complain ? HR_GRANT_COMPLAIN : 0,
+                                      });
+}
+
+static void verified(hr_transfer *transfer, const hr_landing *landing)
+{
+    hr_plan_verified(&transfer->plan, landing->chunk, landing->crc);
+    transfer->counters.progress_ns = hr_now_ns(transfer->env);
+    if (transfer->state == HR_TRANSFER_REREADING)
+        return;
+    transfer->counters.bytes_verified += verified_len(transfer, landing->chunk);
+    if (landing->check)
+        transfer->counters.bytes_reused += landing->len;
+    if (transfer->has_draft)
+        hr_draft_note(&transfer->draft, landing->chunk, landing->len, landing->crc);
+}
+
+static void mismatched(hr_transfer *transfer, const hr_landing *landing)
+{
+    char name[200];
+    if (hr_plan_mismatched(&transfer->plan, landing->chunk) == HR_OK) {
+        hr_log(transfer->env, HR_LOG_WARN,
+               "%s: chunk %u does not match its digest; asking for it again",
+               hr_transfer_shown(transfer, name, sizeof name), landing->chunk);
+        return;
+    }
+    if (landing->failure == HR_INTEGRITY) {
+        hr_transfer_end(transfer, HR_INTEGRITY,
+                        "%s: chunk %u (offset %llu) does not match its digest on the server's own "
+                        "disk; headrace verify there tells more",
+                        hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
+                        (unsigned long long)landing->chunk * transfer->chunk_len);
+        return;
+    }
+    hr_transfer_end(transfer, HR_INTEGRITY,
+                    "%s: chunk %u (offset %llu) does not match its digest, twice: the network, "
+                    "the memory or the disk between here and the source corrupts data",
+                    hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
+                    (unsigned long long)landing->chunk * transfer->chunk_len);
+}
+
+static void check_failed(hr_transfer *transfer, const hr_landing *landing)
+{
+    hr_plan_returned(&transfer->plan, landing->chunk);
+    if (landing->status == HR_INTEGRITY && transfer->state != HR_TRANSFER_REREADING)
+        return; /* lost with the crash: it is simply missing */
+    if (landing->status == HR_INTEGRITY)
+        hr_draft_distrust(&transfer->draft);
+    hr_transfer_end(transfer, landing->status, "reading %s again, chunk %u: %s",
+                    transfer->draft.shown, landing->chunk, hr_status_text(landing->status));
+}
+
+static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
+{
+    char name[200];
+    hr_plan_returned(&transfer->plan, landing->chunk);
+    /* The link died, it had no room, or we took it back ourselves: another will carry it. */
+    if (landing->status == HR_PEER_LOST || landing->status == HR_AGAIN ||
+        landing->status == HR_CANCELED)
+        return;
+    const char *advice = "";
+    if (landing->status == HR_NO_SPACE)
+        advice = "; make room and run the same command again, it continues";
+    else if (landing->status == HR_CHANGED)
+        advice = "; run the same command again";
+    else if (landing->status == HR_IO)
+        advice = "; is the disk that it lies on well?";
+    uint64_t offset = (uint64_t)landing->chunk * transfer->chunk_len;
+    if (landing->from_peer)
+        hr_transfer_end(transfer, landing->status, "%s: reading chunk %u (offset %llu): %s%s",
+                        hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
+                        (unsigned long long)offset, hr_status_text(landing->status), advice);
+    else if (transfer->target.bundles != NULL)
+        hr_transfer_end(transfer, landing->status, "writing small files: %s%s",
+                        hr_status_text(landing->status), advice);
+    else
+        hr_transfer_end(transfer, landing->status, "writing %s at offset %llu: %s%s",
+                        transfer->draft.shown, (unsigned long long)offset,
+                        hr_status_text(landing->status), advice);
+}
+
+static void part_done(void *context, hr_landing *landing)
+{
+    hr_transfer *transfer = context;
+    bool has_rows = transfer->target.bundles != NULL && landing->moved > 0;
+    transfer->counters.bytes_moved +=
+        has_rows ? content_len(transfer, landing->chunk) : landing->moved;
+    /* The rate is that of the wire, and what was taken beforehand was content. */
+    if (transfer->rate != NULL && landing->moved > 0 && landing->moved < landing->len)
+        hr_rate_give(transfer->rate, landing->len - landing->moved);
+    if (landing->moved > 0 && transfer->counters.first_byte_ns == 0)
+        transfer->counters.first_byte_ns = hr_now_ns(transfer->env);
+    if (landing->status == HR_OK)
+        verified(transfer, landing);
+    else if (landing->check)
+        check_failed(transfer, landing);
+    else if (landing->status == HR_INTEGRITY)
+        mismatched(transfer, landing);
+    else
+        chunk_failed(transfer, landing);
+    hr_transfer_feed(transfer);
+    hr_transfer_try_to_end(transfer);
+}
+
+static const hr_part_events part_events = {
+    .armed = part_armed,
+    .done = part_done,
+    .retired = hr_transfer_part_retired,
+};
+
+/* Known to be stored as it is. */
+static bool is_uncompressed(const hr_transfer *transfer, uint32_t chunk)
+{
+    return transfer->uncompressed != NULL &&
+           (transfer->uncompressed[chunk / 8] >> chunk % 8 & 1) != 0;
+}
+
+static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step *step)
+{
+    hr_landing *landing = hr_part_take(part);
+    landing->chunk = step->chunk;
+    landing->generation = step->generation;
+    landing->check = step->check;
+    landing->complain = step->complain;
+    const hr_bundles *bundles = transfer->target.bundles;
+    landing->len =
+        bundles != NULL ? bundles->bundles[step->chunk].len : content_len(transfer, step->chunk);
+    landing->crc = transfer->chunks[step->chunk].crc;
+    landing->in_slot =
+        transfer->codec != HR_CODEC_STORED && !is_uncompressed(transfer, step->chunk);
+    hr_landing_start(landing);
+}
+
+static bool is_allowed(hr_transfer *transfer)
+{
+    uint64_t due_ns;
+    if (transfer->rate == NULL || transfer->state == HR_TRANSFER_REREADING)
+        return true;
+    if (hr_rate_take(transfer->rate, transfer->chunk_len, hr_now_ns(transfer->env), &due_ns))
+        return true;
+    hr_loop *loop = hr_engine_home(transfer->client->engine)->loop;
+    if (hr_loop_timer_set(loop, &transfer->timer, due_ns) != HR_OK)
+        hr_transfer_end(transfer, HR_NO_MEMORY, "setting a timer: out of memory");
+    return false;
+}
+
+/* Chunks under way on a rail, over all its links; on the network, over all of those. */
+static unsigned rail_load(const hr_transfer *transfer, uint32_t rail)
+{
+    unsigned load = 0;
+    for (unsigned i = 0; i < transfer->client->link_count; i++)
+        if (transfer->parts[i] != NULL && transfer->parts[i]->receiver->server_rail == rail)
+            load += transfer->parts[i]->busy;
+    return load;
+}
+
+/* The next chunk goes to the rail with the least under way, and of equals to the link that had the
+ * fewest: a slow one gets no more than it can carry. NULL: all windows are full. */
+static hr_part *least_loaded(const hr_transfer *transfer)
+{
+    hr_part *best = NULL;
+    unsigned best_load = 0;
+    for (unsigned i = 0; i < transfer->client->link_count; i++) {
+        hr_part *part = transfer->parts[i];
+        if (part == NULL || part->receiver->state != HR_RECEIVER_UP ||
+            hr_list_is_empty(&part->free))
+            continue;
+        unsigned load = rail_load(transfer, part->receiver->server_rail);
+        if (best == NULL || load < best_load || (load == best_load && part->taken < best->taken)) {
+            best = part;
+            best_load = load;
+        }
+    }
+    return best;
+}
+
+static bool feed_one(hr_transfer *transfer)
+{
+    hr_plan_step step;
+    hr_part *part = least_loaded(transfer);
+    if (part == NULL || (transfer->has_draft && hr_draft_is_full(&transfer->draft)) ||
+        transfer->plan.verified + transfer->plan.outstanding == transfer->plan.total ||
+        !is_allowed(transfer) || !hr_plan_next(&transfer->plan, &step))
+        return false;
+    start_chunk(transfer, part, &step);
+    return true;
+}
+
+void hr_transfer_feed(hr_transfer *transfer)
+{
+    while ((transfer->state == HR_TRANSFER_MOVING || transfer->state == HR_TRANSFER_REREADING) &&
+           feed_one(transfer))
+        ;
+    if ((transfer->state == HR_TRANSFER_MOVING || transfer->state == HR_TRANSFER_REREADING) &&
+        hr_plan_is_complete(&transfer->plan) && hr_transfer_count_busy(transfer) == 0)
+        hr_transfer_chunks_complete(transfer);
+}
+
+void hr_transfer_take_failed(hr_transfer *transfer, const hr_message_failed *failed)
+{
+    for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++) {
+        hr_part *part = transfer->parts[i];
+        for (unsigned k = 0; part != NULL && k < HR_PART_WINDOW; k++) {
+            hr_landing *landing = &part->landings[k];
+            if (landing->busy && !landing->check && landing->chunk == failed->chunk &&
+                landing->generation == failed->generation) {
+                hr_landing_failed(landing, failed->status);
+                return;
+            }
+        }
+    }
+}
+
+bool hr_transfer_make_parts(hr_transfer *transfer)
+{
+    for (unsigned i = 0; i < transfer->client->link_count; i++) {
+        hr_part *part = hr_alloc(transfer->env, sizeof *part);
+        hr_sealer *sealer = NULL;
+        if (part == NULL)
+            return false;
+        if (transfer->key.cipher != HR_CIPHER_NONE &&
+            hr_sealer_create(transfer->env, &sealer) != HR_OK) {
+            hr_release(transfer->env, part);
+            return false;
+        }
+        hr_part_init(part, &transfer->client->receivers[i], transfer->number, transfer->chunk_len,
+                     &transfer->target, &part_events, transfer);
+        part->key = &transfer->key;
+        part->sealer = sealer;
+        transfer->parts[i] = part;
+        transfer->part_count++;
+    }
+    return true;
+}

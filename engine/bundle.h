@@ -16,8 +16,9 @@
 #include "chunk.h"
 #include "storage.h"
 
-#define HR_BUNDLE_ROW_LEN  16
-#define HR_BUNDLE_FILE_MAX (1u << 20) /* bytes of a file; a larger one is a shard of its own */
+#define HR_BUNDLE_ROW_LEN 16
+#define HR_BUNDLE_FILE_MAX                                                                         \
+    (HR_CHUNK_LEN / 4) /* bytes of a file; a larger one is a shard of its own */
 
 typedef struct hr_bundle {
     uint32_t first, count; /* of the transfer's files */

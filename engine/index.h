@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "chunk_len.h"
 #include "codec.h"
 #include "status.h"
 
@@ -16,7 +17,7 @@
 #define HR_INDEX_TAIL_LEN  64u
 
 #define HR_INDEX_ALIGN      4096u
-#define HR_INDEX_CHUNK_MAX  (4u << 20)                         /* content of a chunk */
+#define HR_INDEX_CHUNK_MAX  HR_CHUNK_LEN                       /* content of a chunk */
 #define HR_INDEX_STORED_MAX (HR_INDEX_CHUNK_MAX + (64u << 10)) /* its stored bytes */
 #define HR_INDEX_CHUNKS_MAX (UINT32_C(1) << 25)                /* 128 TiB */
 

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "chunk_len.h"
 #include "greeting.h"
 #include "helpers.h"
 #include "list.h"
@@ -29,7 +30,6 @@ typedef struct hr_incoming hr_incoming;
 typedef struct hr_channel hr_channel;
 typedef struct hr_link hr_link;
 
-#define HR_CHUNK_LEN         (4u << 20)                   /* content bytes of a chunk */
 #define HR_SLOT_LEN          (HR_CHUNK_LEN + (64u << 10)) /* bytes of a staging or landing slot */
 #define HR_LINK_PLACES_MAX   256                          /* places armed on one link at once */
 #define HR_CHANNEL_QUEUE_MAX (1u << 20) /* bytes that a channel queues for sending */

@@ -28,7 +28,8 @@ class Packing : public testing::TestWithParam<hr_pack_codec>
     void SetUp() override
     {
         ASSERT_EQ(HR_OK, hr_world_init(&world_, 1));
-        hr_sample sample = {.at = (11u << 20), .len = len}; // some of it packs, some does not
+        hr_sample sample = {.at = (12u << 20) - HR_CHUNK_LEN,
+                            .len = len}; // some of it packs, some does not
         ASSERT_EQ(HR_OK, hr_disk_put(world_.server_disk, "/file", hr_sample_bytes(&sample), len));
         ASSERT_EQ(HR_OK, hr_disk_put(world_.server_disk, "/other", "other", 5));
         world_.server_side.storage.delay = 0x8000;

@@ -146,6 +146,7 @@ static void take_message(void *context, const hr_message *message)
                          hr_message_name(message->kind));
     }
 }
+
 /* ---- the end ---- */
 
 static void audit_session(const hr_session *session, hr_status status, const char *text)

@@ -66,6 +66,7 @@ static void fail_open(hr_source *source, hr_status status)
     send_opened(source, status, NULL, text);
     hr_session_free_source(source);
 }
+
 static void source_indexed(hr_source *source, hr_status status)
 {
     hr_session *session = source->session;

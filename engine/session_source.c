@@ -46,6 +46,7 @@ void hr_session_free_source(hr_source *source)
     hr_release(session->engine->env, source);
     hr_session_end_if_over(session);
 }
+
 static void source_closed(hr_io *io)
 {
     hr_session_free_source(io->context);
@@ -101,6 +102,7 @@ void hr_session_close_file(hr_source *source)
 {
     detach_next(source);
 }
+
 /* ---- the end: is it still what was opened? ---- */
 
 static void source_looked_at(hr_io *io)
@@ -180,6 +182,7 @@ void hr_session_take_cancel(hr_session *session, uint64_t transfer)
     if (source != NULL) /* else it was closed while the cancel was under way */
         __atomic_store_n(&source->canceled, true, __ATOMIC_RELEASE);
 }
+
 /* Sources whose open, stat or close is under way end by themselves. */
 void hr_session_release_sources(hr_session *session)
 {

@@ -10,6 +10,7 @@
 
 /* How long a peer may take to give back what was granted before its links are closed instead. */
 #define DRAIN_NS (2 * HR_NS_PER_S)
+
 /* ---- the end ---- */
 
 /* What the next run can use is kept: some of it is verified, by this run or by the one before it,
@@ -125,6 +126,7 @@ void hr_transfer_client_failed(hr_transfer *transfer)
     transfer->server_open = false;
     hr_transfer_end(transfer, transfer->client->error.status, "%s", transfer->client->error.text);
 }
+
 void hr_transfer_fire(hr_timer *timer)
 {
     hr_transfer *transfer = HR_CONTAINER(timer, hr_transfer, timer);
@@ -133,6 +135,7 @@ void hr_transfer_fire(hr_timer *timer)
     else
         hr_transfer_feed(transfer);
 }
+
 /* ---- the stages ---- */
 
 static void start_moving(hr_transfer *transfer)

@@ -11,6 +11,7 @@ const char *hr_transfer_shown(const hr_transfer *transfer, char *buffer, size_t 
 {
     return hr_quote(buffer, len, transfer->path, strlen(transfer->path));
 }
+
 static void start_opening(hr_transfer *transfer, hr_client *client,
                           const hr_transfer_events *events, void *context)
 {

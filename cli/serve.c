@@ -172,6 +172,24 @@ static hr_status attend(const hr_cli_settings *settings, hr_engine *engine, hr_s
     return status;
 }
 
+static void told(void *context, bool lacking, const char *line)
+{
+    const hr_cli_settings *settings = *(const hr_cli_settings **)context;
+    if ((lacking && !settings->quiet) || settings->verbose > 0)
+        hr_cli_say("%s", line);
+}
+
+/* Before any thread is made. */
+static hr_status confine(const hr_cli_settings *settings, const hr_server_options *options,
+                         hr_error *error)
+{
+    if (settings->unconfined) {
+        hr_cli_say("--unconfined: this server can open and do whatever its user can");
+        return HR_OK;
+    }
+    return hr_server_confine(options, told, &settings, error);
+}
+
 static hr_status serve(const hr_cli_settings *settings, const exports *all, hr_error *error)
 {
     hr_engine *engine = NULL;
@@ -184,7 +202,9 @@ static hr_status serve(const hr_cli_settings *settings, const exports *all, hr_e
         .rules_path = settings->rules_path,
         .audit_path = settings->audit,
     };
-    hr_status status = hr_cli_engine_create(settings, 0, &engine, error);
+    hr_status status = confine(settings, &options, error);
+    if (status == HR_OK)
+        status = hr_cli_engine_create(settings, 0, &engine, error);
     hr_cli_hang_up_wakes();
     if (status == HR_OK)
         status = hr_server_open(engine, &options, &server, error);

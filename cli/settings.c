@@ -68,6 +68,13 @@ static const hr_option options[] = {
         .offset = MEMBER(insecure),
     },
     {
+        .name = "unconfined",
+        .type = HR_OPTION_FLAG,
+        .verbs = SERVE,
+        .help = "Does not give up the rights that a server does not need.",
+        .offset = MEMBER(unconfined),
+    },
+    {
         .name = "key",
         .argument = "FILE",
         .type = HR_OPTION_STRING,

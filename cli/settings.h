@@ -19,6 +19,7 @@ typedef struct hr_cli_settings {
 
     /* peers */
     bool insecure;
+    bool unconfined;
     const char *key, *ca, *crl;
 
     /* serve */

@@ -171,6 +171,16 @@ typedef struct hr_server_options {
     unsigned sessions_max;  /* 0: 256 */
 } hr_server_options;
 
+/* Takes from this process, for good, what a server of these options does not need: files but the
+ * exports, keys, rules and the audit (Landlock), connections of its own, capabilities, new
+ * privileges. For a program that does nothing else, on its only thread, before the engine is made;
+ * options are those of hr_server_open. told, for each: what was given up, or lacking: this machine
+ * cannot. Makes the user's own key where hr_server_open would. */
+HR_API HR_CHECKED hr_status hr_server_confine(const hr_server_options *options,
+                                              void (*told)(void *context, bool lacking,
+                                                           const char *line),
+                                              void *context, hr_error *error);
+
 /* HR_AGAIN in hr_server_status until it listens, then HR_OK as long as it does. */
 HR_API HR_CHECKED hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
                                            hr_server **server_out, hr_error *error);

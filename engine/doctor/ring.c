@@ -68,6 +68,26 @@ static void note_flags(const hr_doctor *doctor)
     }
 }
 
+/* As a worker has it: made disabled, told what it is for. */
+static void note_restrictions(const hr_doctor *doctor)
+{
+    struct io_uring ring;
+    struct io_uring_restriction only = {.opcode = IORING_RESTRICTION_SQE_OP,
+                                        .sqe_op = IORING_OP_NOP};
+    int result = io_uring_queue_init(8, &ring, IORING_SETUP_R_DISABLED);
+    if (result == 0) {
+        result = io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_RESTRICTIONS, &only, 1);
+        io_uring_queue_exit(&ring);
+    }
+    if (result >= 0)
+        hr_doctor_ok(doctor, TOPIC, "restrictions", "a ring can be told what it is for");
+    else
+        hr_doctor_lacking(doctor, TOPIC, "restrictions", "sudo apt-get install linux-image-amd64",
+                          "%s; they came with Linux 5.10, and what a server does through its rings "
+                          "is not confined without",
+                          strerror(-result));
+}
+
 static void note_result(const hr_doctor *doctor, const char *name, int result, const char *remedy)
 {
     if (result >= 0)
@@ -105,5 +125,6 @@ void hr_doctor_ring(hr_doctor *doctor)
     }
     hr_doctor_ok(doctor, TOPIC, "rings", "one was made and carried a request");
     note_flags(doctor);
+    note_restrictions(doctor);
     note_registrations(doctor);
 }

@@ -34,6 +34,7 @@ typedef struct uring_loop {
     hr_loop base;
     struct io_uring ring;
     bool enabled;
+    bool restricted;     /* to allowed_operations */
     bool woken;          /* in this wait */
     bool wake_armed;     /* the ring polls wake_fd */
     bool fixed_buffers;  /* registered */
@@ -52,6 +53,42 @@ static int enable_ring(struct io_uring *ring)
 {
     /* Not io_uring_enable_rings: the shared library of liburing 2.3 does not export it. */
     return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
+/* ---- what a ring may do ---- */
+
+/* seccomp does not see what goes through a ring, so the ring itself is told what it is for: what
+ * prepare() makes, and no opening, renaming or unlinking of files. */
+static const uint8_t allowed_operations[] = {
+    IORING_OP_NOP,          IORING_OP_POLL_ADD, IORING_OP_ACCEPT,      IORING_OP_CONNECT,
+    IORING_OP_RECV,         IORING_OP_SEND,     IORING_OP_SENDMSG,     IORING_OP_READ,
+    IORING_OP_READ_FIXED,   IORING_OP_WRITE,    IORING_OP_WRITE_FIXED, IORING_OP_FSYNC,
+    IORING_OP_ASYNC_CANCEL,
+};
+static const uint8_t allowed_registrations[] = {
+    IORING_REGISTER_BUFFERS,   IORING_UNREGISTER_BUFFERS,    IORING_REGISTER_FILES,
+    IORING_UNREGISTER_FILES,   IORING_REGISTER_FILES_UPDATE, IORING_REGISTER_EVENTFD,
+    IORING_UNREGISTER_EVENTFD,
+};
+
+/* Before the ring is enabled. 0 or -errno: -EINVAL before Linux 5.10. */
+static int restrict_ring(const struct io_uring *ring)
+{
+    struct io_uring_restriction list[sizeof allowed_operations + sizeof allowed_registrations + 1];
+    unsigned count = 0;
+    memset(list, 0, sizeof list);
+    for (size_t i = 0; i < sizeof allowed_operations; i++) {
+        list[count].opcode = IORING_RESTRICTION_SQE_OP;
+        list[count++].sqe_op = allowed_operations[i];
+    }
+    for (size_t i = 0; i < sizeof allowed_registrations; i++) {
+        list[count].opcode = IORING_RESTRICTION_REGISTER_OP;
+        list[count++].register_op = allowed_registrations[i];
+    }
+    list[count].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+    list[count++].sqe_flags = IOSQE_FIXED_FILE | IOSQE_ASYNC;
+    /* Not io_uring_register_restrictions, for the same reason. */
+    return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, list, count);
 }
 
 /* ---- filling the submission queue ---- */
@@ -395,6 +432,7 @@ static hr_loop_caps uring_query(const hr_loop *base)
         .fixed_buffers = loop->fixed_buffers,
         .fixed_files = loop->fixed_files,
         .ring_flags = loop->ring.flags,
+        .restricted = loop->restricted,
     };
 }
 
@@ -582,6 +620,11 @@ hr_status hr_loop_uring_create(const hr_env *env, hr_loop **loop_out)
     hr_list_init(&loop->queued);
     hr_list_init(&loop->cancels);
     hr_list_init(&loop->ended_early);
+    result = restrict_ring(&loop->ring);
+    if (result < 0)
+        hr_log(env, HR_LOG_WARN, "the ring's operations cannot be restricted: %s",
+               strerror(-result));
+    loop->restricted = result >= 0;
     *loop_out = &loop->base;
     return HR_OK;
 

@@ -922,4 +922,29 @@ TEST(SimLoop, OperationsAnswerThatTheyCannotBeDone)
     hr_loop_destroy(loop);
 }
 
+// The ring of a loop refuses what a loop does not do, here a registration, since no operation can
+// be put into it from outside.
+TEST(LoopUring, IsRestrictedToWhatItIsFor)
+{
+    hr_loop *loop = nullptr;
+    if (hr_loop_uring_create(hr_env_system(), &loop) != HR_OK)
+        GTEST_SKIP() << "no io_uring";
+    hr_loop_step(loop, 0); // enables it
+    int ring = -1;
+    for (int fd = 0; fd < 1024 && ring < 0; fd++) {
+        char target[64] = "";
+        std::string path = "/proc/self/fd/" + std::to_string(fd);
+        if (readlink(path.c_str(), target, sizeof target - 1) > 0 &&
+            strstr(target, "io_uring") != nullptr)
+            ring = fd;
+    }
+    ASSERT_LE(0, ring);
+    if (hr_loop_query(loop).restricted) {
+        int workers[2] = {};
+        EXPECT_EQ(-1, syscall(SYS_io_uring_register, ring, 19 /* IOWQ_MAX_WORKERS */, workers, 2));
+        EXPECT_EQ(EACCES, errno);
+    }
+    hr_loop_destroy(loop);
+}
+
 } // namespace

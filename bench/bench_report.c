@@ -3,9 +3,43 @@
 
 #include <stdio.h>
 
+#include "demand.h"
 #include "env.h"
 
 /* ---- contenders ---- */
+
+void hr_bench_report_name(const hr_bench_race *race, int contender, char name_out[64])
+{
+    const char *name = hr_bench_contenders[contender].name;
+    if (race->parameter != NULL)
+        snprintf(name_out, 64, "%.20s@%.20s=%.20s", name, race->parameter, race->value);
+    else
+        snprintf(name_out, 64, "%s", name);
+}
+
+void hr_bench_report_title(const hr_bench_race *race, int contender, char title_out[80])
+{
+    const char *title = hr_bench_contenders[contender].title;
+    if (race->parameter != NULL)
+        snprintf(title_out, 80, "%.25s, %.20s %.20s", title, race->parameter, race->value);
+    else
+        snprintf(title_out, 80, "%s", title);
+}
+
+/* What only some contenders have, below their row. */
+static void print_extras(const hr_bench_lane *lane)
+{
+    hr_bench_spread items = hr_bench_sample_spread(&lane->item_rates);
+    hr_bench_spread busy = hr_bench_sample_spread(&lane->utilisations);
+    if (items.count > 0)
+        printf("%-25s %6.0f  %6.0f .. %-6.0f a second: requests, files or samples\n", "",
+               items.median, items.min, items.max);
+    if (busy.count > 0)
+        printf("%-25s %6.1f  %6.1f .. %-6.1f per cent of the accelerators' time they computed\n",
+               "", 100 * busy.median, 100 * busy.min, 100 * busy.max);
+    if (lane->impossible[0] != '\0')
+        printf("%-25s IMPOSSIBLE: %s\n", "", lane->impossible);
+}
 
 static void print_lane(const hr_bench_race *race, int index)
 {
@@ -16,11 +50,14 @@ static void print_lane(const hr_bench_race *race, int index)
         printf("%-25s missing: %s is not installed (scripts/setup --bench)\n", contender->title,
                contender->program);
     } else if (rate.count > 0) {
-        printf("%-25s %6.2f  %6.2f .. %-6.2f %8.3f %8.3f %6u  %s\n", contender->title, rate.median,
-               rate.min, rate.max, hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]).median,
+        int digits = rate.median < 0.1 ? 4 : 2; /* of small files */
+        printf("%-25s %6.*f  %6.*f .. %-6.*f %8.3f %8.3f %6u  %s\n", contender->title, digits,
+               rate.median, digits, rate.min, digits, rate.max,
+               hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]).median,
                hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]).median, rate.count,
                lane->note);
     }
+    print_extras(lane);
     if (lane->failure.status != HR_OK)
         printf("%-25s failed: %s\n", contender->title, lane->failure.text);
 }
@@ -47,17 +84,17 @@ static void print_latency(const char *title, const hr_bench_histogram *latency)
     printf(" %9.1f %9llu\n", (double)latency->max / 1e3, (unsigned long long)latency->total);
 }
 
-static void print_latencies(const hr_bench_report *report)
+static void print_latencies(const hr_bench_race *race, const hr_bench_settings *settings)
 {
     bool any = false;
     for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
-        const hr_bench_histogram *latency = &report->race.lanes[i].latency;
+        const hr_bench_histogram *latency = &race->lanes[i].latency;
         if (latency->total == 0)
             continue;
         if (!any)
             printf("\n%-25s %9s %9s %9s %9s %9s %9s %9s  %s\n", "us a request", "50 %", "90 %",
                    "99 %", "99.9 %", "99.99 %", "most", "requests",
-                   report->settings->rate != 0 ? "counted from when each was due" : "");
+                   settings->rate != 0 ? "counted from when each was due" : "");
         any = true;
         print_latency(hr_bench_contenders[i].title, latency);
     }
@@ -107,6 +144,11 @@ static void print_goal(const hr_bench_race *race, const hr_bench_goal *goal)
 
 static void print_goals(const hr_bench_race *race)
 {
+    bool any = false;
+    for (unsigned i = 0; i < hr_bench_goal_count; i++)
+        any = any || hr_bench_race_asks(race, &hr_bench_goals[i]);
+    if (!any)
+        return;
     printf("\n%-25s %6s  %-16s %8s  %-8s %s\n", "ratio to the peer's round", "median",
            "   min .. max", "at least", "", "peer");
     for (unsigned i = 0; i < hr_bench_goal_count; i++) {
@@ -151,6 +193,47 @@ static void print_limits(const hr_bench_limit limits[HR_BENCH_LIMITS])
     }
 }
 
+static void print_largest(const hr_bench_report *report)
+{
+    hr_bench_demand demand = hr_bench_demand_of(report->settings);
+    double rate = hr_bench_demand_rate(&demand) / 1e9;
+    printf("\n%s%s: %u samples of %.3f MB each %.1f ms, %.2f GB/s an accelerator\n", demand.name,
+           demand.is_changed ? ", changed" : "", demand.batch, (double)demand.record_len / 1e6,
+           (double)demand.compute_ns / 1e6, rate);
+    if (report->largest == 0)
+        printf("not one accelerator computed for %u per cent of its time\n", demand.threshold);
+    else
+        printf(
+            "%u accelerator%s computed for at least %u per cent of their time, %.2f GB/s in all, "
+            "where the data was verified in host memory\n",
+            report->largest, report->largest == 1 ? "" : "s", demand.threshold,
+            report->largest * rate);
+}
+
+static void print_how(const hr_bench_report *report)
+{
+    const hr_bench_settings *settings = report->settings;
+    unsigned rounds = report->race_count > 0 ? report->races[0].rounds : 0;
+    printf("%u of %u rounds, interleaved", rounds, settings->rounds);
+    if (report->has_files && settings->size > 0)
+        printf("; files of random bytes in %s, %s", settings->directory,
+               settings->buffered ? "through the page cache"
+               : report->direct   ? "past the page cache (but for rsync and cp)"
+                                  : "which does not take O_DIRECT: the page cache is in all of it");
+    printf("\n");
+}
+
+static void print_point(const hr_bench_report *report, const hr_bench_race *race)
+{
+    if (race->parameter != NULL)
+        printf("\n%s %s\n", race->parameter, race->value);
+    print_race(race);
+    print_latencies(race, report->settings);
+    if (report->has_files)
+        print_goals(race);
+    print_drift(race);
+}
+
 void hr_bench_report_print(const hr_bench_report *report)
 {
     const hr_bench_machine *machine = &report->machine;
@@ -158,36 +241,78 @@ void hr_bench_report_print(const hr_bench_report *report)
     printf("%s: %s, %u cores, %.1f GiB, %s; load %.2f before the start\n", machine->utc,
            machine->cpu, machine->cores, (double)machine->memory_len / 0x1p30, machine->kernel,
            machine->load);
-    printf("%u of %u rounds, interleaved", report->race.rounds, settings->rounds);
-    if (report->has_files)
-        printf("; %.2f GB of random bytes in %s, %s", (double)settings->size / 1e9,
-               settings->directory,
-               settings->buffered ? "through the page cache"
-               : report->direct   ? "past the page cache (but for rsync)"
-                                  : "which does not take O_DIRECT: the page cache is in all of it");
-    printf("\n");
-    if (hr_bench_race_has(&report->race, HR_BENCH_WIRE_CUBIC_DIGESTS))
+    print_how(report);
+    if (report->race_count > 0 && hr_bench_race_has(&report->races[0], HR_BENCH_WIRE_CUBIC_DIGESTS))
         printf("%.1f s each from memory to memory; the system's congestion control is %s\n",
                (double)settings->duration_ns / 1e9, machine->congestion);
-    print_race(&report->race);
-    print_latencies(report);
-    if (report->has_files)
-        print_goals(&report->race);
-    print_drift(&report->race);
+    for (unsigned i = 0; i < report->race_count; i++)
+        print_point(report, &report->races[i]);
     print_where(&report->where);
     if (report->has_limits)
         print_limits(report->limits);
+    if (report->seeks)
+        print_largest(report);
+}
+
+/* ---- verdicts ---- */
+
+static bool race_misses(const hr_bench_race *race)
+{
+    bool misses = false;
+    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
+        hr_bench_verdict verdict = hr_bench_race_judge(race, &hr_bench_goals[i]);
+        misses = misses || (verdict.ratio.count > 0 && !verdict.met);
+    }
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++)
+        misses = misses || race->lanes[i].impossible[0] != '\0';
+    return misses;
 }
 
 bool hr_bench_report_misses(const hr_bench_report *report)
 {
     bool misses = false;
-    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
-        hr_bench_verdict verdict = hr_bench_race_judge(&report->race, &hr_bench_goals[i]);
-        misses = misses || (verdict.ratio.count > 0 && !verdict.met);
-    }
+    for (unsigned i = 0; i < report->race_count; i++)
+        misses = misses || race_misses(&report->races[i]);
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
         misses =
             misses || (report->limits[i].measured && !hr_bench_limit_is_met(&report->limits[i]));
     return misses;
+}
+
+static bool race_breaks(const hr_bench_race *race, double min_rate, double max_latency_us,
+                        char *text_out, size_t text_size)
+{
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        const hr_bench_lane *lane = &race->lanes[i];
+        hr_bench_spread rate = hr_bench_sample_spread(&lane->rates);
+        double latency_us = (double)hr_bench_histogram_percentile(&lane->latency, 99) / 1e3;
+        char title[80];
+        /* Whatever the peers do is not for our bounds. */
+        if (rate.count == 0 || hr_bench_contenders[i].program != NULL)
+            continue;
+        hr_bench_report_title(race, i, title);
+        if (rate.median < min_rate) {
+            snprintf(text_out, text_size, "%s: %.3f GB/s is below --min-rate, %.3f", title,
+                     rate.median, min_rate);
+            return true;
+        }
+        if (max_latency_us > 0 && latency_us > max_latency_us) {
+            snprintf(text_out, text_size,
+                     "%s: %.1f us for 99 %% of requests is above "
+                     "--max-latency, %.1f",
+                     title, latency_us, max_latency_us);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hr_bench_report_breaks(const hr_bench_report *report, uint64_t min_rate,
+                            uint64_t max_latency_ns, char *text_out, size_t text_size)
+{
+    for (unsigned i = 0; i < report->race_count; i++)
+        if (race_breaks(&report->races[i], (double)min_rate / 1e9, (double)max_latency_ns / 1e3,
+                        text_out, text_size))
+            return true;
+    return false;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench_report.h"
+#include "demand.h"
 
 /* A round that failed is null, so that rounds of different contenders stay side by side. */
 static json_t *values(const hr_bench_sample *sample)
@@ -50,22 +51,68 @@ static json_t *transport_class(const hr_bench_contender *of, const hr_bench_lane
     return json_stringn(lane->note, strcspn(lane->note, ","));
 }
 
+/* What devices counted beside the program, of bytes that were asked for. */
+static json_t *counted(const hr_bench_lane *lane, bool from_disk)
+{
+    const hr_bench_counted *of = &lane->counted;
+    double bytes = (double)lane->bytes;
+    if (lane->bytes == 0)
+        return json_null();
+    json_t *object = json_object();
+    if (of->has_disk) {
+        json_object_set_new(object, "drive_read_bytes_per_byte",
+                            json_real((double)of->disk_read / bytes));
+        json_object_set_new(object, "drive_written_bytes_per_byte",
+                            json_real((double)of->disk_written / bytes));
+    }
+    if (of->has_network)
+        json_object_set_new(object, "network_bytes_per_byte",
+                            json_real((double)of->network / bytes));
+    if (of->has_disk && from_disk)
+        json_object_set_new(object, "cache_percent",
+                            json_real(fmax(0, 100 * (1 - (double)of->disk_read / bytes))));
+    return object;
+}
+
+/* Members that only some have. */
+static void add_extras(json_t *object, const hr_bench_race *race, int index)
+{
+    const hr_bench_lane *lane = &race->lanes[index];
+    const hr_bench_contender *of = &hr_bench_contenders[index];
+    hr_bench_spread items = hr_bench_sample_spread(&lane->item_rates);
+    hr_bench_spread busy = hr_bench_sample_spread(&lane->utilisations);
+    json_object_set_new(object, "counted", counted(lane, of->from_disk && !of->writes));
+    if (items.count > 0)
+        json_object_set_new(object, "items_per_second", spread(&items));
+    if (busy.count > 0)
+        json_object_set_new(object, "utilisation", spread(&busy));
+    if (lane->impossible[0] != '\0')
+        json_object_set_new(object, "impossible", json_string(lane->impossible));
+    if (lane->failure.status != HR_OK)
+        json_object_set_new(object, "failure", json_string(lane->failure.text));
+    if (race->parameter != NULL)
+        json_object_set_new(object, "sweep",
+                            json_pack("{s:s, s:s, s:s, s:s}", "parameter", race->parameter, "value",
+                                      race->value, "contender", of->name, "title", of->title));
+}
+
 static json_t *contender(const hr_bench_race *race, int index)
 {
+    char name[64], title[80];
+    hr_bench_report_name(race, index, name);
+    hr_bench_report_title(race, index, title);
     const hr_bench_lane *lane = &race->lanes[index];
     hr_bench_spread rate = hr_bench_sample_spread(&lane->rates);
     hr_bench_spread sender = hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]);
     hr_bench_spread receiver = hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]);
     json_t *object =
-        json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "name",
-                  hr_bench_contenders[index].name, "title", hr_bench_contenders[index].title,
-                  "missing", lane->missing, "gb_per_second", spread(&rate), "rounds",
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "name", name, "title",
+                  title, "missing", lane->missing, "gb_per_second", spread(&rate), "rounds",
                   values(&lane->rates), "sender_cpu_seconds_per_gb", spread(&sender),
                   "receiver_cpu_seconds_per_gb", spread(&receiver), "latency_us",
                   microseconds(&lane->latency), "in_use", lane->note, "transport_class",
                   transport_class(&hr_bench_contenders[index], lane), "memory_class", "host");
-    if (lane->failure.status != HR_OK)
-        json_object_set_new(object, "failure", json_string(lane->failure.text));
+    add_extras(object, race, index);
     return object;
 }
 
@@ -75,8 +122,10 @@ static json_t *goal(const hr_bench_race *race, const hr_bench_goal *of)
     json_t *peers = json_array();
     for (int i = 0; i < (of->peers[0] == of->peers[1] ? 1 : 2); i++)
         json_array_append_new(peers, json_string(hr_bench_contenders[of->peers[i]].name));
-    json_t *object = json_pack("{s:s, s:o, s:o}", "name", hr_bench_contenders[of->ours].name,
-                               "lower_of", peers, "ratio", spread(&verdict.ratio));
+    char name[64];
+    hr_bench_report_name(race, of->ours, name);
+    json_t *object = json_pack("{s:s, s:o, s:o}", "name", name, "lower_of", peers, "ratio",
+                               spread(&verdict.ratio));
     if (of->least > 0) {
         json_object_set_new(object, "at_least", json_real(of->least));
         json_object_set_new(object, "met",
@@ -122,10 +171,8 @@ static json_t *machine(const hr_bench_machine *of)
                      of->congestion, "utc", of->utc, "fingerprint", of->fingerprint);
 }
 
-json_t *hr_bench_report_json(const hr_bench_report *report)
+static void add_point(const hr_bench_race *race, json_t *contenders, json_t *goals)
 {
-    const hr_bench_race *race = &report->race;
-    json_t *contenders = json_array(), *goals = json_array(), *limits = json_array();
     for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
         if (hr_bench_race_has(race, i))
             json_array_append_new(contenders, contender(race, i));
@@ -134,15 +181,40 @@ json_t *hr_bench_report_json(const hr_bench_report *report)
         if (hr_bench_race_asks(race, &hr_bench_goals[i]))
             json_array_append_new(goals, goal(race, &hr_bench_goals[i]));
     }
+}
+
+static json_t *loader(const hr_bench_report *report)
+{
+    if (report->verb != HR_BENCH_LOADER)
+        return json_null();
+    hr_bench_demand of = hr_bench_demand_of(report->settings);
+    json_t *object = json_pack(
+        "{s:s, s:i, s:I, s:i, s:f, s:f, s:i}", "profile", of.name, "batch", (int)of.batch,
+        "record_bytes", (json_int_t)of.record_len, "samples_per_file", (int)of.samples_per_file,
+        "compute_seconds", (double)of.compute_ns / 1e9, "gb_per_second_each",
+        hr_bench_demand_rate(&of) / 1e9, "threshold_percent", (int)of.threshold);
+    json_object_set_new(object, "changed", json_boolean(of.is_changed));
+    if (report->seeks)
+        json_object_set_new(object, "accelerators", json_integer(report->largest));
+    return object;
+}
+
+json_t *hr_bench_report_json(const hr_bench_report *report)
+{
+    const hr_bench_settings *settings = report->settings;
+    json_t *contenders = json_array(), *goals = json_array(), *limits = json_array();
+    for (unsigned i = 0; i < report->race_count; i++)
+        add_point(&report->races[i], contenders, goals);
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
         json_array_append_new(limits, limit(&report->limits[i]));
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o}",
-                     "type", "bench", "schema", HR_BENCH_SCHEMA, "version", HEADRACE_VERSION,
-                     "command", report->settings->command, "verb",
-                     hr_bench_syntax.verbs[race->verb].name, "machine", machine(&report->machine),
-                     "rounds", (int)race->rounds, "rounds_asked", (int)report->settings->rounds,
-                     "wire_seconds", (double)report->settings->duration_ns / 1e9, "file_bytes",
-                     (json_int_t)(report->has_files ? report->settings->size : 0), "direct",
-                     report->direct, "where", where(&report->where), "contenders", contenders,
-                     "goals", goals, "limits", limits);
+    return json_pack(
+        "{s:s, s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "type",
+        "bench", "schema", HR_BENCH_SCHEMA, "version", HEADRACE_VERSION, "command",
+        settings->command, "verb", hr_bench_syntax.verbs[report->verb].name, "machine",
+        machine(&report->machine), "rounds",
+        report->race_count > 0 ? (int)report->races[0].rounds : 0, "rounds_asked",
+        (int)settings->rounds, "wire_seconds", (double)settings->duration_ns / 1e9, "file_bytes",
+        (json_int_t)(report->has_files ? settings->size : 0), "direct", report->direct, "where",
+        where(&report->where), "contenders", contenders, "goals", goals, "limits", limits, "loader",
+        loader(report));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench_settings.h"
 
+#include "demand.h"
+
 #define WIRE         (1u << HR_BENCH_WIRE)
 #define STORAGE      (1u << HR_BENCH_STORAGE)
 #define TRANSFER     (1u << HR_BENCH_TRANSFER)
@@ -9,9 +11,17 @@
 #define DECODE       (1u << HR_BENCH_DECODE)
 #define REGISTER     (1u << HR_BENCH_REGISTER)
 #define REPORT       (1u << HR_BENCH_REPORT)
-#define FILES        (STORAGE | TRANSFER | PEERS)
-#define MEASURES     (WIRE | FILES | DECODE | REGISTER)
+#define TREE         (1u << HR_BENCH_FILES)
+#define FANOUT       (1u << HR_BENCH_FANOUT)
+#define LOADER       (1u << HR_BENCH_LOADER)
+#define CLIENT       (1u << HR_BENCH_CLIENT)
+#define SERVES       (1u << HR_BENCH_SERVE)
+#define LARGE        (STORAGE | TRANSFER | PEERS)
+#define CROWD        (FANOUT | LOADER)
+#define MEASURES     (WIRE | LARGE | DECODE | REGISTER | TREE | CROWD)
 #define MEMBER(name) offsetof(hr_bench_settings, name)
+
+const char *const hr_bench_codec_names[] = {"none", "lz4", "zstd", "planes", NULL};
 
 static const hr_option options[] = {
     {
@@ -30,9 +40,9 @@ static const hr_option options[] = {
         .letter = 's',
         .argument = "DURATION",
         .type = HR_OPTION_DURATION,
-        .verbs = WIRE | TRANSFER | PEERS | DECODE | REGISTER,
+        .verbs = WIRE | TRANSFER | PEERS | DECODE | REGISTER | CROWD | CLIENT,
         .fallback = "3s",
-        .min = "1s",
+        .min = "100ms",
         .max = "1h",
         .help = "How long one measurement takes that moves no file.",
         .offset = MEMBER(duration_ns),
@@ -75,10 +85,12 @@ static const hr_option options[] = {
         .name = "size",
         .argument = "SIZE",
         .type = HR_OPTION_BYTES,
-        .verbs = FILES,
+        .verbs = LARGE | CROWD | SERVES,
         .fallback = "2GiB",
-        .min = "64MiB",
-        .help = "The file that is read and moved; three times as much must be free.",
+        .min = "4MiB",
+        .help = "The file that is read and moved; three times as much must be free. Of a loader "
+                "all its "
+                "files together.",
         .offset = MEMBER(size),
     },
     {
@@ -141,7 +153,7 @@ static const hr_option options[] = {
         .name = "directory",
         .argument = "DIR",
         .type = HR_OPTION_STRING,
-        .verbs = FILES,
+        .verbs = LARGE | TREE | CROWD | SERVES,
         .fallback = "/var/tmp",
         .help = "Where the files are made, in a folder that is removed at the end.",
         .offset = MEMBER(directory),
@@ -150,14 +162,211 @@ static const hr_option options[] = {
         .name = "program",
         .argument = "FILE",
         .type = HR_OPTION_STRING,
-        .verbs = TRANSFER | PEERS,
+        .verbs = TRANSFER | PEERS | TREE | CROWD | SERVES,
         .help = "The headrace program; without it the one that lies beside this one.",
         .offset = MEMBER(program),
     },
     {
+        .name = "sweep",
+        .argument = "OPTION=V,V",
+        .type = HR_OPTION_STRING,
+        .verbs = MEASURES,
+        .help =
+            "Measures all of it once for each value of one option, as in --sweep block=64KiB,1MiB.",
+        .offset = MEMBER(sweep),
+    },
+    {
+        .name = "files",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = TREE,
+        .fallback = "10000",
+        .min = "1",
+        .max = "1000000",
+        .help = "So many files; twice their bytes must be free.",
+        .offset = MEMBER(files),
+    },
+    {
+        .name = "file-size",
+        .argument = "SIZE",
+        .type = HR_OPTION_BYTES,
+        .verbs = TREE,
+        .fallback = "4KiB",
+        .min = "1",
+        .max = "1GiB",
+        .help = "The length of each file.",
+        .offset = MEMBER(file_len),
+    },
+    {
+        .name = "clients",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = FANOUT,
+        .fallback = "4",
+        .min = "1",
+        .max = "64",
+        .help = "Clients at once, each a process with a session of its own.",
+        .offset = MEMBER(clients),
+    },
+    {
+        .name = "accelerators",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = LOADER,
+        .fallback = "0",
+        .min = "0",
+        .max = "64",
+        .help = "So many accelerators; 0 finds the largest number that stays above the threshold.",
+        .offset = MEMBER(accelerators),
+    },
+    {
+        .name = "profile",
+        .type = HR_OPTION_CHOICE,
+        .verbs = LOADER | SERVES | CLIENT,
+        .fallback = "resnet50_h100",
+        .choices = hr_bench_profile_names,
+        .help = "What an accelerator wants, as the configurations of MLPerf Storage have it.",
+        .offset = MEMBER(profile),
+    },
+    {
+        .name = "batch",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = LOADER | CLIENT | SERVES,
+        .min = "1",
+        .max = "100000",
+        .help = "Samples of a step, in place of the profile's.",
+        .offset = MEMBER(batch),
+    },
+    {
+        .name = "record",
+        .argument = "SIZE",
+        .type = HR_OPTION_BYTES,
+        .verbs = LOADER | CLIENT | SERVES,
+        .min = "1",
+        .max = "1GiB",
+        .help = "Bytes of a sample, in place of the profile's.",
+        .offset = MEMBER(record_len),
+    },
+    {
+        .name = "samples",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = LOADER | CLIENT | SERVES,
+        .min = "1",
+        .max = "100000",
+        .help = "Samples of a file, in place of the profile's.",
+        .offset = MEMBER(samples_per_file),
+    },
+    {
+        .name = "compute",
+        .argument = "DURATION",
+        .type = HR_OPTION_DURATION,
+        .verbs = LOADER | CLIENT,
+        .min = "1us",
+        .max = "1h",
+        .help = "How long an accelerator computes a step, in place of the profile's.",
+        .offset = MEMBER(compute_ns),
+    },
+    {
+        .name = "threshold",
+        .argument = "PERCENT",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = LOADER,
+        .min = "1",
+        .max = "100",
+        .help = "The least utilisation of accelerators, in place of the profile's.",
+        .offset = MEMBER(threshold),
+    },
+    {
+        .name = "codec",
+        .type = HR_OPTION_CHOICE,
+        .verbs = LOADER | SERVES,
+        .fallback = "none",
+        .choices = hr_bench_codec_names,
+        .help = "Packs the files: they are decoded where they land.",
+        .offset = MEMBER(codec),
+    },
+    {
+        .name = "source",
+        .argument = "URL",
+        .type = HR_OPTION_STRING,
+        .verbs = CROWD,
+        .help = "Fetches from a server that runs elsewhere, hr://HOST:PORT/EXPORT/PATH, and starts "
+                "none.",
+        .offset = MEMBER(source),
+    },
+    {
+        .name = "listen",
+        .argument = "ADDR:PORT",
+        .type = HR_OPTION_STRING,
+        .verbs = CROWD | SERVES,
+        .help = "Where the server that is started listens; without it on 127.0.0.1, at any port.",
+        .offset = MEMBER(listen),
+    },
+    {
+        .name = "hosts",
+        .argument = "HOST,HOST",
+        .type = HR_OPTION_STRING,
+        .verbs = CROWD,
+        .help = "Starts the clients there, in turn, and merges what they measure.",
+        .offset = MEMBER(hosts),
+    },
+    {
+        .name = "ssh",
+        .argument = "COMMAND",
+        .type = HR_OPTION_STRING,
+        .verbs = CROWD,
+        .fallback = "ssh",
+        .help = "What starts a command on a host: its words, the host, the command; srun -N1 -n1 "
+                "-w does too.",
+        .offset = MEMBER(ssh),
+    },
+    {
+        .name = "remote-program",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = CROWD,
+        .help = "This program as the hosts have it; without it at the same path as here.",
+        .offset = MEMBER(remote_program),
+    },
+    {
+        .name = "key",
+        .argument = "FILE",
+        .type = HR_OPTION_STRING,
+        .verbs = CROWD | CLIENT | SERVES | TRANSFER | PEERS | TREE,
+        .help = "The key that server and clients share; without it the user's own.",
+        .offset = MEMBER(key),
+    },
+    {
+        .name = "insecure",
+        .type = HR_OPTION_FLAG,
+        .verbs = CROWD | CLIENT | SERVES | TRANSFER | PEERS | TREE,
+        .help = "In clear, and nobody is asked who he is; of server and clients alike.",
+        .offset = MEMBER(insecure),
+    },
+    {
+        .name = "trains",
+        .type = HR_OPTION_FLAG,
+        .verbs = CLIENT | SERVES,
+        .help = "As an accelerator of the profile, of serve: files for one.",
+        .offset = MEMBER(trains),
+    },
+    {
+        .name = "number",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = CLIENT,
+        .fallback = "0",
+        .min = "0",
+        .max = "63",
+        .help = "Which of those that run together: their orders of files differ.",
+        .offset = MEMBER(number),
+    },
+    {
         .name = "gate",
         .type = HR_OPTION_FLAG,
-        .verbs = FILES | COMPARE,
+        .verbs = MEASURES | COMPARE,
         .help = "Ends with exit code 3 if a target is missed, or if something became slower.",
         .offset = MEMBER(gate),
     },
@@ -172,15 +381,16 @@ static const hr_option options[] = {
         .name = "min-rate",
         .argument = "RATE",
         .type = HR_OPTION_RATE,
-        .verbs = COMPARE,
-        .help = "Ends with exit code 3 if a rate of the last result is lower; peers do not count.",
+        .verbs = MEASURES | COMPARE,
+        .help =
+            "Ends with exit code 3 if a rate of the (last) result is lower; peers do not count.",
         .offset = MEMBER(min_rate),
     },
     {
         .name = "max-latency",
         .argument = "DURATION",
         .type = HR_OPTION_DURATION,
-        .verbs = COMPARE,
+        .verbs = MEASURES | COMPARE,
         .help = "Ends with exit code 3 if more than 1 in 100 requests took longer.",
         .offset = MEMBER(max_latency_ns),
     },
@@ -254,6 +464,44 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
             .name = "register",
             .arguments = "",
             .summary = "What registering a worker's pool costs.",
+        },
+    [HR_BENCH_FILES] =
+        {
+            .name = "files",
+            .arguments = "",
+            .summary = "Many small files, beside rsync and cp.",
+        },
+    [HR_BENCH_FANOUT] =
+        {
+            .name = "fanout",
+            .arguments = "",
+            .summary = "One server and several clients at once.",
+            .details = "Here, or with --source, --hosts and --ssh on other machines.",
+        },
+    [HR_BENCH_LOADER] =
+        {
+            .name = "loader",
+            .arguments = "",
+            .summary = "Replays what accelerators in training want, as MLPerf Storage has it.",
+            .details = "Tells the utilisation of the accelerators, and how many of them a server\n"
+                       "can keep busy.",
+        },
+    [HR_BENCH_CLIENT] =
+        {
+            .name = "client",
+            .arguments = "SOURCE",
+            .arguments_min = 1,
+            .arguments_max = 1,
+            .summary = "One client of a fanout or of a loader, on another machine.",
+            .details = "Says \"ready\", begins at the first line of its stdin, and ends with it.",
+        },
+    [HR_BENCH_SERVE] =
+        {
+            .name = "serve",
+            .arguments = "",
+            .summary = "Makes files and serves them to fanout and loader on other machines.",
+            .details =
+                "Until it is interrupted, or the pipe at its stdin ends; then it removes them.",
         },
     [HR_BENCH_COMPARE] =
         {

@@ -29,6 +29,27 @@ typedef struct hr_bench_settings {
     const char *output;  /* the result file */
     const char *command; /* the command line that all of this came from */
 
+    const char *sweep; /* "block=64KiB,1MiB" */
+    char **words;      /* the command line as it was, for the points of a sweep */
+    int word_count;
+
+    /* files */
+    unsigned files;
+    uint64_t file_len;
+
+    /* fanout, loader, client, serve */
+    unsigned clients, number;
+    const char *source; /* of a server elsewhere; NULL: one is started here */
+    const char *listen; /* of the server that is started; NULL: loopback, any port */
+    const char *hosts;  /* where clients run: "a,b"; NULL: here */
+    const char *ssh, *remote_program;
+    const char *key;
+    bool insecure, trains;
+
+    /* loader: 0: as the profile has it */
+    unsigned profile, accelerators, batch, samples_per_file, threshold, codec;
+    uint64_t record_len, compute_ns;
+
     bool csv; /* report */
 
     /* compare */
@@ -43,6 +64,11 @@ enum {
     HR_BENCH_PEERS,
     HR_BENCH_DECODE,
     HR_BENCH_REGISTER,
+    HR_BENCH_FILES,
+    HR_BENCH_FANOUT,
+    HR_BENCH_LOADER,
+    HR_BENCH_CLIENT,
+    HR_BENCH_SERVE,
     HR_BENCH_COMPARE,
     HR_BENCH_REPORT,
     HR_BENCH_HELP,
@@ -50,5 +76,6 @@ enum {
 };
 
 extern const hr_syntax hr_bench_syntax;
+extern const char *const hr_bench_codec_names[]; /* ends with NULL */
 
 #endif

@@ -8,6 +8,10 @@
 /* Any of those that measure. */
 HR_CHECKED hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb,
                                         hr_error *error);
+/* Files for clients elsewhere, until it is told to stop. */
+HR_CHECKED hr_status hr_bench_verb_serve(const hr_bench_settings *settings, hr_error *error);
+/* One client; the exit code. */
+int hr_bench_verb_client(const hr_bench_settings *settings, const char *source);
 /* paths: one or two results. */
 HR_CHECKED hr_status hr_bench_verb_compare(const hr_bench_settings *settings, char **paths,
                                            unsigned count, hr_error *error);

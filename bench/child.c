@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,11 +37,12 @@ typedef struct child_start {
 } child_start;
 
 /* In the child: never returns. */
-static void become(const child_start *start, pid_t parent, int output, int errors)
+static void become(const child_start *start, pid_t parent, int input, int output, int errors)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
+    dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
     hr_bench_await_restore();
@@ -56,32 +58,50 @@ static void become(const child_start *start, pid_t parent, int output, int error
     _exit(127);
 }
 
+/* Its stdin, a socket because writing to one that nobody reads is no signal; its stdout; its
+ * stderr. False: errno tells. Those that were opened are the caller's to close. */
+static bool open_ends(int input[2], int output[2], int *errors)
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, input) != 0)
+        return false;
+    if (pipe2(output, O_CLOEXEC) != 0)
+        return false;
+    *errors = memfd_create("stderr", MFD_CLOEXEC);
+    return *errors >= 0;
+}
+
+static void close_end(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 static hr_status start_child(hr_bench_child *child, const char *name, const child_start *start,
                              hr_error *error)
 {
-    int pipe_fds[2], errors;
+    int input[2] = {-1, -1}, output[2] = {-1, -1}, errors = -1;
     pid_t parent = getpid();
-    *child = (hr_bench_child){.name = name};
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0)
-        return hr_error_set(error, hr_status_from_errno(errno), "starting %s: %s", name,
-                            strerror(errno));
-    errors = memfd_create("stderr", MFD_CLOEXEC);
+    *child = (hr_bench_child){.name = child->label};
+    snprintf(child->label, sizeof child->label, "%s", name);
     fflush(NULL);
-    pid_t pid = errors >= 0 ? fork() : -1;
+    pid_t pid = open_ends(input, output, &errors) ? fork() : -1;
     if (pid == 0)
-        become(start, parent, pipe_fds[1], errors);
+        become(start, parent, input[1], output[1], errors);
     int cause = errno;
-    close(pipe_fds[1]);
+    close_end(input[1]);
+    close_end(output[1]);
     if (pid < 0) {
-        close(pipe_fds[0]);
-        if (errors >= 0)
-            close(errors);
+        close_end(input[0]);
+        close_end(output[0]);
+        close_end(errors);
+        *child = (hr_bench_child){.name = NULL};
         return hr_error_set(error, hr_status_from_errno(cause), "starting %s: %s", name,
                             strerror(cause));
     }
     child->pid = pid;
     child->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    child->output = pipe_fds[0];
+    child->input = input[0];
+    child->output = output[0];
     child->errors = errors;
     child->started_ns = now_ns();
     return HR_OK;
@@ -199,6 +219,12 @@ hr_status hr_bench_child_line(hr_bench_child *child, uint64_t timeout_ns, const 
     }
 }
 
+void hr_bench_child_say(hr_bench_child *child, const char *line)
+{
+    /* A line is shorter than what a socket takes; one that is gone tells so by its end. */
+    (void)send(child->input, line, strlen(line), MSG_NOSIGNAL);
+}
+
 hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout_ns, hr_error *error)
 {
     uint64_t deadline_ns = now_ns() + timeout_ns;
@@ -225,6 +251,7 @@ void hr_bench_child_stop(hr_bench_child *child)
         reap(child);
     }
     close(child->pidfd);
+    close(child->input);
     close(child->output);
     close(child->errors);
     free(child->text);

@@ -13,14 +13,15 @@
 #include "status.h"
 
 typedef struct hr_bench_child {
-    const char *name;   /* for sentences */
+    const char *name;   /* for sentences; NULL: not started */
     pid_t pid;          /* 0: not started, or over */
     int status;         /* as of waitpid, once it is over */
     double seconds;     /* from start to end, once it is over */
     double cpu_seconds; /* its own and that of its children, once it is over */
 
     /* the child's own */
-    int pidfd, output, errors;
+    char label[64];
+    int pidfd, input, output, errors;
     uint64_t started_ns;
     char *text; /* its stdout so far, terminated */
     size_t len, capacity, taken;
@@ -35,6 +36,8 @@ HR_CHECKED hr_status hr_bench_child_fork(hr_bench_child *child, const char *name
 /* The next line of its stdout, without its end; good until the next call. */
 HR_CHECKED hr_status hr_bench_child_line(hr_bench_child *child, uint64_t timeout_ns,
                                          const char **line_out, hr_error *error);
+/* A line for its stdin, which is open until the child is stopped. */
+void hr_bench_child_say(hr_bench_child *child, const char *line);
 /* Until it is over: HR_OK only for exit 0. All of its stdout is then in text. */
 HR_CHECKED hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout_ns,
                                          hr_error *error);

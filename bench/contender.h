@@ -4,17 +4,8 @@
 #ifndef HR_BENCH_CONTENDER_H
 #define HR_BENCH_CONTENDER_H
 
-#include "bench_settings.h"
-#include "material.h"
+#include "field.h"
 #include "measure.h"
-#include "serving.h"
-
-/* What they run on. */
-typedef struct hr_bench_field {
-    const hr_bench_settings *settings;
-    hr_bench_material material;
-    hr_bench_serving serving;
-} hr_bench_field;
 
 enum {
     HR_BENCH_IPERF3_CUBIC,
@@ -37,6 +28,11 @@ enum {
     HR_BENCH_DECODE_PLANES,
     HR_BENCH_REGISTER_HUGE,
     HR_BENCH_REGISTER_PLAIN,
+    HR_BENCH_FILES_GET,
+    HR_BENCH_FILES_RSYNC,
+    HR_BENCH_FILES_CP,
+    HR_BENCH_FANOUT_GET,
+    HR_BENCH_LOADER_HOST,
     HR_BENCH_CONTENDERS,
 };
 
@@ -52,6 +48,7 @@ struct hr_bench_contender {
     unsigned verbs; /* bit i: the verb i measures it */
     bool digests;
     bool writes;    /* of those on the storage alone */
+    bool from_disk; /* its bytes come from the drive below the directory */
     unsigned codec; /* of those that decode: hr_codec_id */
     bool huge;      /* of those that register: pages */
 };
@@ -71,7 +68,7 @@ extern const unsigned hr_bench_goal_count;
 /* Whether a program of that name is in PATH. */
 bool hr_bench_is_installed(const char *program);
 
-/* ---- contender_peers.c, contender_disk.c: what runs them ---- */
+/* ---- contender_*.c: what runs them ---- */
 
 hr_status hr_bench_run_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
                               hr_bench_measure *measure_out, hr_error *error);
@@ -87,5 +84,16 @@ hr_status hr_bench_run_decode(hr_bench_field *field, const hr_bench_contender *c
                               hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_register(hr_bench_field *field, const hr_bench_contender *contender,
                                 hr_bench_measure *measure_out, hr_error *error);
+
+hr_status hr_bench_run_files_get(hr_bench_field *field, const hr_bench_contender *contender,
+                                 hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_files_rsync(hr_bench_field *field, const hr_bench_contender *contender,
+                                   hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_files_cp(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_fanout(hr_bench_field *field, const hr_bench_contender *contender,
+                              hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_loader(hr_bench_field *field, const hr_bench_contender *contender,
+                              hr_bench_measure *measure_out, hr_error *error);
 
 #endif

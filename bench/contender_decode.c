@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The codecs alone: chunks in memory, decoded over and over on one core. What comes out depends on
  * the content as much as on the code, so each codec has content of the kind that it is for. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "child.h"
 #include "codec.h"
 #include "contender.h"
+#include "content.h"
 #include "env.h"
 
 #define CHUNKS    8
@@ -23,56 +23,13 @@ typedef struct decode_run {
     hr_bench_histogram latency;
 } decode_run;
 
-/* splitmix64 */
-static uint64_t next_u64(uint64_t *state)
-{
-    uint64_t mixed = *state += UINT64_C(0x9E3779B97F4A7C15);
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return mixed ^ mixed >> 31;
-}
-
-static double next_unit(uint64_t *state)
-{
-    return (double)(next_u64(state) >> 11) * 0x1p-53;
-}
-
-/* Words of one to twelve letters, the nth as often as 1/n: about as compressible as prose. */
-static void fill_text(uint8_t *out, size_t len)
-{
-    enum { WORDS = 4096, LETTERS = 12 };
-    uint64_t state = 1;
-    for (size_t at = 0; at < len;) {
-        uint64_t word = (uint64_t)pow(WORDS, next_unit(&state)), letters = word + 1;
-        size_t word_len = 1 + next_u64(&letters) % LETTERS;
-        for (size_t i = 0; i < word_len && at < len; i++)
-            out[at++] = (uint8_t)('a' + next_u64(&letters) % 26);
-        if (at < len)
-            out[at++] = ' ';
-    }
-}
-
-/* Weights in bfloat16: normal, of the spread that layers have. */
-static void fill_weights(uint8_t *out, size_t len)
-{
-    uint64_t state = 1;
-    for (size_t at = 0; at + 2 <= len; at += 2) {
-        double radius = sqrt(-2 * log(1 - next_unit(&state)));
-        float weight = (float)(0.02 * radius * cos(6.283185307179586 * next_unit(&state)));
-        uint32_t bits;
-        memcpy(&bits, &weight, sizeof bits);
-        out[at] = (uint8_t)(bits >> 16);
-        out[at + 1] = (uint8_t)(bits >> 24);
-    }
-}
-
 static const char *fill(hr_codec_id codec, uint8_t *out, size_t len)
 {
     if (codec == HR_CODEC_PLANES) {
-        fill_weights(out, len);
+        hr_bench_fill_weights(out, len, 1);
         return "normal weights in bfloat16";
     }
-    fill_text(out, len);
+    hr_bench_fill_text(out, len, 1);
     return "text of words";
 }
 

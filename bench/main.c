@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "await.h"
 #include "bench_verbs.h"
@@ -50,6 +51,8 @@ static hr_status run(const hr_invocation *invocation, const hr_bench_settings *s
     if (index == HR_BENCH_REPORT)
         return hr_bench_verb_report(settings, invocation->arguments, invocation->argument_count,
                                     error);
+    if (index == HR_BENCH_SERVE)
+        return hr_bench_verb_serve(settings, error);
     return measure(index, settings, error);
 }
 
@@ -62,16 +65,33 @@ static void join(int argc, char **argv, char *out, size_t size)
         len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? " " : "", argv[i]);
 }
 
+/* Parsing puts them in another order. */
+static char **copy_words(int argc, char **argv)
+{
+    char **words = calloc((size_t)argc + 1, sizeof *words);
+    for (int i = 0; i < argc && words != NULL; i++)
+        words[i] = argv[i];
+    return words;
+}
+
 int main(int argc, char **argv)
 {
     char command[HR_BENCH_RESULT_TEXT];
     join(argc, argv, command, sizeof command);
+    char **words = copy_words(argc, argv);
+    if (words == NULL)
+        return hr_status_exit_code(HR_NO_MEMORY);
     hr_bench_settings settings = {0};
     hr_invocation invocation = {0};
     hr_error error = {0};
     hr_status status =
         hr_options_parse(&hr_bench_syntax, argc, argv, &settings, &invocation, &error);
     settings.command = command;
+    settings.words = words;
+    settings.word_count = argc;
+    if (status == HR_OK && invocation.verb == &hr_bench_syntax.verbs[HR_BENCH_CLIENT] &&
+        !invocation.help && !invocation.version)
+        return hr_bench_verb_client(&settings, invocation.arguments[0]);
     if (status == HR_OK)
         status = run(&invocation, &settings, &error);
     if (fflush(stdout) != 0 && status == HR_OK)
@@ -79,5 +99,6 @@ int main(int argc, char **argv)
     if (status != HR_OK && error.text[0] != '\0')
         fprintf(stderr, "headrace-bench: %s\n", error.text);
     hr_invocation_release(&invocation);
+    free(words);
     return hr_status_exit_code(status);
 }

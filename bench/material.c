@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 
 #include "bytes.h"
 #include "child.h"
+#include "content.h"
 #include "env.h"
 #include "memory.h"
 
@@ -27,21 +29,11 @@ typedef struct random_file {
     bool direct;
 } random_file;
 
-/* splitmix64: random enough that nothing compresses it, and faster than any disk. */
-static uint64_t next_random(uint64_t *state)
+static int fill_file(int fd, uint8_t *piece, uint64_t size)
 {
-    uint64_t mixed = *state += UINT64_C(0x9E3779B97F4A7C15);
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return mixed ^ mixed >> 31;
-}
-
-static int fill_file(int fd, uint64_t *piece, uint64_t size)
-{
-    uint64_t state = hr_random_u64(hr_env_system());
+    uint64_t seed = hr_random_u64(hr_env_system());
     for (uint64_t at = 0; at < size;) {
-        for (size_t i = 0; i < PIECE_LEN / sizeof *piece; i++)
-            piece[i] = next_random(&state);
+        hr_bench_fill_random(piece, PIECE_LEN, seed + at);
         size_t len = (size_t)hr_min_u64(PIECE_LEN, size - at);
         ssize_t wrote = pwrite(fd, piece, len, (off_t)at);
         if (wrote <= 0)
@@ -88,22 +80,105 @@ static hr_status make_sparse(const char *path, uint64_t size, hr_error *error)
     return hr_error_set(error, hr_status_from_errno(cause), "making %s: %s", path, strerror(cause));
 }
 
+/* ---- many files ---- */
+
+typedef struct tree_job {
+    const char *folder;
+    const hr_bench_material_wish *wish;
+} tree_job;
+
+static int write_member(const char *path, uint8_t *piece, uint64_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    for (uint64_t at = 0; fd >= 0 && at < len;) {
+        ssize_t wrote = write(fd, piece, (size_t)hr_min_u64(PIECE_LEN, len - at));
+        if (wrote <= 0)
+            break;
+        at += (uint64_t)wrote;
+    }
+    struct stat info;
+    bool whole = fd >= 0 && fstat(fd, &info) == 0 && (uint64_t)info.st_size == len;
+    int cause = whole ? 0 : errno != 0 ? errno : EIO;
+    if (fd >= 0)
+        close(fd);
+    return cause;
+}
+
+/* Every file begins elsewhere in the same random bytes, and what is to be packed is text. */
+static int write_members(const tree_job *job, uint8_t *piece)
+{
+    const hr_bench_material_wish *wish = job->wish;
+    char path[HR_BENCH_PATH_MAX + 40];
+    uint64_t seed = hr_random_u64(hr_env_system());
+    bool flat = wish->tree_files <= HR_BENCH_FLAT_MAX;
+    if (wish->packs && strcmp(wish->codec, "planes") == 0)
+        hr_bench_fill_weights(piece, PIECE_LEN, seed);
+    else if (wish->packs)
+        hr_bench_fill_text(piece, PIECE_LEN, seed);
+    for (unsigned i = 0; i < wish->tree_files; i++) {
+        if (!wish->packs)
+            hr_bench_fill_random(piece, (size_t)hr_min_u64(PIECE_LEN, wish->tree_file_len),
+                                 seed + i);
+        if (!flat && i % HR_BENCH_FLAT_MAX == 0) {
+            snprintf(path, sizeof path, "%s/%04u", job->folder, i / HR_BENCH_FLAT_MAX);
+            if (mkdir(path, 0700) != 0)
+                return errno;
+        }
+        if (flat)
+            snprintf(path, sizeof path, "%s/%06u", job->folder, i);
+        else
+            snprintf(path, sizeof path, "%s/%04u/%06u", job->folder, i / HR_BENCH_FLAT_MAX, i);
+        int cause = write_member(path, piece, wish->tree_file_len);
+        if (cause != 0)
+            return cause;
+    }
+    return 0;
+}
+
+static int write_tree(void *context)
+{
+    const tree_job *job = context;
+    int fd = open(job->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    void *piece = mmap(NULL, PIECE_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int cause = fd < 0 || piece == MAP_FAILED ? errno : write_members(job, piece);
+    if (cause == 0 && syncfs(fd) != 0)
+        cause = errno;
+    if (cause != 0)
+        fprintf(stderr, "writing files in %s: %s\n", job->folder, strerror(cause));
+    return cause != 0;
+}
+
+static hr_status make_tree(const hr_bench_material *material, hr_error *error)
+{
+    tree_job job = {.folder = material->tree, .wish = &material->wish};
+    hr_bench_child child = {0};
+    if (mkdir(material->tree, 0700) != 0)
+        return hr_error_set(error, hr_status_from_errno(errno), "making %s: %s", material->tree,
+                            strerror(errno));
+    hr_status status = hr_bench_child_fork(&child, "making files", write_tree, &job, error);
+    if (status == HR_OK)
+        status = hr_bench_child_wait(&child, MAKE_NS, error);
+    hr_bench_child_stop(&child);
+    return status;
+}
+
 /* ---- the folder ---- */
 
-static hr_status check_room(const char *directory, uint64_t size, hr_error *error)
+static hr_status check_room(const hr_bench_material_wish *wish, hr_error *error)
 {
     struct statvfs room;
-    uint64_t need = 3 * size + HR_BENCH_SMALL_LEN;
-    if (statvfs(directory, &room) != 0)
-        return hr_error_set(error, hr_status_from_errno(errno), "%s: %s", directory,
+    uint64_t tree_len = wish->tree_files * wish->tree_file_len;
+    uint64_t need = 3 * wish->size + HR_BENCH_SMALL_LEN + 2 * tree_len;
+    if (statvfs(wish->directory, &room) != 0)
+        return hr_error_set(error, hr_status_from_errno(errno), "%s: %s", wish->directory,
                             strerror(errno));
     uint64_t free_len = (uint64_t)room.f_bavail * room.f_frsize;
     if (free_len >= need)
         return HR_OK;
     return hr_error_set(error, HR_NO_SPACE,
-                        "%s has %llu MiB free, %llu are needed: a smaller --size, or another "
-                        "--directory",
-                        directory, (unsigned long long)(free_len >> 20),
+                        "%s has %llu MiB free, %llu are needed: a smaller --size or fewer files, "
+                        "or another --directory",
+                        wish->directory, (unsigned long long)(free_len >> 20),
                         (unsigned long long)(need >> 20));
 }
 
@@ -124,12 +199,16 @@ static hr_status make_folder(hr_bench_material *material, const char *directory,
         return hr_error_set(error, HR_INVALID, "--directory: its name is too long");
     snprintf(material->folder, sizeof material->folder, "%s/headrace-bench.XXXXXX", directory);
     if (mkdtemp(material->folder) == NULL)
-        return hr_error_set(error, hr_status_from_errno(errno), "making a folder in %s: %s",
-                            directory, strerror(errno));
+        return hr_error_set(error, hr_status_from_errno(errno),
+                            "making a folder in %s: %s; name another --directory", directory,
+                            strerror(errno));
     material->made = true;
     snprintf(material->shards, sizeof material->shards, "%.480s/shards", material->folder);
     snprintf(material->large, sizeof material->large, "%.480s/shards/large", material->folder);
     snprintf(material->target, sizeof material->target, "%.480s/target", material->folder);
+    snprintf(material->packed, sizeof material->packed, "%.480s/shards/tree", material->folder);
+    snprintf(material->tree, sizeof material->tree, "%.480s/%s", material->folder,
+             material->wish.packs ? "tree" : "shards/tree");
     if (mkdir(material->shards, 0700) != 0)
         return hr_error_set(error, hr_status_from_errno(errno), "making %s: %s", material->shards,
                             strerror(errno));
@@ -137,53 +216,91 @@ static hr_status make_folder(hr_bench_material *material, const char *directory,
     return HR_OK;
 }
 
-hr_status hr_bench_material_make(hr_bench_material *material, const char *directory, uint64_t size,
-                                 uint64_t sparse_size, hr_error *error)
+static hr_status make_shards(const hr_bench_material *material, hr_error *error)
 {
+    const hr_bench_material_wish *wish = &material->wish;
     char path[HR_BENCH_PATH_MAX + 16];
-    /* Whole alignments: the peers read to the last byte what O_DIRECT gives them. */
-    size = hr_round_down(size, PIECE_LEN);
-    *material = (hr_bench_material){.size = size};
-    hr_status status = check_room(directory, size, error);
-    if (status == HR_OK)
-        status = make_folder(material, directory, error);
-    if (status == HR_OK)
-        status = make_random(material, material->large, size, error);
-    if (status != HR_OK)
-        return status;
+    hr_status status = make_random(material, material->large, material->size, error);
     snprintf(path, sizeof path, "%s/small", material->shards);
-    status = make_random(material, path, HR_BENCH_SMALL_LEN, error);
-    if (status != HR_OK || sparse_size == 0)
-        return status;
+    if (status == HR_OK)
+        status = make_random(material, path, HR_BENCH_SMALL_LEN, error);
     snprintf(path, sizeof path, "%s/sparse", material->shards);
-    return make_sparse(path, sparse_size, error);
+    if (status == HR_OK && wish->sparse_size > 0)
+        status = make_sparse(path, wish->sparse_size, error);
+    return status;
+}
+
+hr_status hr_bench_material_make(hr_bench_material *material, const hr_bench_material_wish *wish,
+                                 hr_error *error)
+{
+    /* Whole alignments: the peers read to the last byte what O_DIRECT gives them. */
+    *material = (hr_bench_material){.wish = *wish, .size = hr_round_down(wish->size, PIECE_LEN)};
+    hr_status status = check_room(wish, error);
+    if (status == HR_OK)
+        status = make_folder(material, wish->directory, error);
+    if (status == HR_OK && wish->size > 0)
+        status = make_shards(material, error);
+    if (status == HR_OK && wish->tree_files > 0)
+        status = make_tree(material, error);
+    return status;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool hr_bench_material_is(const hr_bench_material *material, const hr_bench_material_wish *wish)
+{
+    const hr_bench_material_wish *had = &material->wish;
+    return material->made && is_same(had->directory, wish->directory) && had->size == wish->size &&
+           had->sparse_size == wish->sparse_size && had->tree_files == wish->tree_files &&
+           had->tree_file_len == wish->tree_file_len && had->packs == wish->packs &&
+           is_same(had->codec, wish->codec);
+}
+
+/* ---- its end ---- */
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    (void)info;
+    (void)type;
+    (void)at;
+    (void)remove(path);
+    return 0;
+}
+
+static void remove_all(const char *path)
+{
+    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
 void hr_bench_material_reset(const hr_bench_material *material)
 {
-    unlink(material->target);
+    if (material->made)
+        remove_all(material->target);
+}
+
+static int drop_file(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    (void)info;
+    (void)at;
+    int fd = type == FTW_F ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return 0;
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+    return 0;
 }
 
 void hr_bench_material_drop_cache(const hr_bench_material *material)
 {
-    int fd = open(material->large, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    close(fd);
+    (void)nftw(material->shards, drop_file, 16, FTW_PHYS);
 }
 
 void hr_bench_material_remove(hr_bench_material *material)
 {
-    static const char *const names[] = {"shards/large", "shards/small", "shards/sparse", "shards",
-                                        "target"};
-    char path[HR_BENCH_PATH_MAX + 16];
-    if (!material->made)
-        return;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", material->folder, names[i]);
-        (void)remove(path);
-    }
-    (void)rmdir(material->folder);
+    if (material->made)
+        remove_all(material->folder);
     material->made = false;
 }

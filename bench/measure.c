@@ -13,6 +13,11 @@ double hr_bench_rate(const hr_bench_measure *measure)
     return measure->seconds > 0 ? (double)measure->bytes / 1e9 / measure->seconds : 0;
 }
 
+double hr_bench_item_rate(const hr_bench_measure *measure)
+{
+    return measure->seconds > 0 ? (double)measure->items / measure->seconds : 0;
+}
+
 double hr_bench_side_cost(const hr_bench_measure *measure, int side)
 {
     return measure->bytes > 0 ? measure->cpu_seconds[side] / ((double)measure->bytes / 1e9) : 0;
@@ -48,9 +53,10 @@ hr_bench_measure hr_bench_meter_since(const hr_bench_meter *start, uint64_t byte
 void hr_bench_measure_tell(const hr_bench_measure *measure)
 {
     static char latency[32 * HR_BENCH_BUCKETS];
-    json_t *object =
-        json_pack("{s:I, s:f, s:f, s:s}", "bytes", (json_int_t)measure->bytes, "seconds",
-                  measure->seconds, "cpu_seconds", measure->cpu_seconds[0], "note", measure->note);
+    json_t *object = json_pack(
+        "{s:I, s:f, s:f, s:I, s:f, s:s}", "bytes", (json_int_t)measure->bytes, "seconds",
+        measure->seconds, "cpu_seconds", measure->cpu_seconds[0], "items",
+        (json_int_t)measure->items, "utilisation", measure->utilisation, "note", measure->note);
     if (measure->latency != NULL) {
         hr_bench_histogram_tell(measure->latency, latency, sizeof latency);
         json_object_set_new(object, "latency", json_string(latency));
@@ -69,21 +75,25 @@ static bool hear_latency(const json_t *object, hr_bench_histogram *latency)
 
 hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure, hr_error *error)
 {
-    json_int_t bytes;
-    double seconds, cpu_seconds;
+    json_int_t bytes, items;
+    double seconds, cpu_seconds, utilisation;
     const char *note;
     hr_bench_histogram *latency = measure->latency;
     json_t *object = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
-    if (json_unpack(object, "{s:I, s:F, s:F, s:s}", "bytes", &bytes, "seconds", &seconds,
-                    "cpu_seconds", &cpu_seconds, "note", &note) != 0 ||
-        bytes < 0 || !hear_latency(object, latency)) {
+    if (json_unpack(object, "{s:I, s:F, s:F, s:I, s:F, s:s}", "bytes", &bytes, "seconds", &seconds,
+                    "cpu_seconds", &cpu_seconds, "items", &items, "utilisation", &utilisation,
+                    "note", &note) != 0 ||
+        bytes < 0 || items < 0 || !(seconds >= 0) || !hear_latency(object, latency)) {
         json_decref(object);
-        return hr_error_set(error, HR_INTERNAL, "a measuring process did not tell its result");
+        return hr_error_set(error, HR_INTERNAL,
+                            "a measuring process did not tell its result, but: %.100s", text);
     }
     *measure = (hr_bench_measure){
         .bytes = (uint64_t)bytes,
         .seconds = seconds,
         .cpu_seconds = {cpu_seconds},
+        .items = (uint64_t)items,
+        .utilisation = utilisation,
         .latency = latency,
     };
     snprintf(measure->note, sizeof measure->note, "%s", note);

@@ -17,12 +17,16 @@ typedef struct hr_bench_measure {
     double seconds;
     double cpu_seconds[HR_BENCH_SIDES];
     double first_byte_seconds;   /* 0: not told */
-    char note[160];              /* what was in use: "cubic, io_uring, sse4.2" */
+    uint64_t items;              /* requests, files, samples: what is counted; 0: nothing is */
+    double utilisation;          /* of accelerators, 0 to 1, as MLPerf has it; 0: there are none */
+    char note[240];              /* what was in use: "cubic, io_uring, sse4.2" */
     hr_bench_histogram *latency; /* of each request, in ns; NULL: not wanted. Borrowed */
 } hr_bench_measure;
 
 /* GB/s, a GB being 10^9 bytes. 0 if nothing was measured. */
 double hr_bench_rate(const hr_bench_measure *measure);
+/* Items per second; 0: they were not counted. */
+double hr_bench_item_rate(const hr_bench_measure *measure);
 /* CPU seconds per GB of all sides. */
 double hr_bench_cost(const hr_bench_measure *measure);
 double hr_bench_side_cost(const hr_bench_measure *measure, int side);

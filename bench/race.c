@@ -18,6 +18,14 @@ bool hr_bench_race_asks(const hr_bench_race *race, const hr_bench_goal *goal)
            hr_bench_race_has(race, goal->peers[1]);
 }
 
+static void note_items(hr_bench_lane *lane, bool ok, const hr_bench_measure *measure)
+{
+    if (ok && measure->items > 0)
+        hr_bench_sample_add(&lane->item_rates, hr_bench_item_rate(measure));
+    if (ok && measure->utilisation > 0)
+        hr_bench_sample_add(&lane->utilisations, measure->utilisation);
+}
+
 static void note_result(hr_bench_lane *lane, hr_status status, const hr_bench_measure *measure,
                         const hr_error *error)
 {
@@ -25,10 +33,26 @@ static void note_result(hr_bench_lane *lane, hr_status status, const hr_bench_me
     hr_bench_sample_add(&lane->rates, ok ? hr_bench_rate(measure) : NAN);
     for (int side = 0; side < HR_BENCH_SIDES; side++)
         hr_bench_sample_add(&lane->costs[side], ok ? hr_bench_side_cost(measure, side) : NAN);
+    note_items(lane, ok, measure);
     if (ok)
         snprintf(lane->note, sizeof lane->note, "%s", measure->note);
     else if (lane->failure.status == HR_OK)
         lane->failure = *error;
+}
+
+/* What no drive and no line can do was not measured, whatever the clock says. */
+static void note_counted(hr_bench_lane *lane, const hr_bench_contender *contender,
+                         const hr_bench_field *field, const hr_bench_counted *before,
+                         const hr_bench_measure *measure)
+{
+    hr_bench_counted counted = hr_bench_counted_since(before, &field->counters);
+    hr_bench_counted_add(&lane->counted, &counted);
+    lane->bytes += measure->bytes;
+    double most = contender->from_disk ? field->counters.disk_gb_per_second : 0;
+    if (lane->impossible[0] == '\0' && hr_bench_is_impossible(hr_bench_rate(measure), most))
+        snprintf(lane->impossible, sizeof lane->impossible,
+                 "%.2f GB/s, but the drive's PCIe link (%s) carries %.2f: it came from a cache",
+                 hr_bench_rate(measure), field->counters.disk_link, most);
 }
 
 static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
@@ -41,33 +65,36 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
     hr_bench_live(field->settings, "round %u of %u: %s", race->rounds + 1, field->settings->rounds,
                   contender->title);
     hr_bench_material_reset(&field->material);
+    hr_bench_counted before = hr_bench_counted_read(&field->counters);
     hr_status status = contender->run(field, contender, &measure, &error);
     if (status == HR_INTERRUPTED || hr_bench_interrupted())
         return HR_INTERRUPTED;
     note_result(&race->lanes[index], status, &measure, &error);
+    if (status == HR_OK)
+        note_counted(&race->lanes[index], contender, field, &before, &measure);
     hr_bench_live(field->settings, NULL);
     if (status == HR_OK && race->measured != NULL)
         race->measured(race, &measure);
     return HR_OK;
 }
 
-hr_status hr_bench_race_run(hr_bench_race *race, unsigned verb, hr_bench_field *field)
+void hr_bench_race_begin(hr_bench_race *race, unsigned verb)
 {
-    hr_status status = HR_OK;
-    *race = (hr_bench_race){.verb = verb, .measured = race->measured};
+    race->verb = verb;
     for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
         const char *program = hr_bench_contenders[i].program;
         race->lanes[i].missing = program != NULL && !hr_bench_is_installed(program);
     }
+}
+
+hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field)
+{
+    hr_status status = HR_OK;
     /* There and back: a drift within a round is against one in one round and for it in the next. */
-    while (race->rounds < field->settings->rounds && status == HR_OK) {
-        for (int i = 0; i < HR_BENCH_CONTENDERS && status == HR_OK; i++) {
-            int index = race->rounds % 2 == 0 ? i : HR_BENCH_CONTENDERS - 1 - i;
-            status = run_one(race, index, field);
-        }
-        if (status == HR_OK)
-            race->rounds++;
-    }
+    for (int i = 0; i < HR_BENCH_CONTENDERS && status == HR_OK; i++)
+        status = run_one(race, race->rounds % 2 == 0 ? i : HR_BENCH_CONTENDERS - 1 - i, field);
+    if (status == HR_OK)
+        race->rounds++;
     hr_bench_live(field->settings, NULL);
     hr_bench_material_reset(&field->material);
     return status;

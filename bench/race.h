@@ -4,6 +4,7 @@
 #define HR_BENCH_RACE_H
 
 #include "contender.h"
+#include "counters.h"
 #include "sample.h"
 
 /* One contender's way through the rounds. A round that failed holds NAN. */
@@ -11,22 +12,31 @@ typedef struct hr_bench_lane {
     bool missing; /* its program is not installed */
     hr_bench_sample rates;
     hr_bench_sample costs[HR_BENCH_SIDES]; /* CPU seconds per GB */
+    hr_bench_sample item_rates;            /* per second; none where items are not counted */
+    hr_bench_sample utilisations;          /* of accelerators; none where there are none */
+    hr_bench_counted counted;              /* by devices, over all rounds that succeeded */
+    uint64_t bytes;                        /* of the same rounds */
+    char impossible[160];                  /* a rate above what the hardware can; "": none was */
     hr_bench_histogram latency;            /* of all rounds; of those that tell it */
-    char note[160];                        /* of the last round */
+    char note[240];                        /* of the last round */
     hr_error failure;                      /* the first */
 } hr_bench_lane;
 
 typedef struct hr_bench_race hr_bench_race;
 struct hr_bench_race {
     unsigned verb;
-    unsigned rounds; /* whole ones */
+    const char *parameter, *value; /* of the sweep that it is a point of; NULL: of none */
+    unsigned rounds;               /* whole ones */
     hr_bench_lane lanes[HR_BENCH_CONTENDERS];
     /* After each measurement that succeeded; may be NULL. */
     void (*measured)(const hr_bench_race *race, const hr_bench_measure *measure);
 };
 
-/* HR_OK whatever became of the single measurements: their lanes tell. HR_INTERRUPTED. */
-HR_CHECKED hr_status hr_bench_race_run(hr_bench_race *race, unsigned verb, hr_bench_field *field);
+/* Nothing was run yet; of zeroed memory. */
+void hr_bench_race_begin(hr_bench_race *race, unsigned verb);
+/* One more round. HR_OK whatever became of the single measurements: their lanes tell.
+ * HR_INTERRUPTED. */
+HR_CHECKED hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field);
 /* A measurement failed, of a program that is here. */
 bool hr_bench_race_failed(const hr_bench_race *race);
 /* Whether the verb measures it, and all that the goal compares. */

@@ -44,15 +44,31 @@ static hr_status hear_start(hr_bench_serving *serving, hr_error *error)
     return status;
 }
 
-hr_status hr_bench_serving_start(hr_bench_serving *serving, const char *program, const char *shards,
-                                 hr_error *error)
+/* How the server is to be reached, and who by. */
+static void add_trust(const hr_bench_settings *settings, const char **argv, unsigned *count)
 {
-    *serving = (hr_bench_serving){.pool_len = 0};
-    hr_status status = find_program(program, serving->program, error);
+    if (settings->insecure)
+        argv[(*count)++] = "--insecure";
+    if (settings->key != NULL) {
+        argv[(*count)++] = "--key";
+        argv[(*count)++] = settings->key;
+    }
+}
+
+hr_status hr_bench_serving_start(hr_bench_serving *serving, const hr_bench_settings *settings,
+                                 const char *shards, hr_error *error)
+{
+    *serving = (hr_bench_serving){.settings = settings};
+    hr_status status = find_program(settings->program, serving->program, error);
     if (status != HR_OK)
         return status;
-    const char *argv[] = {serving->program, "serve",  shards,     "--listen", "127.0.0.1:0",
-                          "--footprint",    "--json", "--stages", NULL};
+    const char *argv[16] = {
+        serving->program, "serve",
+        shards,           "--footprint",
+        "--json",         "--stages",
+        "--listen",       settings->listen != NULL ? settings->listen : "127.0.0.1:0"};
+    unsigned count = 8;
+    add_trust(settings, argv, &count);
     status = hr_bench_child_exec(&serving->server, argv, error);
     if (status == HR_OK)
         status = hear_start(serving, error);
@@ -61,15 +77,34 @@ hr_status hr_bench_serving_start(hr_bench_serving *serving, const char *program,
     return status;
 }
 
+hr_status hr_bench_serving_pack(const hr_bench_settings *settings, const char *tree,
+                                const char *codec, const char *packed, hr_error *error)
+{
+    char program[HR_BENCH_PROGRAM_MAX];
+    hr_bench_child child = {0};
+    hr_status status = find_program(settings->program, program, error);
+    const char *argv[] = {program, "pack", tree, packed, "--codec", codec, "--quiet", NULL};
+    if (status == HR_OK)
+        status = hr_bench_child_exec(&child, argv, error);
+    if (status == HR_OK)
+        status = hr_bench_child_wait(&child, GET_NS, error);
+    hr_bench_child_stop(&child);
+    return status;
+}
+
 /* argv without its first two, the program and the verb. */
 static hr_status get(hr_bench_serving *serving, const char *const *options,
                      hr_bench_measure *measure_out, char **text_out, hr_error *error)
 {
-    const char *argv[12] = {serving->program, "get"};
+    const char *argv[16] = {serving->program, "get"};
     hr_bench_child client = {0};
     hr_bench_measure measure = {.latency = measure_out->latency};
-    for (unsigned i = 0; options[i] != NULL; i++)
-        argv[i + 2] = options[i];
+    unsigned count = 2;
+    while (options[count - 2] != NULL) {
+        argv[count] = options[count - 2];
+        count++;
+    }
+    add_trust(serving->settings, argv, &count);
     double before = hr_bench_child_cpu_seconds(&serving->server);
     hr_status status = hr_bench_child_exec(&client, argv, error);
     if (status == HR_OK)

@@ -4,6 +4,7 @@
 #ifndef HR_BENCH_SERVING_H
 #define HR_BENCH_SERVING_H
 
+#include "bench_settings.h"
 #include "child.h"
 #include "measure.h"
 
@@ -14,11 +15,17 @@ typedef struct hr_bench_serving {
     char program[HR_BENCH_PROGRAM_MAX];
     char address[64];
     uint64_t pool_len; /* of its slots */
+    const hr_bench_settings *settings;
 } hr_bench_serving;
 
-/* program NULL: the one beside ours. The export is named "shards", as the folder is. */
-HR_CHECKED hr_status hr_bench_serving_start(hr_bench_serving *serving, const char *program,
-                                            const char *shards, hr_error *error);
+/* The program of the settings, or the one beside ours. The export is named "shards", as the folder
+ * is. */
+HR_CHECKED hr_status hr_bench_serving_start(hr_bench_serving *serving,
+                                            const hr_bench_settings *settings, const char *shards,
+                                            hr_error *error);
+/* headrace pack TREE PACKED --codec CODEC. */
+HR_CHECKED hr_status hr_bench_serving_pack(const hr_bench_settings *settings, const char *tree,
+                                           const char *codec, const char *packed, hr_error *error);
 /* headrace get hr://.../shards/NAME TARGET, with the server's CPU time as the sender's. */
 HR_CHECKED hr_status hr_bench_serving_get(hr_bench_serving *serving, const char *name,
                                           const char *target, hr_bench_measure *measure_out,

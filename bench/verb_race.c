@@ -1,36 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What measures: the same race with other contenders. */
+/* What measures: the same race with other contenders, at each point of a sweep. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench_report.h"
 #include "bench_verbs.h"
+#include "demand.h"
 #include "live.h"
 
-static bool needs_server(unsigned verb)
+static bool has_transfers(unsigned verb)
 {
     return verb == HR_BENCH_TRANSFER || verb == HR_BENCH_PEERS;
-}
-
-static bool needs_files(unsigned verb)
-{
-    return verb == HR_BENCH_STORAGE || needs_server(verb);
-}
-
-static hr_status prepare(hr_bench_field *field, unsigned verb, hr_error *error)
-{
-    const hr_bench_settings *settings = field->settings;
-    if (!needs_files(verb))
-        return HR_OK;
-    hr_bench_live(settings, "making files in %s", settings->directory);
-    hr_status status = hr_bench_material_make(&field->material, settings->directory, settings->size,
-                                              needs_server(verb) ? settings->big_size : 0, error);
-    if (status == HR_OK && needs_server(verb))
-        status = hr_bench_serving_start(&field->serving, settings->program, field->material.shards,
-                                        error);
-    hr_bench_live(settings, NULL);
-    return status;
 }
 
 /* A wire is watched, as it were: its rounds are told as they come. */
@@ -46,17 +27,123 @@ static void tell_round(const hr_bench_race *race, const hr_bench_measure *measur
     fflush(stdout);
 }
 
-static hr_status measure(hr_bench_field *field, unsigned verb, hr_bench_report *report)
+/* ---- points and rounds ---- */
+
+static void begin_point(hr_bench_report *report, unsigned index)
 {
-    if (verb == HR_BENCH_WIRE && !field->settings->json)
-        report->race.measured = tell_round;
-    hr_status status = hr_bench_race_run(&report->race, verb, field);
-    if (status == HR_OK && needs_server(verb)) {
+    hr_bench_race *race = &report->races[index];
+    const hr_bench_sweep *sweep = &report->sweep;
+    hr_bench_race_begin(race, report->verb);
+    if (sweep->parameter[0] != '\0') {
+        race->parameter = sweep->parameter;
+        race->value = sweep->points[index].value;
+    } else if (report->verb == HR_BENCH_WIRE && !report->settings->json) {
+        race->measured = tell_round;
+    }
+    report->race_count = index + 1;
+}
+
+/* What no single option can know. */
+static hr_status check(const hr_bench_settings *settings, unsigned verb, hr_error *error)
+{
+    bool on_disk = verb == HR_BENCH_STORAGE || verb == HR_BENCH_PEERS;
+    if (on_disk && settings->block_len % 4096 != 0)
+        return hr_error_set(error, HR_INVALID,
+                            "--block %llu is no multiple of 4096, which O_DIRECT needs; 64K is "
+                            "64000, 64KiB is 65536",
+                            (unsigned long long)settings->block_len);
+    if (on_disk && settings->block_len > settings->size)
+        return hr_error_set(error, HR_INVALID, "--block %llu is longer than the file (--size %llu)",
+                            (unsigned long long)settings->block_len,
+                            (unsigned long long)settings->size);
+    return HR_OK;
+}
+
+static hr_status run_point(hr_bench_report *report, hr_bench_field *field, unsigned index,
+                           hr_error *error)
+{
+    const hr_bench_settings *settings = &report->sweep.points[index].settings;
+    hr_status status = hr_bench_field_prepare(field, report->verb, settings, error);
+    if (status != HR_OK)
+        return status;
+    report->has_files = hr_bench_field_has_files(report->verb, settings);
+    report->direct = field->material.direct;
+    return hr_bench_race_round(&report->races[index], field);
+}
+
+/* All rounds of the points from first on, in turn. */
+static hr_status run_points(hr_bench_report *report, hr_bench_field *field, unsigned first,
+                            hr_error *error)
+{
+    hr_status status = HR_OK;
+    for (unsigned i = first; i < report->sweep.count; i++)
+        begin_point(report, i);
+    for (unsigned round = 0; round < report->settings->rounds && status == HR_OK; round++)
+        for (unsigned i = first; i < report->sweep.count && status == HR_OK; i++)
+            status = run_point(report, field, i, error);
+    return status;
+}
+
+/* ---- how many accelerators ---- */
+
+/* Whether so many stay above the threshold. */
+static hr_status try_accelerators(hr_bench_report *report, hr_bench_field *field, unsigned count,
+                                  bool *enough_out, hr_error *error)
+{
+    char value[16];
+    unsigned index = report->sweep.count;
+    snprintf(value, sizeof value, "%u", count);
+    hr_status status =
+        hr_bench_sweep_add(&report->sweep, report->settings, value, strlen(value), error);
+    if (status == HR_OK)
+        status = run_points(report, field, index, error);
+    if (status != HR_OK)
+        return status;
+    const hr_bench_lane *lane = &report->races[index].lanes[HR_BENCH_LOADER_HOST];
+    hr_bench_spread spread = hr_bench_sample_spread(&lane->utilisations);
+    unsigned threshold = hr_bench_demand_of(report->settings).threshold;
+    *enough_out = spread.count > 0 && 100 * spread.median >= threshold;
+    return HR_OK;
+}
+
+/* Twice as many each time, until it is too many; then between the last two. */
+static hr_status find_accelerators(hr_bench_report *report, hr_bench_field *field, hr_error *error)
+{
+    unsigned enough = 0, many = 0;
+    hr_status status = HR_OK;
+    report->seeks = true;
+    report->sweep.count = 0;
+    snprintf(report->sweep.parameter, sizeof report->sweep.parameter, "accelerators");
+    for (unsigned count = 1; status == HR_OK && count <= HR_BENCH_ACCELERATORS_MAX;) {
+        bool fits = false;
+        status = try_accelerators(report, field, count, &fits, error);
+        if (status != HR_OK)
+            break;
+        if (fits)
+            report->largest = enough = count;
+        else
+            many = count;
+        if (many != 0 && many - enough <= 1)
+            break;
+        count = many == 0 ? 2 * count : (enough + many) / 2;
+    }
+    return status;
+}
+
+/* ---- all of it ---- */
+
+static hr_status measure(hr_bench_field *field, hr_bench_report *report, hr_error *error)
+{
+    bool seeks = report->verb == HR_BENCH_LOADER && report->settings->accelerators == 0 &&
+                 report->settings->sweep == NULL;
+    hr_status status =
+        seeks ? find_accelerators(report, field, error) : run_points(report, field, 0, error);
+    if (status == HR_OK && has_transfers(report->verb) && report->settings->sweep == NULL) {
         hr_bench_live(field->settings, "where the time goes");
         status = hr_bench_where_run(&report->where, field);
         hr_bench_live(field->settings, NULL);
     }
-    if (status == HR_OK && needs_server(verb)) {
+    if (status == HR_OK && has_transfers(report->verb) && report->settings->sweep == NULL) {
         report->has_limits = true;
         status = hr_bench_limits_run(report->limits, field);
     }
@@ -64,36 +151,52 @@ static hr_status measure(hr_bench_field *field, unsigned verb, hr_bench_report *
 }
 
 /* The failure of the only contender is that of the verb. */
-static const hr_error *only_failure(const hr_bench_race *race)
+static const hr_error *only_failure(const hr_bench_report *report)
 {
     const hr_error *failure = NULL;
     unsigned count = 0;
-    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
-        if (!hr_bench_race_has(race, i))
-            continue;
-        failure = &race->lanes[i].failure;
-        count++;
+    for (unsigned r = 0; r < report->race_count; r++) {
+        for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+            if (!hr_bench_race_has(&report->races[r], i))
+                continue;
+            failure = &report->races[r].lanes[i].failure;
+            count++;
+        }
     }
     return count == 1 && failure->status != HR_OK ? failure : NULL;
+}
+
+static bool any_failed(const hr_bench_report *report)
+{
+    bool failed = report->where.failure.status != HR_OK;
+    for (unsigned r = 0; r < report->race_count; r++)
+        failed = failed || hr_bench_race_failed(&report->races[r]);
+    for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
+        failed = failed || (report->limits[i].failure.status != HR_OK &&
+                            report->limits[i].failure.status != HR_INTERRUPTED);
+    return failed;
 }
 
 /* An interruption outweighs a failure, and that a missed target. */
 static hr_status conclude(const hr_bench_report *report, hr_status status, hr_error *error)
 {
-    bool failed = hr_bench_race_failed(&report->race) || report->where.failure.status != HR_OK;
-    for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
-        failed = failed || (report->limits[i].failure.status != HR_OK &&
-                            report->limits[i].failure.status != HR_INTERRUPTED);
+    const hr_bench_settings *settings = report->settings;
+    char bound[200];
     if (status == HR_INTERRUPTED)
         return hr_error_set(error, status, "interrupted; this is what was measured until then");
-    if (only_failure(&report->race) != NULL) {
-        *error = *only_failure(&report->race);
+    if (status != HR_OK)
+        return status;
+    if (only_failure(report) != NULL) {
+        *error = *only_failure(report);
         return error->status;
     }
-    if (failed)
+    if (any_failed(report))
         return hr_error_set(error, HR_PARTIAL, "some measurements failed");
-    if (report->settings->gate && hr_bench_report_misses(report))
-        return hr_error_set(error, HR_PARTIAL, "a target is missed");
+    if (hr_bench_report_breaks(report, settings->min_rate, settings->max_latency_ns, bound,
+                               sizeof bound))
+        return hr_error_set(error, HR_PARTIAL, "%s", bound);
+    if (settings->gate && hr_bench_report_misses(report))
+        return hr_error_set(error, HR_PARTIAL, "a target is missed, or a rate is impossible");
     return HR_OK;
 }
 
@@ -117,20 +220,37 @@ static hr_status tell(const hr_bench_report *report, hr_error *error)
     return status;
 }
 
+/* Something was measured, in whole or in part, or could have been. */
+static bool has_results(const hr_bench_report *report, hr_status status)
+{
+    return status == HR_OK || status == HR_INTERRUPTED ||
+           (report->race_count > 0 && report->races[0].rounds > 0);
+}
+
 hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb, hr_error *error)
 {
     static hr_bench_report report;
     hr_bench_field field = {.settings = settings};
-    report = (hr_bench_report){.settings = settings, .machine = hr_bench_machine_read()};
-    hr_status status = prepare(&field, verb, error);
-    if (status == HR_OK) {
-        report.has_files = needs_files(verb);
-        report.direct = field.material.direct;
-        status = measure(&field, verb, &report);
-        hr_status told = tell(&report, error);
-        status = told != HR_OK ? told : conclude(&report, status, error);
+    report =
+        (hr_bench_report){.settings = settings, .verb = verb, .machine = hr_bench_machine_read()};
+    report.races = calloc(HR_BENCH_POINTS_MAX, sizeof *report.races);
+    if (report.races == NULL)
+        return hr_error_set(error, HR_NO_MEMORY, "measuring: out of memory");
+    hr_status status = hr_bench_sweep_plan(&report.sweep, settings, error);
+    for (unsigned i = 0; i < report.sweep.count && status == HR_OK; i++)
+        status = check(&report.sweep.points[i].settings, verb, error);
+    if (status == HR_OK)
+        status = measure(&field, &report, error);
+    if (has_results(&report, status)) {
+        hr_error telling = {0};
+        hr_status told = tell(&report, &telling);
+        status = conclude(&report, status, error);
+        if (told != HR_OK && status == HR_OK) {
+            *error = telling;
+            status = told;
+        }
     }
-    hr_bench_serving_stop(&field.serving);
-    hr_bench_material_remove(&field.material);
+    hr_bench_field_release(&field);
+    free(report.races);
     return status;
 }

@@ -68,7 +68,7 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field,
 {
     char *text = NULL;
     hr_status status =
-        hr_bench_serving_start(serving, field->settings->program, field->material.shards, error);
+        hr_bench_serving_start(serving, field->settings, field->material.shards, error);
     if (status == HR_OK)
         status = hr_bench_serving_get_stages(serving, "large", &where->measure, &text, error);
     if (status == HR_OK)

@@ -4,9 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <jansson.h>
+#include <set>
 #include <string>
+#include <sys/stat.h>
+#include <utility>
 #include <vector>
 
 extern "C" {
@@ -73,6 +78,156 @@ struct Bench : testing::Test {
     }
 };
 
+// A sweep is one contender for each value, and the rest of the world sees contenders.
+TEST_F(Bench, SweepsOverAnyOption)
+{
+    start({"storage", "--json", "--rounds", "2", "--size", "8MiB", "--directory", directory,
+           "--sweep", "block=256KiB,4MiB"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    for (const char *name : {"storage_read@block=256KiB", "storage_write@block=4MiB"})
+        EXPECT_GT(rate(name), 0) << name;
+    const json_t *sweep = json_object_get(contender("storage_read@block=4MiB"), "sweep");
+    EXPECT_STREQ(json_string_value(json_object_get(sweep, "parameter")), "block");
+    EXPECT_STREQ(json_string_value(json_object_get(sweep, "value")), "4MiB");
+    EXPECT_STREQ(json_string_value(json_object_get(sweep, "contender")), "storage_read");
+    EXPECT_EQ(json_array_size(json_object_get(contender("storage_read@block=4MiB"), "rounds")), 2u);
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
+TEST_F(Bench, SaysWhatIsWrongWithASweep)
+{
+    const std::pair<const char *, const char *> wrong[] = {
+        {"block", "OPTION=VALUE"},
+        {"=1", "OPTION=VALUE"},
+        {"block=64KiB,,1MiB", "empty"},
+        {"colour=red", "there is no option --colour"},
+        {"block=64KiB,red", "red"},
+        {"clients=1", "storage has no option --clients"},
+        {"block=64K", "no multiple of 4096"},
+        {"block=16MiB", "longer than the file"},
+    };
+    for (const auto &[sweep, part] : wrong) {
+        start({"storage", "--size", "8MiB", "--sweep", sweep, "--directory", directory});
+        EXPECT_EQ(wait(), 2) << sweep;
+        EXPECT_NE(std::string(hr_process_stderr(&process)).find(part), std::string::npos)
+            << hr_process_stderr(&process);
+    }
+}
+
+TEST_F(Bench, CopiesManyFiles)
+{
+    start({"files", "--json", "--rounds", "1", "--files", "120", "--file-size", "100",
+           "--directory", directory});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    const json_t *items = json_object_get(contender("files_get"), "items_per_second");
+    EXPECT_GT(json_real_value(json_object_get(items, "median")), 0);
+    EXPECT_TRUE(missing("rsync_files"));
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
+// What several clients measured is one histogram: as many requests as all of them had.
+TEST_F(Bench, MergesWhatClientsMeasure)
+{
+    start({"fanout", "--json", "--rounds", "1", "--seconds", "200ms", "--size", "4MiB", "--clients",
+           "3", "--directory", directory, "--insecure"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    const json_t *row = contender("fanout");
+    EXPECT_GT(rate("fanout"), 0);
+    EXPECT_GE(json_integer_value(json_object_get(json_object_get(row, "latency_us"), "count")), 3);
+    std::string in_use = json_string_value(json_object_get(row, "in_use"));
+    EXPECT_NE(in_use.find("3 clients"), std::string::npos) << in_use;
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
+// The hosts are this one; what starts a command there is a shell, which takes the words apart as
+// that of another machine would.
+TEST_F(Bench, StartsClientsOnOtherHosts)
+{
+    std::string ssh = std::string(directory) + "/ssh", hosts = std::string(directory) + "/hosts";
+    FILE *script = fopen(ssh.c_str(), "w");
+    ASSERT_NE(script, nullptr);
+    fprintf(script, "#!/bin/sh\necho \"$1\" >>%s\nshift\nexec /bin/sh -c \"$*\"\n", hosts.c_str());
+    ASSERT_EQ(fchmod(fileno(script), 0700), 0);
+    fclose(script);
+
+    hr_process server = {};
+    const char *const arguments[] = {
+        HEADRACE_BENCH, "serve",       "--trains", "--batch",    "2",    "--record",
+        "100KB",        "--samples",   "3",        "--size",     "4MiB", "--codec",
+        "lz4",          "--directory", directory,  "--insecure", nullptr};
+    hr_process_options options = {};
+    options.arguments = arguments;
+    ASSERT_EQ(hr_process_start(&server, &options), HR_OK);
+    char *line = hr_process_wait_line(&server, "serving", HR_PROCESS_WATCHDOG_MS);
+    ASSERT_NE(line, nullptr) << hr_process_stderr(&server);
+    json_t *serving = json_loads(line, 0, nullptr);
+    free(line);
+    const char *source = json_string_value(json_object_get(serving, "source"));
+    start({"loader",    "--json",         "--rounds",   "1",         "--seconds", "200ms",
+           "--source",  source,           "--insecure", "--hosts",   "one,two",   "--ssh",
+           ssh.c_str(), "--accelerators", "3",          "--batch",   "2",         "--record",
+           "100KB",     "--samples",      "3",          "--compute", "5ms"});
+    EXPECT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    const json_t *utilisation = json_object_get(contender("loader"), "utilisation");
+    EXPECT_GT(json_real_value(json_object_get(utilisation, "median")), 0);
+    EXPECT_LE(json_real_value(json_object_get(utilisation, "median")), 1);
+    EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 1) << "the server's";
+    hr_process_signal(&server, SIGTERM);
+    EXPECT_EQ(hr_process_wait(&server, HR_PROCESS_WATCHDOG_MS), HR_OK);
+    EXPECT_EQ(server.exit_code, 0) << hr_process_stderr(&server);
+    EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
+    hr_process_stop(&server);
+    json_decref(serving);
+
+    std::ifstream said(hosts);
+    std::multiset<std::string> started;
+    for (std::string host; std::getline(said, host);)
+        started.insert(host);
+    EXPECT_EQ(started, (std::multiset<std::string>{"one", "one", "two"})) << "in turn";
+}
+
+TEST_F(Bench, SaysWhyAClientElsewhereDidNotStart)
+{
+    const std::pair<std::vector<const char *>, const char *> wrong[] = {
+        {{"--ssh", "/bin/false"}, "false: "},
+        {{"--ssh", "/bin/echo hello"}, "should be ready"},
+        {{"--ssh", "/nonexistent/ssh"}, "No such file"},
+        {{"--ssh", " "}, "names no command"},
+        {{"--ssh", "/bin/false", "--remote-program", "/a b"}, "cannot be said to another host"},
+    };
+    for (const auto &[words, part] : wrong) {
+        std::vector<const char *> all = {"fanout",  "--source",  "hr://127.0.0.1:1/a/b",
+                                         "--hosts", "one",       "--rounds",
+                                         "1",       "--seconds", "200ms"};
+        all.insert(all.end(), words.begin(), words.end());
+        start(all);
+        EXPECT_NE(wait(), 0);
+        EXPECT_NE(std::string(hr_process_stderr(&process)).find(part), std::string::npos)
+            << hr_process_stderr(&process);
+    }
+}
+
+// What computes for a microsecond and then wants a megabyte is never busy.
+TEST_F(Bench, FindsHowManyAcceleratorsAreKeptBusy)
+{
+    start({"loader",      "--json", "--rounds",    "1",       "--seconds", "100ms",
+           "--size",      "4MiB",   "--directory", directory, "--batch",   "1",
+           "--record",    "1MiB",   "--samples",   "1",       "--compute", "1us",
+           "--threshold", "100",    "--insecure"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    const json_t *loader = json_object_get(report, "loader");
+    EXPECT_EQ(json_integer_value(json_object_get(loader, "accelerators")), 0);
+    EXPECT_EQ(json_integer_value(json_object_get(loader, "batch")), 1);
+    EXPECT_TRUE(json_is_true(json_object_get(loader, "changed")));
+    EXPECT_NE(contender("loader@accelerators=1"), nullptr);
+    EXPECT_EQ(contender("loader@accelerators=2"), nullptr) << "one was too many";
+}
+
 TEST_F(Bench, ReadsAFileWithoutItsPeerAndLeavesNothing)
 {
     start({"storage", "--json", "--rounds", "1", "--size", "64MiB", "--directory", directory});
@@ -105,7 +260,7 @@ TEST_F(Bench, TellsTheLatencyOfEachRequestAtARate)
 
 TEST_F(Bench, MeasuresTheRealProgramsAndLeavesNothing)
 {
-    start({"transfer", "--json", "--rounds", "1", "--seconds", "1", "--size", "64MiB", "--big",
+    start({"transfer", "--json", "--rounds", "1", "--seconds", "100ms", "--size", "64MiB", "--big",
            "64MiB", "--directory", directory});
     ASSERT_EQ(wait(), 0) << hr_process_stderr(&process) << hr_process_stdout(&process);
     report = json_loads(hr_process_stdout(&process), 0, nullptr);
@@ -125,7 +280,7 @@ TEST_F(Bench, MeasuresTheRealProgramsAndLeavesNothing)
 
 TEST_F(Bench, InterruptedItSaysWhatWasMeasured)
 {
-    start({"wire", "--rounds", "99", "--seconds", "1", "--digests"});
+    start({"wire", "--rounds", "99", "--seconds", "100ms", "--digests"});
     char *first = hr_process_wait_line(&process, "    1 ", HR_PROCESS_WATCHDOG_MS);
     ASSERT_NE(first, nullptr) << hr_process_stderr(&process);
     free(first);
@@ -136,14 +291,14 @@ TEST_F(Bench, InterruptedItSaysWhatWasMeasured)
 
 TEST_F(Bench, MeasuresWhatNeedsNoFile)
 {
-    start({"decode", "--json", "--rounds", "1", "--seconds", "1"});
+    start({"decode", "--json", "--rounds", "1", "--seconds", "100ms"});
     ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
     report = json_loads(hr_process_stdout(&process), 0, nullptr);
     for (const char *name : {"decode_lz4", "decode_zstd", "decode_planes"})
         EXPECT_GT(rate(name), 0) << name;
     json_decref(report);
 
-    start({"wire", "--json", "--rounds", "1", "--seconds", "1"});
+    start({"wire", "--json", "--rounds", "1", "--seconds", "100ms"});
     ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
     report = json_loads(hr_process_stdout(&process), 0, nullptr);
     EXPECT_GT(rate("wire"), 0);
@@ -152,7 +307,7 @@ TEST_F(Bench, MeasuresWhatNeedsNoFile)
 
 TEST_F(Bench, RegistersMemoryOrSaysWhyNot)
 {
-    start({"register", "--json", "--rounds", "1", "--seconds", "1"});
+    start({"register", "--json", "--rounds", "1", "--seconds", "100ms"});
     int code = wait();
     report = json_loads(hr_process_stdout(&process), 0, nullptr);
     if (code != 0) // a limit, or no io_uring

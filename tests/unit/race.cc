@@ -66,10 +66,12 @@ TEST_F(Race, WithoutThePeerNothingIsMet)
 TEST_F(Race, OnlyWhatWasMeasuredCanBeMissed)
 {
     hr_bench_report report = {};
+    report.races = &race;
+    report.race_count = 1;
     EXPECT_FALSE(hr_bench_report_misses(&report));
     for (unsigned i = 0; i < 3; i++) {
-        hr_bench_sample_add(&report.race.lanes[HR_BENCH_DISK_TO_FILE].rates, 0.5);
-        hr_bench_sample_add(&report.race.lanes[HR_BENCH_FIO_COPY].rates, 1.0);
+        hr_bench_sample_add(&race.lanes[HR_BENCH_DISK_TO_FILE].rates, 0.5);
+        hr_bench_sample_add(&race.lanes[HR_BENCH_FIO_COPY].rates, 1.0);
     }
     EXPECT_TRUE(hr_bench_report_misses(&report));
 }
@@ -85,11 +87,14 @@ TEST_F(Race, AllRowsHaveNamesOfTheirOwnAndSomethingToRun)
     }
 }
 
-TEST_F(Race, PeersJudgesEveryTarget)
+TEST_F(Race, EveryTargetIsJudgedBySomeVerb)
 {
-    race.verb = HR_BENCH_PEERS;
-    for (unsigned i = 0; i < hr_bench_goal_count; i++)
-        EXPECT_TRUE(hr_bench_race_asks(&race, &hr_bench_goals[i])) << "row " << i;
+    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
+        bool asked = false;
+        for (race.verb = 0; race.verb < HR_BENCH_VERBS; race.verb++)
+            asked = asked || hr_bench_race_asks(&race, &hr_bench_goals[i]);
+        EXPECT_TRUE(asked) << "row " << i;
+    }
 }
 
 TEST_F(Race, AVerbJudgesNothingThatItDoesNotMeasure)

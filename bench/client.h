@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_bench_client: a process that fetches from a server, for a while and over one session: over and
+ * over, or as an accelerator in training does. It says "ready" when it is connected and warm,
+ * begins at the first line of its stdin, ends early when that ends, and prints its measure. */
+#ifndef HR_BENCH_CLIENT_H
+#define HR_BENCH_CLIENT_H
+
+#include "bench_settings.h"
+#include "headrace.h"
+#include "measure.h"
+
+#define HR_BENCH_SOURCE_MAX 512
+
+/* What one such process is to do; the context of hr_bench_client_run. */
+typedef struct hr_bench_client_job {
+    const hr_bench_settings *settings;
+    char source[HR_BENCH_SOURCE_MAX]; /* "hr://host:port/export/path" */
+    unsigned number;                  /* of those that run together: their orders differ */
+    bool trains;
+} hr_bench_client_job;
+
+/* The exit status. */
+int hr_bench_client_run(void *context);
+
+typedef struct hr_bench_client {
+    const hr_bench_client_job *job;
+    hr_engine *engine;
+    hr_client *client;
+    char address[HR_BENCH_SOURCE_MAX];
+    const char *path; /* in the server: "export/path" */
+    hr_bench_histogram latency;
+    char note[240];
+    hr_error error;
+} hr_bench_client;
+
+/* One fetch to its end; target NULL: into host memory of the engine's. */
+HR_CHECKED hr_status hr_bench_client_get(hr_bench_client *client, const char *path,
+                                         uint64_t *bytes_out);
+/* Says that it is ready, and waits. HR_INTERRUPTED: stdin ended. */
+HR_CHECKED hr_status hr_bench_client_await_start(void);
+/* Whoever started it has gone. */
+bool hr_bench_client_is_alone(void);
+
+/* accelerator.c: steps for as long as the settings say. */
+HR_CHECKED hr_status hr_bench_client_train(hr_bench_client *client, hr_bench_measure *measure_out);
+
+#endif

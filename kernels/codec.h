@@ -18,15 +18,24 @@ typedef enum hr_codec_id {
     HR_CODEC_PLANES = 3,
 } hr_codec_id;
 
+/* What content is made of. On disk, in chunks of planes; never reused. */
+typedef enum hr_element {
+    HR_ELEMENT_UNKNOWN = 0, /* nobody has said; never on disk */
+    HR_ELEMENT_BF16 = 1,
+    HR_ELEMENT_FP32 = 2,
+    HR_ELEMENT_OTHER = 255, /* nothing that a codec makes use of; never on disk */
+} hr_element;
+
 /* Zero means default. */
 typedef struct hr_codec_job {
     hr_span source;
     hr_span target;
     hr_span scratch;
-    int level;      /* ENCODE: as people know it from lz4 and zstd; out of range is the nearest; 0:
-                       the codec's own */
-    bool store;     /* ENCODE: only frames the content, for what does not shrink */
-    size_t len_out; /* bytes written to target */
+    int level; /* ENCODE: as people know it from lz4 and zstd; out of range is the nearest; 0:
+                  the codec's own */
+    hr_element element; /* ENCODE: most of the content is of these */
+    bool store;         /* ENCODE: only frames the content, for what does not shrink */
+    size_t len_out;     /* bytes written to target */
 } hr_codec_job;
 
 typedef struct hr_codec {
@@ -40,7 +49,7 @@ typedef struct hr_codec {
     /* HR_NO_SPACE: target is shorter than what comes out; never if it has bound bytes. */
     hr_status (*encode)(hr_codec_job *job);
     /* HR_INTEGRITY: source is not what encode makes, or its content is longer than target. Target
-     * may then hold some of it. */
+     * may then hold some of it. HR_UNSUPPORTED: a later version has made it. */
     hr_status (*decode)(hr_codec_job *job);
 } hr_codec;
 

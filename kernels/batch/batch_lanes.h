@@ -18,6 +18,10 @@ typedef struct hr_batch_block {
     uint32_t index; /* in its job */
 } hr_batch_block;
 
+/* Why a job has failed. */
+#define HR_BATCH_DAMAGED 1u
+#define HR_BATCH_LATER   2u /* by a version that is not known here */
+
 typedef struct hr_batch_state {
     uint32_t crc, left, failed;
 } hr_batch_state;
@@ -119,6 +123,15 @@ HR_LANE_FN bool hr_batch_lz4_header(const hr_batch_job *job)
     return wrong == 0 && source[14] == hr_lz4_frame_checksum(descriptor);
 }
 
+/* Of the values of a chunk of planes; 0: they are unknown. The source has eight bytes. */
+HR_LANE_FN uint32_t hr_batch_planes_width(const hr_batch_job *job)
+{
+    const uint32_t word = hr_batch_u32(job, 4), version = 1;
+    return word == (version | HR_ELEMENT_BF16 << 8)   ? 2
+           : word == (version | HR_ELEMENT_FP32 << 8) ? 4
+                                                      : 0;
+}
+
 /* Where the blocks begin after the header; 0: the header is not right. */
 HR_LANE_FN uint32_t hr_batch_header(const hr_batch_job *job)
 {
@@ -126,7 +139,7 @@ HR_LANE_FN uint32_t hr_batch_header(const hr_batch_job *job)
     if (job->codec == HR_CODEC_LZ4)
         return job->source_len >= lz4_len + 4 && hr_batch_lz4_header(job) ? lz4_len : 0;
     return job->source_len >= planes_len + 4 * blocks && hr_batch_u32(job, 0) == 0x4C505248u &&
-                   hr_batch_u32(job, 4) == 0x0101u && hr_batch_u32(job, 8) == job->content_len &&
+                   hr_batch_planes_width(job) != 0 && hr_batch_u32(job, 8) == job->content_len &&
                    hr_batch_u32(job, 12) == blocks
                ? planes_len + 4 * blocks
                : 0;
@@ -159,6 +172,24 @@ HR_LANE_FN bool hr_batch_find(const hr_batch_job *job, uint32_t number, hr_batch
     return job->source_len - at == 4 && hr_batch_u32(job, at) == 0;
 }
 
+/* As the codec says it of a chunk of planes. The lengths do not matter then. */
+HR_LANE_FN bool hr_batch_is_later(const hr_batch_job *job)
+{
+    if (job->codec != HR_CODEC_PLANES || job->source_len < 16)
+        return false;
+    const uint32_t word = hr_batch_u32(job, 4);
+    return hr_batch_u32(job, 0) == 0x4C505248u &&
+           ((word & 0xFF) > 1 || word >> 8 > HR_ELEMENT_FP32);
+}
+
+HR_LANE_FN int32_t hr_batch_status(const hr_batch_state *state, uint32_t crc)
+{
+    const uint32_t failed = hr_batch_read(&state->failed);
+    if (failed == HR_BATCH_LATER)
+        return HR_UNSUPPORTED;
+    return failed == 0 && hr_batch_read(&state->crc) == crc ? HR_OK : HR_INTEGRITY;
+}
+
 /* For each job, before any of its blocks. */
 HR_LANE_FN void hr_batch_start_job(hr_lanes *lanes, const hr_batch_view *view, uint32_t number)
 {
@@ -170,15 +201,15 @@ HR_LANE_FN void hr_batch_start_job(hr_lanes *lanes, const hr_batch_view *view, u
     {
         if (lane != 0)
             continue;
-        state.failed = !hr_batch_find(job, number, blocks);
+        if (!hr_batch_find(job, number, blocks))
+            state.failed = hr_batch_is_later(job) ? HR_BATCH_LATER : HR_BATCH_DAMAGED;
         for (uint32_t i = 0; state.failed != 0 && i < count; i++) {
             hr_batch_block none = {number, 0, 0, i};
             blocks[i] = none;
         }
         view->states[number] = state;
         if (count == 0)
-            view->statuses[number] =
-                state.failed == 0 && job->linear_crc == 0 ? HR_OK : HR_INTEGRITY;
+            view->statuses[number] = hr_batch_status(&view->states[number], job->linear_crc);
     }
 }
 
@@ -204,7 +235,10 @@ HR_LANE_FN bool hr_batch_decode_block(hr_lanes *lanes, hr_batch_work *work)
         return true; /* copied when it is digested */
     if (work->job.codec == HR_CODEC_LZ4)
         return hr_lz4_lanes(lanes, &work->window, source, len, target, due);
-    return hr_planes_lanes(lanes, source, len, target, due);
+    /* Twice, with what a constant saves in registers. */
+    if (hr_batch_planes_width(&work->job) == 4)
+        return hr_planes_lanes(lanes, 4, source, len, target, due);
+    return hr_planes_lanes(lanes, 2, source, len, target, due);
 }
 
 /* Its share of the job's digest, of the bytes where they lie; raw content is brought there. */
@@ -228,13 +262,10 @@ HR_LANE_FN void hr_batch_finish_block(const hr_batch_view *view, const hr_batch_
     hr_batch_state *state = &view->states[work->block.job];
     if (right)
         hr_batch_add_crc(state, crc);
-    else
-        state->failed = 1;
+    else if (work->block.stored_len != 0) /* else it was said when blocks were looked for */
+        state->failed = HR_BATCH_DAMAGED;
     if (hr_batch_take_left(state) == 0)
-        view->statuses[work->block.job] =
-            hr_batch_read(&state->failed) == 0 && hr_batch_read(&state->crc) == work->job.linear_crc
-                ? HR_OK
-                : HR_INTEGRITY;
+        view->statuses[work->block.job] = hr_batch_status(state, work->job.linear_crc);
 }
 
 HR_LANE_FN void hr_batch_run_block(hr_lanes *lanes, const hr_crc32c_lane_table *table,

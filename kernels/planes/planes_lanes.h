@@ -17,6 +17,7 @@ typedef struct hr_planes_state {
     const uint8_t *stored;
     uint8_t *values; /* of content */
     uint32_t stored_len, count, base, escapes;
+    uint32_t width; /* bytes of a value: 2 or 4 */
     uint32_t mantissas_at, codes_at, escapes_at;
 } hr_planes_state;
 
@@ -66,17 +67,40 @@ HR_LANE_FN uint32_t hr_planes_exponents(const hr_planes_state *state, uint32_t c
     return next;
 }
 
-/* Up to eight values as four words. */
-HR_LANE_FN void hr_planes_write(uint8_t *to, const uint32_t words[4], uint32_t count)
+/* Up to four words, of which len bytes count. */
+HR_LANE_FN void hr_planes_write(uint8_t *to, const uint32_t words[4], uint32_t len)
 {
-    if (count == HR_PLANES_GROUP && ((uintptr_t)to & 15) == 0) {
+    if (len == 16 && ((uintptr_t)to & 15) == 0) {
         hr_lane_store_u128(to, words);
         return;
     }
     HR_UNROLL
-    for (uint32_t i = 0; i < 2 * HR_PLANES_GROUP; i++)
-        if (i < 2 * count)
+    for (uint32_t i = 0; i < 16; i++)
+        if (i < len)
             to[i] = (uint8_t)(words[i / 4] >> 8 * (i % 4));
+}
+
+/* The upper halves of up to eight values, and the lower ones as they are. */
+HR_LANE_FN void hr_planes_write_wide(const hr_planes_state *state, uint32_t first,
+                                     const uint32_t heads[4], uint32_t count)
+{
+    const uint32_t rests_at = state->mantissas_at + state->count;
+    const uint32_t end = rests_at + 2 * state->count;
+    uint32_t words[4];
+    uint8_t *to = state->values + 4 * (size_t)first;
+    HR_UNROLL
+    for (uint32_t half = 0; half < 2; half++) {
+        HR_UNROLL
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t at = rests_at + 2 * first + 8 * half + 4 * i;
+            uint32_t rests = at < end ? hr_lane_load_end(state->stored, at, end) : 0;
+            uint32_t pair = heads[2 * half + i];
+            words[2 * (size_t)i] = pair << 16 | (rests & 0xFFFF);
+            words[2 * (size_t)i + 1] = (pair & 0xFFFF0000u) | rests >> 16;
+        }
+        uint32_t left = count > 4 * half ? count - 4 * half : 0;
+        hr_planes_write(to + (size_t)16 * half, words, 4 * (left < 4 ? left : 4));
+    }
 }
 
 /* A lane's group: the escapes before it are known and all inside. */
@@ -95,7 +119,10 @@ HR_LANE_FN void hr_planes_group(const hr_planes_state *state, uint32_t first, ui
         words[(size_t)2 * half] = hr_planes_join(exponents[half], mantissas, 0);
         words[(size_t)2 * half + 1] = hr_planes_join(exponents[half], mantissas, 1);
     }
-    hr_planes_write(state->values + 2 * (size_t)first, words, count);
+    if (state->width == 2)
+        hr_planes_write(state->values + 2 * (size_t)first, words, 2 * count);
+    else
+        hr_planes_write_wide(state, first, words, count);
 }
 
 /* 256 values. Returns false if more escapes are met than there are, or a code without a value is
@@ -134,35 +161,37 @@ HR_LANE_FN bool hr_planes_row(hr_lanes *lanes, const hr_planes_state *state, uin
     return true;
 }
 
-/* The byte before the first value and the one after the last. */
+/* The bytes before the first value and those after the last: fewer than a value has. */
 HR_LANE_FN void hr_planes_edges(hr_lanes *lanes, const hr_planes_state *state, uint32_t lead,
                                 uint8_t *content, uint32_t content_len)
 {
+    const uint32_t trail = (content_len - lead) % state->width;
     HR_FOR_LANES(lanes, lane)
     {
-        if (lane == 0 && lead != 0)
-            content[0] = state->stored[state->mantissas_at - 1];
-        if (lane == 1 && (content_len - lead) % 2 != 0)
-            content[content_len - 1] = state->stored[state->stored_len - 1];
+        if (lane < lead)
+            content[lane] = state->stored[state->mantissas_at - lead + lane];
+        if (lane < trail)
+            content[content_len - trail + lane] = state->stored[state->stored_len - trail + lane];
     }
 }
 
-/* Exactly content_len bytes of content, at most 65536. False: the block is not right; content may
- * then hold some of it. */
-HR_LANE_FN bool hr_planes_lanes(hr_lanes *lanes, const uint8_t *stored, uint32_t stored_len,
-                                uint8_t *content, uint32_t content_len)
+/* Exactly content_len bytes of content, at most 65536, of values of 2 or 4 bytes. False: the block
+ * is not right; content may then hold some of it. */
+HR_LANE_FN bool hr_planes_lanes(hr_lanes *lanes, uint32_t width, const uint8_t *stored,
+                                uint32_t stored_len, uint8_t *content, uint32_t content_len)
 {
     if (stored_len < HR_PLANES_HEADER_LEN || content_len > 65536)
         return false;
     const uint32_t base = stored[0], lead = stored[1], escapes = hr_planes_load_u16(stored + 2);
-    if (base > HR_PLANES_BASE_MAX || lead > 1 || content_len < 2 + lead)
+    if (base > HR_PLANES_BASE_MAX || lead >= width || content_len < width + lead)
         return false;
-    const uint32_t count = (content_len - lead) / 2, tile = HR_PLANES_ROW * HR_PLANES_ROWS;
+    const uint32_t count = (content_len - lead) / width, tile = HR_PLANES_ROW * HR_PLANES_ROWS;
     const uint32_t mantissas_at = HR_PLANES_HEADER_LEN + 2 * ((count + tile - 1) / tile) + lead;
-    const uint32_t codes_at = mantissas_at + count, escapes_at = codes_at + (count + 7) / 8 * 3;
-    const hr_planes_state state = {stored,  content + lead, stored_len, count,     base,
-                                   escapes, mantissas_at,   codes_at,   escapes_at};
-    if (escapes > count || stored_len != escapes_at + escapes + (content_len - lead) % 2)
+    const uint32_t codes_at = mantissas_at + (width - 1) * count;
+    const uint32_t escapes_at = codes_at + (count + 7) / 8 * 3;
+    const hr_planes_state state = {stored,  content + lead, stored_len,   count,    base,
+                                   escapes, width,          mantissas_at, codes_at, escapes_at};
+    if (escapes > count || stored_len != escapes_at + escapes + (content_len - lead) % width)
         return false;
     uint32_t met = 0;
     for (uint32_t row = 0; row < count; row += HR_PLANES_ROW) {

@@ -26,6 +26,11 @@ static uint8_t *copy_of(const uint8_t *bytes, size_t len)
     return copy;
 }
 
+static hr_planes_width width_of(lane_codec codec)
+{
+    return codec == LANE_PLANES_FP32 ? HR_PLANES_FP32 : HR_PLANES_BF16;
+}
+
 static bool decode(lane_codec codec, const uint8_t *stored, size_t stored_len, uint8_t *content,
                    size_t content_len, uint32_t seed)
 {
@@ -35,7 +40,8 @@ static bool decode(lane_codec codec, const uint8_t *stored, size_t stored_len, u
     if (codec == LANE_LZ4)
         return hr_lz4_lanes(&lanes, &window, stored, (uint32_t)stored_len, content,
                             (uint32_t)content_len);
-    return hr_planes_lanes(&lanes, stored, (uint32_t)stored_len, content, (uint32_t)content_len);
+    return hr_planes_lanes(&lanes, width_of(codec), stored, (uint32_t)stored_len, content,
+                           (uint32_t)content_len);
 }
 
 bool lane_decode(lane_codec codec, const uint8_t *stored, size_t stored_len, uint8_t *content,
@@ -63,8 +69,8 @@ bool lane_reference(lane_codec codec, const uint8_t *stored, size_t stored_len, 
     if (codec == LANE_LZ4)
         return LZ4_decompress_safe((const char *)stored, (char *)content, (int)stored_len,
                                    (int)content_len) == (int)content_len;
-    return hr_planes_block_decode(stored, (uint32_t)stored_len, content, (uint32_t)content_len) ==
-           HR_OK;
+    return hr_planes_block_decode(width_of(codec), stored, (uint32_t)stored_len, content,
+                                  (uint32_t)content_len) == HR_OK;
 }
 
 /* Walks a block that liblz4 has accepted. */

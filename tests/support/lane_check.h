@@ -12,7 +12,11 @@
 extern "C" {
 #endif
 
-typedef enum lane_codec { LANE_LZ4, LANE_PLANES } lane_codec;
+typedef enum lane_codec {
+    LANE_LZ4,
+    LANE_PLANES, /* of bfloat16 */
+    LANE_PLANES_FP32,
+} lane_codec;
 
 /* content has content_len bytes, and is what came out if the block is right. Aborts where orders
  * disagree about that. */

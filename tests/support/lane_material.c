@@ -2,6 +2,7 @@
 #include "lane_material.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 typedef struct writer {
@@ -61,13 +62,16 @@ static void put_column(writer *to)
     }
 }
 
-static void put_weight(writer *to)
+static void put_weight(writer *to, bool whole)
 {
     float value = (float)(0.02 * sqrt(-2 * log(uniform(to))) * cos(6.283185307 * uniform(to)));
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    const uint8_t bytes[2] = {(uint8_t)(bits >> 16), (uint8_t)(bits >> 24)};
-    put(to, bytes, sizeof bytes);
+    /* Made of 31 random bits, its lowest ones may lack. */
+    bits ^= whole ? draw(to) & 0xFF : 0;
+    const uint8_t bytes[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16),
+                              (uint8_t)(bits >> 24)};
+    put(to, whole ? bytes : bytes + 2, whole ? 4 : 2);
 }
 
 /* A piece of what came before, and some that is new. */
@@ -102,7 +106,8 @@ static void put_some(lane_material kind, writer *to, const uint8_t *start)
         put_column(to);
         break;
     case LANE_WEIGHTS:
-        put_weight(to);
+    case LANE_WEIGHTS_FP32:
+        put_weight(to, kind == LANE_WEIGHTS_FP32);
         break;
     case LANE_SHORT:
         put_match(to, start, 4, 8);
@@ -120,8 +125,9 @@ static void put_some(lane_material kind, writer *to, const uint8_t *start)
 
 const char *lane_material_name(lane_material kind)
 {
-    static const char *const names[] = {"text",    "tokens16", "tokens32", "columns",
-                                        "weights", "noise",    "short",    "long"};
+    static const char *const names[] = {"text",    "tokens16", "tokens32",
+                                        "columns", "weights",  "fp32 weights",
+                                        "noise",   "short",    "long"};
     return names[kind];
 }
 

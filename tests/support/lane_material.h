@@ -17,6 +17,7 @@ typedef enum lane_material {
     LANE_TOKENS32,
     LANE_COLUMNS, /* rows of a table: a counter, a day, a price, a flag, column by column */
     LANE_WEIGHTS, /* bfloat16, normally distributed */
+    LANE_WEIGHTS_FP32,
     LANE_NOISE,
     LANE_SHORT, /* matches of 4 to 8 bytes */
     LANE_LONG,  /* matches of hundreds of bytes */

@@ -129,11 +129,32 @@ TEST(Lanes, DamagedBlocksAreRefusedWhereTheReferenceRefuses)
     const Bytes text = material(LANE_TEXT, 5000), weights = material(LANE_WEIGHTS, 9001);
     damage(LANE_LZ4, lz4_block(text), text.size());
     Bytes stored(weights.size());
-    const uint32_t written = hr_planes_block_encode(weights.data(), 9001, stored.data(), 9000);
+    const uint32_t written =
+        hr_planes_block_encode(HR_PLANES_BF16, weights.data(), 9001, stored.data(), 9000);
     ASSERT_GT(written, 0u);
     stored.resize(written);
     EXPECT_TRUE(lane_agree(LANE_PLANES, stored.data(), written, weights.size()));
     damage(LANE_PLANES, stored, weights.size());
+}
+
+TEST(Lanes, PlanesOfFloat32OfEveryLengthAndPlace)
+{
+    const Bytes weights = material(LANE_WEIGHTS_FP32, 65536 + 4);
+    for (uint32_t lead : {0u, 1u, 2u, 3u})
+        for (uint32_t len : {200u, 4095u, 4096u, 4097u, 4098u, 4099u, 65533u, 65536u}) {
+            const Bytes content(weights.begin() + lead, weights.begin() + lead + len);
+            Bytes stored(len);
+            const uint32_t written =
+                hr_planes_block_encode(HR_PLANES_FP32, content.data(), len, stored.data(), len - 1);
+            ASSERT_GT(written, 0u) << lead << ' ' << len;
+            stored.resize(written);
+            ASSERT_TRUE(lane_agree(LANE_PLANES_FP32, stored.data(), written, len));
+            Bytes back(len, 0xEE);
+            lane_decode(LANE_PLANES_FP32, stored.data(), written, back.data(), len);
+            EXPECT_EQ(back, content);
+            if (len == 4099)
+                damage(LANE_PLANES_FP32, stored, len);
+        }
 }
 
 // ---- batches ----
@@ -165,6 +186,7 @@ std::vector<Chunk> chunks()
         made.push_back(chunk_of(HR_CODEC_LZ4, material(LANE_TEXT, len)));
         made.push_back(chunk_of(HR_CODEC_LZ4, material(LANE_NOISE, len)));
         made.push_back(chunk_of(HR_CODEC_PLANES, material(LANE_WEIGHTS, len)));
+        made.push_back(chunk_of(HR_CODEC_PLANES, material(LANE_WEIGHTS_FP32, len)));
     }
     made.push_back(chunk_of(HR_CODEC_PLANES, {}));
     return made;

@@ -284,9 +284,11 @@ static hr_status check_page(hr_index_reader *reader, const uint8_t *page, uint32
     if (hr_get_u32(page + FRAME_AT) != (first ? FRAME_MAGIC : 0) ||
         hr_get_u32(page + FRAME_LEN_AT) != (first ? frame_len(tail->chunk_count) : 0) ||
         hr_get_u32(page + PAGE_AT) != reader->page || hr_get_u32(page + ROWS_AT) != rows ||
-        !is_zero(page + PAGE_ZERO_AT, PAGE_CRC_AT - PAGE_ZERO_AT) ||
         !is_zero(rest, (size_t)(HR_INDEX_PAGE_ROWS - rows) * ROW_LEN))
         return refuse(reader, HR_INTEGRITY, HR_INDEX_NO_ROW, "a page is not the one that is due");
+    if (!is_zero(page + PAGE_ZERO_AT, PAGE_CRC_AT - PAGE_ZERO_AT))
+        return refuse(reader, HR_UNSUPPORTED, HR_INDEX_NO_ROW,
+                      "a page has what this version does not know");
     return HR_OK;
 }
 

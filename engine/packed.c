@@ -65,11 +65,17 @@ static hr_status store(const packing *how, hr_codec_job *job)
     return hr_codec_stored.encode(job);
 }
 
-hr_status hr_packed_encode(hr_container container, int level, const hr_span *content,
+hr_status hr_packed_encode(const hr_packed_recipe *recipe, const hr_span *content,
                            const hr_span *stored, const hr_span *scratch, hr_index_row *row_out)
 {
-    const packing *how = &packings[container];
-    hr_codec_job job = {.source = *content, .target = *stored, .scratch = *scratch, .level = level};
+    const packing *how = &packings[recipe->container];
+    hr_codec_job job = {
+        .source = *content,
+        .target = *stored,
+        .scratch = *scratch,
+        .level = recipe->level,
+        .element = recipe->element,
+    };
     hr_index_row row = {
         .content_len = (uint32_t)content->len,
         .content_crc = hr_crc32c(0, content->addr, content->len),
@@ -122,6 +128,8 @@ hr_status hr_packed_check(const hr_index_row *row, const hr_span *stored, const 
     }
     *what_out = "its stored bytes are not what its codec makes";
     hr_status status = codec->decode(&job);
+    if (status == HR_UNSUPPORTED)
+        *what_out = "its codec is of a later version: a newer Headrace reads it";
     if (status != HR_OK)
         return status;
     *what_out = "its content does not match its digest";

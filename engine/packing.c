@@ -15,6 +15,7 @@ static void closed_source(hr_io *io)
     if (packing->pages.addr != NULL)
         memory->ops->release(memory, &packing->pages);
     packing->pages.addr = NULL;
+    hr_elements_fini(&packing->elements, packing->env);
     packing->done(packing);
 }
 
@@ -171,6 +172,11 @@ void hr_packing_open_outlet(hr_packing *packing)
                    outlet_opened, packing);
 }
 
+static bool takes_elements(hr_pack_codec codec)
+{
+    return codec == HR_PACK_AUTO || codec == HR_PACK_PLANES;
+}
+
 static void opened_source(hr_io *io)
 {
     hr_packing *packing = io->context;
@@ -198,8 +204,8 @@ static void opened_source(hr_io *io)
     if (status != HR_OK)
         hr_packing_fail(packing, status, "taking memory to pack %s: %s; fewer threads need less",
                         packing->shown, hr_status_text(status));
-    else if (packing->options.codec == HR_PACK_AUTO && count > 0)
-        hr_packing_sample(packing);
+    else if (takes_elements(packing->options.codec) && count > 0)
+        hr_packing_read_header(packing);
     else if (packing->options.codec == HR_PACK_NONE && count > 0)
         hr_packing_look(packing);
     else

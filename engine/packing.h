@@ -4,7 +4,8 @@
  * several at a time. The index follows, then the source is looked at once more, and the file gets
  * its name.
  *
- *   opening -> sampling (auto) -> packing -> indexing -> publishing -> closing -> done
+ *   opening -> header (auto, planes) -> sampling (auto) -> packing -> indexing -> publishing ->
+ * closing -> done
  *
  * A failure anywhere leads to closing once nothing is under way. On worker 0. */
 #ifndef HR_PACKING_H
@@ -14,6 +15,7 @@
 
 #include "choice.h"
 #include "crew.h"
+#include "elements.h"
 #include "engine.h"
 #include "foreign.h"
 #include "outlet.h"
@@ -40,7 +42,7 @@ struct hr_packing {
     char shown[4 * 80];
     hr_error error;
     bool kept; /* instead of packed: it was there */
-    char choice_text[240];
+    char choice_text[280];
     hr_packed_progress progress;
 
     hr_io io; /* one step after the other, beside those of the seats */
@@ -48,6 +50,7 @@ struct hr_packing {
     hr_file_info info;
     hr_container container;
     hr_index_tail tail;
+    hr_elements elements; /* what the source holds where */
     hr_choice choice;
     unsigned sampled; /* pieces read */
     hr_crew crew;
@@ -98,6 +101,12 @@ static inline bool hr_packing_has_failed(const hr_packing *packing)
 void hr_packing_close(hr_packing *packing);
 /* The container is known. */
 void hr_packing_open_outlet(hr_packing *packing);
+
+/* packing_elements.c: reads what the source's own header says it holds; a sample, or packing, is
+ * next. */
+void hr_packing_read_header(hr_packing *packing);
+/* Appended to what was chosen. */
+void hr_packing_say_elements(hr_packing *packing);
 
 /* packing_sample.c: chooses the container by what a sample becomes. */
 void hr_packing_sample(hr_packing *packing);

@@ -79,8 +79,13 @@ static void make_chunk(hr_job *job)
     seat->status = HR_CANCELED;
     if (__atomic_load_n(&packing->stopped, __ATOMIC_RELAXED))
         return;
-    seat->status = hr_packed_encode(packing->container, packing->options.level, &content,
-                                    &seat->stored, &seat->scratch, &seat->row);
+    const hr_packed_recipe recipe = {
+        .container = packing->container,
+        .level = packing->options.level,
+        .element = hr_elements_at(&packing->elements, (uint64_t)seat->chunk * HR_INDEX_CHUNK_MAX,
+                                  content.len),
+    };
+    seat->status = hr_packed_encode(&recipe, &content, &seat->stored, &seat->scratch, &seat->row);
     seat->stored_len = seat->row.stored_len;
     if (packing->container != HR_CONTAINER_BESIDE)
         seat->stored_len += hr_index_gap_len(seat->row.stored_len);

@@ -28,6 +28,7 @@ uint8_t *packed_make(hr_container container, const uint8_t *content, size_t len,
     uint8_t *shard = take((tail.chunk_count + 1) * (size_t)HR_PACKED_ROOM + pages_len);
     uint8_t *pages = take(pages_len);
     size_t scratch_len = hr_packed_scratch_len(container), at = 0;
+    const hr_packed_recipe recipe = {.container = container};
     hr_span scratch = hr_span_host(take(scratch_len + 1), scratch_len);
     for (uint32_t i = 0; i < tail.chunk_count; i++) {
         size_t from = (size_t)i * HR_INDEX_CHUNK_MAX;
@@ -36,7 +37,7 @@ uint8_t *packed_make(hr_container container, const uint8_t *content, size_t len,
                                      (size_t)hr_min_u64(len - from, HR_INDEX_CHUNK_MAX));
         hr_span stored = hr_span_host(shard + at, HR_PACKED_ROOM);
         hr_index_row row;
-        if (hr_packed_encode(container, 0, &chunk, &stored, &scratch, &row) != HR_OK)
+        if (hr_packed_encode(&recipe, &chunk, &stored, &scratch, &row) != HR_OK)
             abort();
         row.stored_offset = beside ? from : at;
         hr_index_row_pack(&row, i, pages + i / HR_INDEX_PAGE_ROWS * (size_t)HR_INDEX_PAGE_LEN);

@@ -13,13 +13,9 @@
 #include "chunk.h"
 #include "env.h"
 #include "journal.h"
+#include "recorder.h"
 #include "source.h"
 #include "storage.h"
-
-/* Records that wait while data is flushed; a draft that has more is full, and no new chunk should
- * be started. Room is left for those that are under way. */
-#define HR_DRAFT_PENDING_FULL 1024
-#define HR_DRAFT_PENDING_MAX  4096
 
 typedef struct hr_draft_events {
     void (*ready)(void *context);     /* the chunks given to open say what is there */
@@ -50,10 +46,6 @@ typedef struct hr_draft_options {
     uint64_t flush_len; /* bytes between flushes of data and journal; 0: 4 GiB */
 } hr_draft_options;
 
-typedef struct hr_draft_record {
-    uint32_t chunk, len, crc;
-} hr_draft_record;
-
 typedef struct hr_draft {
     const hr_env *env;
     hr_storage *storage;
@@ -77,14 +69,11 @@ typedef struct hr_draft {
     hr_journal_reader reader;
     uint64_t journal_inode, data_inode, read_at;
     unsigned lock_tries;
-    uint8_t *buffer; /* of the journal that is read, then of records that are written */
+    uint8_t *buffer; /* of the journal that is read; from ready on the recorder's */
 
-    hr_io record_io; /* appends records, or flushes */
-    bool recording, closing, flush_wanted;
-    hr_draft_record *pending;
-    size_t pending_first, pending_count;
-    uint64_t unflushed_len;
-    uint64_t record_at; /* where the next bytes of the journal go */
+    hr_recorder recorder;
+    hr_recorder_note *notes;
+    bool closing;
 } hr_draft;
 
 /* chunks: all zero, as many as the size has; they stay the caller's and must outlive the draft. */
@@ -95,7 +84,7 @@ HR_CHECKED hr_status hr_draft_open(hr_draft *draft, const hr_env *env, hr_storag
 void hr_draft_note(hr_draft *draft, uint32_t chunk, uint32_t len, uint32_t crc);
 static inline bool hr_draft_is_full(const hr_draft *draft)
 {
-    return draft->pending_count >= HR_DRAFT_PENDING_FULL;
+    return hr_recorder_is_full(&draft->recorder);
 }
 /* What lies in the file is not what was written: it is thrown away, whatever close says. */
 void hr_draft_distrust(hr_draft *draft);
@@ -106,5 +95,23 @@ void hr_draft_publish(hr_draft *draft);
 /* Not before ready, same or failed. closed follows. keep: the next run continues from it. No part
  * writes any more. */
 void hr_draft_close(hr_draft *draft, bool keep);
+
+/* ---- between its own files ---- */
+
+/* draft.c: one request at a time, and how it fails. */
+
+/* The request, zeroed but for the directory. */
+hr_io *hr_draft_io(hr_draft *draft);
+void hr_draft_step(hr_draft *draft, hr_io_kind kind, void (*done)(hr_io *io));
+/* In done. */
+hr_draft *hr_draft_stepped(hr_io *io);
+void hr_draft_fail(hr_draft *draft, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
+void hr_draft_fail_io(hr_draft *draft, const char *what, const hr_io *io);
+void hr_draft_fail_stamp(hr_draft *draft, const hr_io *io);
+/* Mode, time and owner that the file is to have. */
+void hr_draft_set_stamp(const hr_draft *draft, hr_io *io);
+
+/* draft_open.c: ready, same or failed follows. */
+void hr_draft_look_up(hr_draft *draft);
 
 #endif

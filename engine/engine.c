@@ -11,6 +11,10 @@
 #error "HEADRACE_VERSION comes from CMakeLists.txt"
 #endif
 
+/* Of tcp_listener.c and server.c. */
+#define STRANGERS        64
+#define FIRST_RECORD_LEN (16u << 10)
+
 #define WORKER_POOL_DEFAULT (16 * (size_t)HR_SLOT_LEN)
 
 const char *hr_version(void)
@@ -186,16 +190,23 @@ size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size
     const hr_footprint_row table[] = {
         {"slots", (uint64_t)engine->worker_count * slots->pool.len, ""},
         {"messages", HR_CONTROL_SCRATCH_LEN, "what is being packed and unpacked, for all sessions"},
-        {"a session", sizeof(hr_session) + HR_MESSAGE_BODY_MAX + HR_CHANNEL_QUEUE_MAX,
-         "of a server: when its send queue is full, for each"},
-        {"a link", sizeof(hr_sender), "of a server: 256 grants each, at most 64 links a session"},
-        {"an open shard", sizeof(hr_source), "of a server: at most 256 a session"},
+        {"peers", HR_GATE_MEMORY_MAX, ""},
         {"indexes", HR_INDEX_TABLES_MAX,
          "of a server: of all packed shards that are open, at most"},
+        {"strangers", STRANGERS * (FIRST_RECORD_LEN + HR_SESSION_HELD_LEN),
+         "of a server: 64 first records and 64 handshakes at once"},
+        {"a send queue", HR_CHANNEL_QUEUE_MAX,
+         "of a server: of each session whose peer does not read what it asked for"},
     };
     size_t count = sizeof table / sizeof table[0];
     count = count < rows_max ? count : rows_max;
     memcpy(rows, table, count * sizeof *rows);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rows[i].what, "peers") == 0)
+            snprintf(
+                rows[i].why, sizeof rows[i].why,
+                "of a server, at most: sessions of %zu bytes, links of %zu, open shards of %zu",
+                HR_SESSION_HELD_LEN, sizeof(hr_sender), sizeof(hr_source));
     if (count > 0)
         snprintf(rows[0].why, sizeof rows[0].why,
                  "%u workers x %u slots of %u bytes (a chunk and its frame), taken at the start",

@@ -41,7 +41,7 @@ struct hr_filter {
     const hr_filter_ops *ops;
     hr_filter_sink sink;
     bool ready;
-    char who[HR_WHO_MAX]; /* the peer once it is ready: "key:ID", "cert:NAME", "anyone" */
+    char who[HR_WHO_MAX]; /* the peer once it is ready: "key:ID", "cert:NAME", "uid:N", "anyone" */
     hr_error error;       /* why a call failed, where there is more to say than its status */
 };
 

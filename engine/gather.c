@@ -62,6 +62,8 @@ hr_status hr_gather_create(const hr_env *env, const hr_message_open_bundles *ope
         return HR_NO_MEMORY;
     }
     hr_bundles_lay(bundles->files, bundles->file_count, bundles->bundles);
+    gather->len = sizeof *gather + open->count * sizeof(hr_io_file) + len +
+                  bundles->count * (sizeof(hr_bundle) + sizeof(bool));
     gather->busy = (bool *)(bundles->bundles + bundles->count);
     *gather_out = gather;
     return HR_OK;

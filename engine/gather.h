@@ -14,6 +14,7 @@
 typedef struct hr_gather {
     hr_bundles bundles; /* files[].path: below dir */
     hr_dir *dir;        /* the session's to open and to close */
+    size_t len;         /* of all this */
     bool *busy;         /* through __atomic, one a bundle: some sender has it */
 } hr_gather;
 

@@ -41,3 +41,33 @@ void hr_rate_give(hr_rate *rate, uint64_t bytes)
     if (rate->bytes_per_s != 0)
         rate->tokens += (int64_t)bytes;
 }
+
+void hr_common_rate_init(hr_common_rate *common)
+{
+    *common = (hr_common_rate){.rate = {.bytes_per_s = 0}};
+    pthread_mutex_init(&common->mutex, NULL);
+}
+
+void hr_common_rate_fini(hr_common_rate *common)
+{
+    pthread_mutex_destroy(&common->mutex);
+}
+
+void hr_common_rate_set(hr_common_rate *common, uint64_t bytes_per_s, uint64_t now_ns)
+{
+    pthread_mutex_lock(&common->mutex);
+    if (common->rate.bytes_per_s == 0)
+        hr_rate_init(&common->rate, bytes_per_s, bytes_per_s / 10, now_ns);
+    common->rate.bytes_per_s = bytes_per_s;
+    common->rate.burst = bytes_per_s / 10;
+    pthread_mutex_unlock(&common->mutex);
+}
+
+bool hr_common_rate_take(hr_common_rate *common, uint64_t bytes, uint64_t now_ns,
+                         uint64_t *due_ns_out)
+{
+    pthread_mutex_lock(&common->mutex);
+    bool taken = hr_rate_take(&common->rate, bytes, now_ns, due_ns_out);
+    pthread_mutex_unlock(&common->mutex);
+    return taken;
+}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_rate: a token bucket in bytes. Pure: time is given. */
+/* hr_rate: a token bucket in bytes: time is given. */
 #ifndef HR_RATE_H
 #define HR_RATE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,5 +19,18 @@ void hr_rate_init(hr_rate *rate, uint64_t bytes_per_s, uint64_t burst, uint64_t 
 bool hr_rate_take(hr_rate *rate, uint64_t bytes, uint64_t now_ns, uint64_t *due_ns_out);
 /* Gives back what was taken and not used. */
 void hr_rate_give(hr_rate *rate, uint64_t bytes);
+
+/* One bucket that several threads take from. */
+typedef struct hr_common_rate {
+    pthread_mutex_t mutex;
+    hr_rate rate;
+} hr_common_rate;
+
+void hr_common_rate_init(hr_common_rate *common);
+void hr_common_rate_fini(hr_common_rate *common);
+/* 0: no limit. What was taken so far stays taken. */
+void hr_common_rate_set(hr_common_rate *common, uint64_t bytes_per_s, uint64_t now_ns);
+bool hr_common_rate_take(hr_common_rate *common, uint64_t bytes, uint64_t now_ns,
+                         uint64_t *due_ns_out);
 
 #endif

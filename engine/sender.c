@@ -39,6 +39,7 @@ static void finish_if_over(hr_sender *sender)
     sender->over = true;
     if (!hr_list_is_empty(&sender->waiter.node))
         hr_list_remove(&sender->waiter.node);
+    hr_loop_timer_clear(sender->worker->loop, &sender->pause);
     if (sender->end != NULL)
         sender->transport->ops->link.destroy(sender->end);
     sender->end = NULL;
@@ -250,12 +251,26 @@ static void submit_read(hr_shipment *shipment, size_t read_len)
     hr_storage_submit(sender->worker->storage, &shipment->io);
 }
 
+/* False: the tenant has had its rate, and the timer is set. Without memory for it the next chunk
+ * that ends goes on. */
+static bool pay(hr_shipment *shipment)
+{
+    hr_sender *sender = shipment->sender;
+    hr_loop *loop = sender->worker->loop;
+    uint64_t due_ns;
+    if (!shipment->paid && !shipment->source->is_probe)
+        shipment->paid =
+            hr_common_rate_take(sender->rate, shipment->extent.len, hr_loop_now_ns(loop), &due_ns);
+    if (shipment->paid || shipment->source->is_probe)
+        return true;
+    return hr_loop_timer_set(loop, &sender->pause, due_ns) != HR_OK;
+}
+
 /* False: there is no slot. */
 static bool start(hr_shipment *shipment)
 {
     hr_sender *sender = shipment->sender;
     hr_source *source = shipment->source;
-    shipment->extent = hr_source_extent(source, shipment->chunk);
     shipment->skip = (uint32_t)(shipment->extent.offset % HR_DIRECT_ALIGN);
     size_t read_len =
         (size_t)hr_round_up((uint64_t)shipment->skip + shipment->extent.len, HR_DIRECT_ALIGN);
@@ -279,11 +294,14 @@ static void start_queued(hr_sender *sender)
     while (!hr_list_is_empty(&sender->queue)) {
         hr_shipment *shipment = HR_CONTAINER(sender->queue.next, hr_shipment, node);
         hr_gather *gather = shipment->source->gather;
+        shipment->extent = hr_source_extent(shipment->source, shipment->chunk);
         if (sender->down || __atomic_load_n(&shipment->source->canceled, __ATOMIC_ACQUIRE)) {
             hr_list_remove(&shipment->node);
             return_shipment(shipment, sender->down ? HR_PEER_LOST : HR_CANCELED);
         } else if (sender->reading >= sender->reads_max) {
             return; /* the next one that was read goes on here */
+        } else if (!pay(shipment)) {
+            return; /* the timer goes on here */
         } else if (gather != NULL && !hr_gather_take(gather, shipment->chunk)) {
             hr_list_remove(&shipment->node);
             return_shipment(shipment, HR_AGAIN);
@@ -301,6 +319,17 @@ static void start_queued(hr_sender *sender)
 static void slot_ready(hr_slot_waiter *waiter)
 {
     hr_sender *sender = HR_CONTAINER(waiter, hr_sender, waiter);
+    hr_slots *slots = &sender->worker->slots;
+    unsigned free_count = slots->free_count;
+    start_queued(sender);
+    if (slots->free_count == free_count) /* what it waited for was canceled meanwhile */
+        hr_slots_offer(slots);
+    finish_if_over(sender);
+}
+
+static void pause_is_over(hr_timer *timer)
+{
+    hr_sender *sender = HR_CONTAINER(timer, hr_sender, pause);
     start_queued(sender);
     finish_if_over(sender);
 }
@@ -379,6 +408,7 @@ void hr_sender_init(hr_sender *sender, hr_worker *worker, hr_worker *home, hr_tr
     hr_list_init(&sender->queue);
     hr_list_init(&sender->waiter.node);
     sender->waiter.ready = slot_ready;
+    sender->pause.fire = pause_is_over;
     sender->waiter.share = sender->share;
     sender->reads_max = 1;
     hr_transport_caps caps;

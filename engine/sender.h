@@ -9,6 +9,7 @@
 #ifndef HR_SENDER_H
 #define HR_SENDER_H
 
+#include "rate.h"
 #include "source.h"
 #include "transport.h"
 #include "worker.h"
@@ -28,6 +29,7 @@ struct hr_shipment {
     uint64_t offset;  /* in the region */
     uint64_t address; /* over RDMA: of the place */
     uint32_t key;     /* over RDMA: of its region */
+    bool paid;        /* the rate has let it go */
     bool complain;    /* what came before was wrong: stored digests are checked here */
     /* HR_OK: written to the link. HR_PEER_LOST: the link died, nobody needs to be told. Anything
      * else: the grant goes back with this status. */
@@ -71,9 +73,11 @@ struct hr_sender {
     hr_status status;
     hr_list queue;
     unsigned under_way, reading;
-    unsigned reads_max; /* grows from 1, so that the first chunk has the drive for itself */
-    hr_share *share;    /* the tenant's, of the worker's slots */
-    hr_sealer *sealer;  /* NULL: no source of this session is sealed; the session's to destroy */
+    unsigned reads_max;   /* grows from 1, so that the first chunk has the drive for itself */
+    hr_share *share;      /* the tenant's, of the worker's slots */
+    hr_common_rate *rate; /* the tenant's */
+    hr_timer pause;       /* until the rate lets the next one go */
+    hr_sealer *sealer;    /* NULL: no source of this session is sealed; the session's to destroy */
     hr_slot_waiter waiter;
     hr_letter open_letter, aim_letter, close_letter, fallen_letter, down_letter;
 };

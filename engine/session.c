@@ -199,7 +199,7 @@ void hr_session_end_if_over(hr_session *session)
     hr_keyring_fini(&session->keyring, session->engine->env);
     hr_control_fini(&session->control);
     if (session->tenant != NULL)
-        hr_gate_leave(session->gate, session->tenant);
+        hr_gate_leave(session->gate, session->tenant, HR_SESSION_HELD_LEN);
     session->events->gone(session->context, session);
 }
 
@@ -207,11 +207,19 @@ void hr_session_end_if_over(hr_session *session)
 static void control_up(void *context)
 {
     hr_session *session = context;
-    hr_status status = hr_gate_enter(session->gate, session->control.filter->who, &session->tenant);
-    if (status != HR_OK)
-        hr_control_close(&session->control, status,
-                         "%s has as many sessions open as a rule of the server allows",
-                         session->control.filter->who);
+    hr_control *control = &session->control;
+    const char *who = control->filter->who;
+    const hr_permits *rules = &session->gate->rules;
+    hr_status status = hr_gate_enter(session->gate, who, HR_SESSION_HELD_LEN, &session->tenant);
+    control->frames.body_max =
+        (size_t)hr_permits_most(rules, who, HR_PERMIT_MESSAGE, control->frames.body_max);
+    if (status == HR_POLICY)
+        hr_control_close(control, status,
+                         "%s is another user, and no rule of the server is about it", who);
+    else if (status != HR_OK)
+        hr_control_close(
+            control, status,
+            "%s has as many sessions open as a rule of the server or its memory allows", who);
 }
 
 static const hr_control_events control_events = {

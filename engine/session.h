@@ -27,6 +27,9 @@
 
 typedef struct hr_session hr_session;
 
+/* What a session holds by itself; its send queue is empty as long as the peer reads. */
+#define HR_SESSION_HELD_LEN (sizeof(hr_session) + HR_MESSAGE_BODY_MAX + HR_GATE_TLS_LEN)
+
 typedef struct hr_session_link {
     uint8_t ticket[HR_TICKET_LEN];
     bool ticketed;        /* the ticket was not used yet */

@@ -98,6 +98,7 @@ void hr_session_take_grant(hr_session *session, const hr_grant *grant)
     shipment->offset = grant->offset;
     shipment->address = address;
     shipment->key = key;
+    shipment->paid = false;
     shipment->complain = (grant->flags & HR_GRANT_COMPLAIN) != 0;
     hr_sender_post(link->sender, shipment);
 }
@@ -149,6 +150,7 @@ static void sender_down(void *context, hr_sender *sender, hr_status status)
             session->links[i].sender = NULL;
     hr_sealer_destroy(sender->sealer);
     hr_release(session->engine->env, sender);
+    hr_gate_refund(session->gate, session->tenant, sizeof *sender);
     hr_session_end_if_over(session);
 }
 
@@ -269,6 +271,27 @@ static bool is_same_host(const char *a, const char *b)
     return a_len == b_len && memcmp(a, b, a_len) == 0;
 }
 
+/* NULL: there is no memory, or the tenant has had its part of it. */
+static hr_sender *make_sender(hr_session *session)
+{
+    const hr_env *env = session->engine->env;
+    if (!hr_gate_charge(session->gate, session->tenant, sizeof(hr_sender)))
+        return NULL;
+    hr_sender *sender = hr_alloc(env, sizeof *sender);
+    if (sender != NULL && session->features & HR_FEATURE_AEAD &&
+        hr_sealer_create(env, &sender->sealer) != HR_OK) {
+        hr_release(env, sender);
+        sender = NULL;
+    }
+    if (sender == NULL) {
+        hr_gate_refund(session->gate, session->tenant, sizeof *sender);
+        return NULL;
+    }
+    sender->share = &session->tenant->share;
+    sender->rate = &session->tenant->rate;
+    return sender;
+}
+
 hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *incoming)
 {
     hr_session_link *link = NULL;
@@ -283,17 +306,11 @@ hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *i
         link->ticketed = false;
         return HR_POLICY;
     }
-    hr_sender *sender = hr_alloc(session->engine->env, sizeof *sender);
+    hr_sender *sender = make_sender(session);
+    link->ticketed = false;
     if (sender == NULL)
         return HR_NO_MEMORY;
-    if (session->features & HR_FEATURE_AEAD &&
-        hr_sealer_create(session->engine->env, &sender->sealer) != HR_OK) {
-        hr_release(session->engine->env, sender);
-        return HR_NO_MEMORY;
-    }
-    link->ticketed = false;
     link->sender = sender;
-    sender->share = &session->tenant->share;
     hr_engine *engine = session->engine;
     hr_worker *worker = &engine->workers[session->next_worker++ % engine->worker_count];
     sender->link = link->link;

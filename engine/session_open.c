@@ -204,12 +204,18 @@ static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes p
                          session->tenant->who);
         return NULL;
     }
-    hr_source *source = session->source_count < HR_SESSION_SOURCES_MAX
+    bool charged = hr_gate_charge(session->gate, session->tenant, sizeof(hr_source));
+    hr_source *source = charged && session->source_count < HR_SESSION_SOURCES_MAX
                             ? hr_alloc(session->engine->env, sizeof *source)
                             : NULL;
     if (source == NULL) {
+        if (charged)
+            hr_gate_refund(session->gate, session->tenant, sizeof *source);
         hr_gate_end(session->tenant);
-        hr_control_close(&session->control, HR_LIMIT, "more than %d shards are open in one session",
+        hr_control_close(&session->control, HR_LIMIT,
+                         charged
+                             ? "more than %d shards are open in one session"
+                             : "the server has no memory left for one of %d shards in a session",
                          HR_SESSION_SOURCES_MAX);
         return NULL;
     }
@@ -287,11 +293,18 @@ void hr_session_take_open_bundles(hr_session *session, const hr_message_open_bun
     if (export == NULL)
         return;
     hr_status status = hr_gather_create(session->engine->env, open, &source->gather);
+    session->gather_count += status == HR_OK;
+    if (status == HR_OK) {
+        source->gather_len = source->gather->len;
+        if (!hr_gate_charge(session->gate, session->tenant, source->gather_len)) {
+            source->gather_len = 0;
+            status = HR_LIMIT;
+        }
+    }
     if (status != HR_OK) {
         fail_open(source, status);
         return;
     }
-    session->gather_count++;
     source->io = (hr_io){
         .kind = HR_IO_OPEN_DIR,
         .dir = export->dir,

@@ -78,7 +78,9 @@ hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve)
 
 static bool is_full(const hr_slots *slots, const hr_share *share)
 {
-    return share->held[slots->index] >= slots->count - slots->count / 4;
+    unsigned percent = __atomic_load_n(&share->percent, __ATOMIC_RELAXED);
+    unsigned most = slots->count * (percent != 0 ? percent : HR_SHARE_PERCENT) / 100;
+    return share->held[slots->index] >= (most > 0 ? most : 1);
 }
 
 /* Start-time fair queueing: a tenant that was away comes in at the present, without arrears. */
@@ -123,6 +125,11 @@ void hr_slots_give(hr_slots *slots, hr_slot *slot)
     slot->next = slots->first_free;
     slots->first_free = slot;
     slots->free_count++;
+    hr_slots_offer(slots);
+}
+
+void hr_slots_offer(hr_slots *slots)
+{
     hr_slot_waiter *waiter = next_waiter(slots);
     if (waiter == NULL)
         return;

@@ -12,10 +12,15 @@
 
 #define HR_SLOTS_POOLS_MAX 64 /* workers */
 
+/* Nobody gets more than that of a pool, so that one who does not read what is sent never holds all
+ * of it. */
+#define HR_SHARE_PERCENT 75
+
 /* What one tenant of a server has of each worker's pool: each worker sees its own entry only. */
 typedef struct hr_share {
     unsigned held[HR_SLOTS_POOLS_MAX];
     uint64_t turn[HR_SLOTS_POOLS_MAX]; /* in the pool's own time */
+    unsigned percent; /* through __atomic: of each pool, at most; 0: HR_SHARE_PERCENT */
 } hr_share;
 
 typedef struct hr_slot hr_slot;
@@ -59,12 +64,13 @@ void hr_slots_fini(hr_slots *slots);
 
 /* NULL if not more than reserve are free. */
 hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve);
-/* As one tenant of several. Nobody gets more than three quarters of a pool, so that one who does
- * not read what is sent never holds all of it. */
+/* As one tenant of several. */
 hr_slot *hr_slots_take_share(hr_slots *slots, hr_share *share);
 /* The waiter whose tenant had the fewest turns (then who came first), of those whose reserve is
  * met, is called before this returns. */
 void hr_slots_give(hr_slots *slots, hr_slot *slot);
+/* Calls that waiter if a slot is free: for one who was called and needs none any more. */
+void hr_slots_offer(hr_slots *slots);
 /* Waiting twice is waiting once. */
 void hr_slots_wait(hr_slots *slots, hr_slot_waiter *waiter);
 

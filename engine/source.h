@@ -19,6 +19,7 @@ struct hr_source {
     uint64_t transfer; /* the client's number */
     hr_file *file;
     hr_gather *gather;    /* instead of file: its chunks are bundles */
+    uint64_t gather_len;  /* bytes that the tenant was charged for it */
     bool content;         /* was asked for, if it is a packed shard */
     hr_index_table table; /* without entries: digests are computed */
     uint64_t size;        /* of what is offered: the file, or the content of a packed shard */

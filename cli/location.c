@@ -135,6 +135,27 @@ static hr_status take_name(hr_cli_source *source, const char *name, hr_error *er
     return HR_OK;
 }
 
+/* "/run/headrace.sock:export/path": to the first colon, which a path writes as %3A. */
+static hr_status parse_file(const char *text, hr_cli_source *source, hr_error *error)
+{
+    char socket[HR_CLI_PATH_MAX], raw[HR_CLI_PATH_MAX];
+    const char *colon = strchr(text, ':');
+    size_t len = colon != NULL ? (size_t)(colon - text) : strlen(text);
+    if (text[0] != '/' || len >= HR_CLI_ADDRESS_MAX)
+        return hr_error_set(error, HR_INVALID,
+                            "a source over a socket is hr+unix:///path/to/socket:export/path");
+    snprintf(raw, sizeof raw, "%.*s", (int)len, text);
+    hr_status status = decode_path(raw, socket, error);
+    if (status == HR_OK)
+        snprintf(source->address, sizeof source->address, "unix:/%.*s", HR_CLI_ADDRESS_MAX - 8,
+                 socket);
+    if (status == HR_OK)
+        status = decode_path(colon != NULL ? colon + 1 : "", source->path, error);
+    if (status == HR_OK)
+        status = take_name(source, last_name(source->path), error);
+    return status;
+}
+
 static hr_status parse_remote(const char *text, hr_cli_source *source, hr_error *error)
 {
     size_t host_len = strcspn(text, "/");
@@ -169,10 +190,13 @@ static bool is_foreign_url(const char *text)
 
 hr_status hr_cli_source_parse(const char *text, hr_cli_source *source_out, hr_error *error)
 {
-    hr_cli_source source = {.local = strncasecmp(text, "hr://", 5) != 0};
+    bool is_file = strncasecmp(text, "hr+unix://", 10) == 0;
+    hr_cli_source source = {.local = !is_file && strncasecmp(text, "hr://", 5) != 0};
     char quoted[QUOTED_MAX];
     hr_status status;
-    if (!source.local)
+    if (is_file)
+        status = parse_file(text + 10, &source, error);
+    else if (!source.local)
         status = parse_remote(text + 5, &source, error);
     else if (is_foreign_url(text))
         return hr_error_set(error, HR_INVALID,

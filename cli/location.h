@@ -2,6 +2,8 @@
 /* Where content comes from and where it goes, as the command line names it.
  *
  *   source   hr://host[:port]/export/path    of a server; %XX stands for a byte
+ *            hr+unix:///path/to/socket:export/path
+ *                                            of one on this machine
  *            anything else                   a local path
  *   target   host:                           memory, to measure
  *            cuda:N                          the memory of a GPU
@@ -19,7 +21,7 @@
 
 typedef struct hr_cli_source {
     bool local;
-    char address[HR_CLI_ADDRESS_MAX]; /* "host:port", "[v6]:port" */
+    char address[HR_CLI_ADDRESS_MAX]; /* "host:port", "[v6]:port", "unix:/path" */
     char root[HR_CLI_PATH_MAX];       /* local and resolved: the directory that is served */
     char path[HR_CLI_PATH_MAX];       /* what is asked for: "export/path"; local: as typed, and
                                          "local/NAME" once it is resolved */

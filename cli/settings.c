@@ -32,7 +32,9 @@ static const hr_option options[] = {
         .type = HR_OPTION_STRING,
         .verbs = SERVE,
         .fallback = "127.0.0.1:7431",
-        .help = "Listens there; port 0 takes any free one, an IPv6 address is in brackets.",
+        .help = "Listens there; port 0 takes any free one, an IPv6 address is in brackets. "
+                "unix:/PATH is a "
+                "socket of this machine, whose peers are known by their users.",
         .offset = MEMBER(listen),
     },
     {

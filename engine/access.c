@@ -2,6 +2,7 @@
 #include "access.h"
 
 #include "engine.h"
+#include "server.h"
 
 static hr_status copy_texts(hr_access *access, const hr_server_options *options)
 {
@@ -13,7 +14,9 @@ static hr_status copy_texts(hr_access *access, const hr_server_options *options)
             return status;
     }
     access->trust = (hr_trust){
-        .insecure = options->trust.insecure,
+        /* Who comes by a socket of this machine is known by his user. */
+        .insecure = options->trust.insecure ||
+                    (options->listen != NULL && hr_server_is_file(options->listen)),
         .key_path = access->texts[0],
         .ca_path = access->texts[1],
         .crl_path = access->texts[2],

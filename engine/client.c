@@ -376,7 +376,7 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
 
 static hr_status load_identity(hr_client *client, const hr_client_options *options, hr_error *error)
 {
-    if (options->address == NULL)
+    if (options->address == NULL || hr_server_is_file(options->address))
         return HR_OK;
     if (!options->trust.insecure)
         return hr_identity_load(client->env, &options->trust, HR_SIDE_CLIENT,

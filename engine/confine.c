@@ -18,6 +18,7 @@
 #include "identity.h"
 #include "landlock.h"
 #include "secret.h"
+#include "server.h"
 
 typedef struct teller {
     void (*told)(void *context, bool lacking, const char *line);
@@ -102,6 +103,9 @@ static void allow_all(int rules, const hr_server_options *options)
             allow_beside(rules, read_again[i], HR_LANDLOCK_READ);
     if (options->audit_path != NULL)
         allow_beside(rules, options->audit_path, HR_LANDLOCK_WRITE | HR_LANDLOCK_MAKE_FILE);
+    if (options->listen != NULL && hr_server_is_file(options->listen))
+        allow_beside(rules, options->listen + sizeof "unix:" - 1,
+                     HR_LANDLOCK_MAKE_SOCKET | HR_LANDLOCK_REMOVE_FILE);
     for (unsigned i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++)
         hr_landlock_allow(rules, system_paths[i].path, system_paths[i].rights);
     hr_landlock_allow(rules, "/proc/self/exe", HR_LANDLOCK_READ); /* how O_DIRECT is tried */
@@ -180,7 +184,8 @@ hr_status hr_server_confine(const hr_server_options *options,
                             void *context, hr_error *error)
 {
     const teller to = {.told = told, .context = context};
-    if (!options->trust.insecure) {
+    bool is_file = options->listen != NULL && hr_server_is_file(options->listen);
+    if (!options->trust.insecure && !is_file) {
         /* The first start makes the user's key, which it cannot do any more afterwards. */
         hr_identity *identity;
         hr_status status = hr_identity_load(hr_env_system(), &options->trust, HR_SIDE_SERVER, true,

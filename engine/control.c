@@ -289,7 +289,10 @@ hr_status hr_control_adopt(hr_control *control, const hr_env *env, hr_control_sc
 {
     hr_status status = init(control, env, scratch, transport, HR_SIDE_SERVER, events, context);
     if (status == HR_OK)
-        status = make_filter(control, identity, NULL);
+        status = make_filter(control, incoming->is_user ? NULL : identity, NULL);
+    if (status == HR_OK && incoming->is_user)
+        snprintf(control->filter->who, sizeof control->filter->who, "uid:%u",
+                 (unsigned)incoming->uid);
     if (status != HR_OK) {
         transport->ops->refuse(transport, incoming);
         hr_control_fini(control);

@@ -161,7 +161,8 @@ typedef struct hr_export {
 } hr_export;
 
 typedef struct hr_server_options {
-    const char *listen; /* "ADDR:PORT"; NULL: 127.0.0.1:7431; port 0: any */
+    const char *listen; /* "ADDR:PORT"; NULL: 127.0.0.1:7431; port 0: any. "unix:/path/to/socket":
+                           peers are the users that the kernel says, in clear and without keys */
     const hr_export *exports;
     size_t export_count;
     hr_trust trust;
@@ -208,7 +209,8 @@ HR_API void hr_server_destroy(hr_server *server);
 typedef struct hr_client hr_client;
 
 typedef struct hr_client_options {
-    const char *address;         /* "host:port" of a server; NULL: no server, see local_path */
+    const char
+        *address; /* "host:port" or "unix:/path" of a server; NULL: no server, see local_path */
     const char *local_path;      /* a directory that is served to this client within the process */
     hr_trust trust;              /* what is shown to address, and what it must show */
     unsigned links;              /* data connections; 0: one a worker */

@@ -25,7 +25,7 @@ struct hr_server {
     unsigned sessions_max;
     uint64_t next_session;
     uint8_t boot_id[HR_ID_LEN];
-    char wanted[256], address[64];
+    char wanted[256], address[128];
     hr_server_counters counters;
     hr_status status;
     hr_error error;
@@ -123,6 +123,10 @@ static void incoming(void *context, hr_incoming *connection)
         take_link(server, family_of(server), connection);
     } else if (in_tls == (server->access->identity != NULL)) {
         take_channel(server, connection);
+    } else if (hr_server_is_file(server->wanted)) {
+        hr_log(server->env, HR_LOG_INFO, "refused %s: it speaks TLS, and here its user is asked",
+               connection->peer);
+        refuse(server, family_of(server), connection);
     } else {
         hr_log(server->env, HR_LOG_INFO, "refused %s: it speaks %s", connection->peer,
                in_tls ? "TLS, and this server has no key (--insecure)" : "in clear");
@@ -183,7 +187,7 @@ static void start_rdma(hr_server *server)
     status = rdma->ops->listen(rdma, server->address, &rdma_events, server, &server->rdma_listener,
                                bound);
     if (status != HR_OK) {
-        char what[128];
+        char what[160];
         snprintf(what, sizeof what, "listening for RDMA on %s", server->address);
         rdma_refused(server, status, what);
         return;
@@ -199,15 +203,22 @@ static void start_listening(hr_server *server)
     hr_status status =
         server->transport->ops->listen(server->transport, server->wanted, &listener_events, server,
                                        &server->listener, server->address);
+    if (hr_server_is_file(server->wanted))
+        snprintf(server->address, sizeof server->address, "%.127s", server->wanted);
     server->status = status;
-    if (status == HR_BUSY)
+    if (status == HR_INVALID && hr_server_is_file(server->wanted))
+        hr_error_set(&server->error, status,
+                     "listening on %s: the path of a socket begins with / and has at most 107 "
+                     "bytes",
+                     server->wanted);
+    else if (status == HR_BUSY)
         hr_error_set(&server->error, status,
                      "listening on %s: the port is taken; choose another with --listen",
                      server->wanted);
     else if (status != HR_OK)
         hr_error_set(&server->error, status, "listening on %s: %s", server->wanted,
                      hr_status_text(status));
-    else if (server->network)
+    else if (server->network && !hr_server_is_file(server->wanted))
         start_rdma(server);
 }
 
@@ -304,6 +315,11 @@ release:
     return status;
 }
 
+bool hr_server_is_file(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0;
+}
+
 /* A name that only begins like an address of loopback may lead anywhere. */
 bool hr_server_is_loopback(const char *address)
 {
@@ -321,11 +337,12 @@ hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
     if (strrchr(address, ':') == NULL)
         return hr_error_set(error, HR_INVALID, "listening on %s: it is no ADDR:PORT", address);
     for (size_t i = 0; i < options->export_count; i++)
-        if (options->exports[i].aead && options->trust.insecure)
+        if (options->exports[i].aead && (options->trust.insecure || hr_server_is_file(address)))
             return hr_error_set(error, HR_POLICY,
-                                "an export is to be encrypted, and --insecure has no keys for it: "
-                                "leave one of them out");
-    if (options->trust.insecure)
+                                "an export is to be encrypted, and %s has no keys for it: leave "
+                                "one of them out",
+                                options->trust.insecure ? "--insecure" : "a socket");
+    if (options->trust.insecure && !hr_server_is_file(address))
         hr_log(engine->env, HR_LOG_WARN,
                "--insecure: peers are not authenticated, and everybody who reaches %s may read the "
                "exports",

@@ -4,6 +4,7 @@
 #define HR_TCP_H
 
 #include <netdb.h>
+#include <sys/un.h>
 
 #include "helpers.h"
 #include "transport.h"
@@ -32,6 +33,16 @@ void hr_tcp_tune(const hr_tcp *tcp, int fd);
 /* The address of the other side, printed. */
 void hr_tcp_peer(int fd, char text_out[64]);
 
+/* ---- tcp_unix.c: "unix:/run/headrace.sock" ---- */
+
+bool hr_unix_is(const char *address);
+/* HR_INVALID: its path is not absolute, or longer than such addresses are. */
+HR_CHECKED hr_status hr_unix_parse(const char *address, struct sockaddr_un *parsed_out);
+/* 0 or errno. EADDRINUSE: somebody listens there, or it is no socket. */
+int hr_unix_listen(const struct sockaddr_un *address, int backlog, int *fd_out);
+/* False: fd is no such socket. text_out: "uid:N:PID". */
+bool hr_unix_peer(int fd, uint32_t *uid_out, char text_out[64]);
+
 /* ---- tcp_dial.c ---- */
 
 /* hr_dial: from an address to a connected socket over which the greeting was sent. Tries each
@@ -45,7 +56,10 @@ struct hr_dial {
     hr_tcp_address address;
     uint8_t greeting[HR_GREETING_LEN];
     bool is_silent; /* no greeting is sent */
-    struct addrinfo *found, *next;
+    struct addrinfo *found;
+    const struct addrinfo *next;
+    struct sockaddr_un file_address; /* of a socket of the file system */
+    struct addrinfo file_info;
     int resolve_result; /* EAI_… */
     hr_job job;
     hr_task task;

@@ -65,8 +65,11 @@ void hr_tcp_address_print(const struct sockaddr *address, char text_out[64])
 
 void hr_tcp_peer(int fd, char text_out[64])
 {
+    uint32_t uid;
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
+    if (hr_unix_peer(fd, &uid, text_out))
+        return;
     (void)getpeername(fd, (struct sockaddr *)&address, &len);
     hr_tcp_address_print((const struct sockaddr *)&address, text_out);
 }

@@ -91,7 +91,8 @@ static void try_next(hr_dial *dial)
         return;
     }
     dial->next = at->ai_next;
-    dial->fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    int protocol = at->ai_family == AF_UNIX ? 0 : IPPROTO_TCP;
+    dial->fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, protocol);
     hr_status status = dial->fd < 0 ? hr_status_from_errno(errno) : HR_OK;
     if (status == HR_OK)
         status = hr_loop_timer_set(loop, &dial->timer, hr_loop_now_ns(loop) + DIAL_TIMEOUT_NS);
@@ -136,6 +137,19 @@ static void resolved(hr_job *job)
     try_next(dial);
 }
 
+static void dial_file(hr_task *task)
+{
+    hr_dial *dial = HR_CONTAINER(task, hr_dial, task);
+    dial->failure = HR_UNREACHABLE;
+    dial->file_info = (struct addrinfo){
+        .ai_family = AF_UNIX,
+        .ai_addr = (struct sockaddr *)&dial->file_address,
+        .ai_addrlen = sizeof dial->file_address,
+    };
+    dial->next = &dial->file_info;
+    try_next(dial);
+}
+
 static void start_task(hr_task *task)
 {
     resolved(&HR_CONTAINER(task, hr_dial, task)->job);
@@ -144,10 +158,12 @@ static void start_task(hr_task *task)
 hr_status hr_dial_start(hr_dial *dial, hr_tcp *tcp, const char *address,
                         const hr_greeting *greeting)
 {
-    hr_status status = hr_tcp_address_parse(address, &dial->address);
+    bool is_file = hr_unix_is(address);
+    hr_status status = is_file ? hr_unix_parse(address, &dial->file_address)
+                               : hr_tcp_address_parse(address, &dial->address);
     if (status != HR_OK)
         return status;
-    if (dial->address.host[0] == '\0')
+    if (!is_file && dial->address.host[0] == '\0')
         return HR_INVALID;
     dial->tcp = tcp;
     dial->fd = -1;
@@ -155,6 +171,11 @@ hr_status hr_dial_start(hr_dial *dial, hr_tcp *tcp, const char *address,
     dial->task.run = start_task;
     dial->is_silent = greeting->kind == HR_GREETING_TLS;
     hr_greeting_pack(greeting, dial->greeting);
+    if (is_file) {
+        dial->task.run = dial_file;
+        hr_loop_defer(tcp->base.loop, &dial->task);
+        return HR_OK;
+    }
     dial->resolve_result = look_up(dial, AI_NUMERICHOST);
     if (dial->resolve_result == 0) {
         hr_loop_defer(tcp->base.loop, &dial->task);

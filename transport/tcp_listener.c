@@ -38,6 +38,7 @@ struct hr_listener {
     const hr_listener_events *events;
     void *context;
     int fd;
+    struct sockaddr_un file; /* what was bound; of no family: nothing of the file system */
     hr_op accept;
     bool is_accepting;
     bool closed;
@@ -60,6 +61,8 @@ static void end(hr_task *task)
 {
     hr_listener *listener = HR_CONTAINER(task, hr_listener, end);
     close(listener->fd);
+    if (listener->file.sun_family == AF_UNIX)
+        unlink(listener->file.sun_path);
     hr_release(hr_loop_env(listener->loop), listener);
 }
 
@@ -86,6 +89,7 @@ static void announce(hr_listener *listener, int fd, const hr_greeting *greeting,
     incoming->greeting = *greeting;
     incoming->connection = (void *)(intptr_t)fd;
     hr_tcp_peer(fd, incoming->peer);
+    incoming->is_user = hr_unix_peer(fd, &incoming->uid, incoming->peer);
     listener->events->incoming(listener->context, incoming);
 }
 
@@ -292,6 +296,20 @@ static hr_status open_address(const char *text, int *fd_out, char bound_out[64])
     return HR_OK;
 }
 
+static hr_status open_file(hr_listener *listener, const char *text, char bound_out[64])
+{
+    struct sockaddr_un address;
+    hr_status status = hr_unix_parse(text, &address);
+    if (status != HR_OK)
+        return status;
+    int error = hr_unix_listen(&address, BACKLOG, &listener->fd);
+    if (error != 0)
+        return hr_status_from_errno(error);
+    listener->file = address;
+    snprintf(bound_out, 64, "unix:");
+    return HR_OK;
+}
+
 hr_status hr_tcp_listen(hr_transport *transport, const char *address,
                         const hr_listener_events *events, void *context, hr_listener **listener_out,
                         char bound_out[64])
@@ -299,7 +317,8 @@ hr_status hr_tcp_listen(hr_transport *transport, const char *address,
     hr_listener *listener = hr_alloc(hr_loop_env(transport->loop), sizeof *listener);
     if (listener == NULL)
         return HR_NO_MEMORY;
-    hr_status status = open_address(address, &listener->fd, bound_out);
+    hr_status status = hr_unix_is(address) ? open_file(listener, address, bound_out)
+                                           : open_address(address, &listener->fd, bound_out);
     if (status != HR_OK) {
         hr_release(hr_loop_env(transport->loop), listener);
         return status;

@@ -42,7 +42,9 @@ struct hr_incoming {
     hr_greeting greeting;
     uint8_t *first; /* with HR_GREETING_TLS: the record, which an adopted channel hands on first */
     size_t first_len;
-    char peer[64];    /* printable address */
+    char peer[64]; /* printable address */
+    bool is_user;  /* it comes from this machine, and the kernel says from whom: */
+    uint32_t uid;
     void *connection; /* the transport's */
 };
 

@@ -56,6 +56,18 @@ TEST(Source, SplitsAUrl)
     EXPECT_STREQ(at.name, "shard.bin");
 }
 
+TEST(Source, OverASocketOfThisMachine)
+{
+    hr_cli_source at = source("hr+unix:///run/head%3Arace.sock:data/a:b");
+    EXPECT_FALSE(at.local);
+    EXPECT_STREQ(at.address, "unix:/run/head:race.sock");
+    EXPECT_STREQ(at.path, "data/a:b");
+    EXPECT_STREQ(at.name, "a:b");
+    EXPECT_STREQ(source("hr+unix:///s").path, "");
+    expect_no_source("hr+unix://s:data", "hr+unix:///path");
+    expect_no_source("hr+unix:///" + std::string(400, 's') + ":data", "hr+unix:///path");
+}
+
 TEST(Source, KnowsTheDefaultPortAndBothKindsOfAddress)
 {
     EXPECT_STREQ(source("hr://10.0.0.1/d/f").address, "10.0.0.1:7431");

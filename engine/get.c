@@ -281,6 +281,8 @@ static void item_opened(void *context, hr_transfer *transfer)
                                  .mtime_ns = transfer->mtime_ns,
                                  .uid = transfer->uid,
                                  .gid = transfer->gid});
+        if (get->ending) /* for want of memory, and this transfer with it */
+            return;
     }
     if (!transfer->is_directory) {
         get->progress.bytes += transfer->size;

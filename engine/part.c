@@ -127,6 +127,8 @@ static void arm(hr_landing *landing)
     }
     hr_status status = receiver->transport->ops->link.arm(receiver->end, &landing->place);
     if (status != HR_OK) {
+        if (status != HR_AGAIN)
+            hr_receiver_fall(receiver);
         finish(landing, status == HR_AGAIN ? HR_AGAIN : HR_PEER_LOST, true);
         return;
     }

@@ -45,11 +45,20 @@ static void end_probe(hr_receiver *receiver)
     receiver->probe_slot = NULL;
 }
 
+void hr_receiver_fall(hr_receiver *receiver)
+{
+    receiver->end_up = false;
+    if (receiver->fallen)
+        return;
+    receiver->fallen = true;
+    receiver->fallen_letter.deliver = deliver_fallen;
+    hr_loop_post(receiver->home->loop, &receiver->fallen_letter);
+}
+
 static void link_down(void *context, hr_status status)
 {
     hr_receiver *receiver = context;
     receiver->down = true;
-    receiver->end_up = false;
     receiver->status = receiver->probe_failed ? HR_INTEGRITY : status;
     end_probe(receiver);
     while (!hr_list_is_empty(&receiver->armed))
@@ -57,8 +66,7 @@ static void link_down(void *context, hr_status status)
     if (receiver->end != NULL)
         receiver->transport->ops->link.destroy(receiver->end);
     receiver->end = NULL;
-    receiver->fallen_letter.deliver = deliver_fallen;
-    hr_loop_post(receiver->home->loop, &receiver->fallen_letter);
+    hr_receiver_fall(receiver);
     finish_if_over(receiver);
 }
 
@@ -232,6 +240,7 @@ void hr_receiver_open(hr_receiver *receiver, hr_transport *transport, const char
     receiver->exposure = NULL;
     receiver->connected = receiver->joined = receiver->moving = receiver->probe_failed = false;
     receiver->closing = receiver->down = receiver->told_to_close = receiver->end_up = false;
+    receiver->fallen = false;
     receiver->greeting = *greeting;
     snprintf(receiver->address, sizeof receiver->address, "%s", address);
     receiver->open_letter.deliver = deliver_open;

@@ -61,7 +61,7 @@ struct hr_receiver {
 
     /* the worker's */
     hr_link *end;
-    bool end_up, down, told_to_close;
+    bool end_up, fallen, down, told_to_close;
     hr_status status;
     hr_list armed; /* of hr_landing.armed_node */
     hr_slot *probe_slot;
@@ -91,5 +91,8 @@ static inline uint32_t hr_receiver_region(const hr_receiver *receiver, const hr_
 void hr_receiver_join(hr_receiver *receiver);
 /* Home: ends it; down follows. Twice is once. */
 void hr_receiver_close(hr_receiver *receiver);
+/* On its worker: the link takes no more places, though its down may wait long behind the fence.
+ * Home learns it at once, and gives it no more chunks. */
+void hr_receiver_fall(hr_receiver *receiver);
 
 #endif

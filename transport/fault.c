@@ -17,6 +17,15 @@ bool hr_fault_happens(hr_fault *fault, uint16_t chance)
     return chance != 0 && (hr_fault_random(fault) & 0xFFFF) < chance;
 }
 
+bool hr_fault_is_due(hr_fault *fault, const char *name)
+{
+    if (++fault->calls != fault->faults.fail_nth)
+        return false;
+    if (fault->faults.failed_out != NULL)
+        *fault->faults.failed_out = name;
+    return true;
+}
+
 uint64_t hr_fault_delayed_until_ns(hr_fault *fault)
 {
     uint64_t now_ns = hr_loop_now_ns(fault->base.loop);
@@ -51,6 +60,8 @@ static hr_status fault_listen(hr_transport *transport, const char *address,
 {
     hr_transport *inner = ((hr_fault *)transport)->inner;
     const hr_env *env = hr_loop_env(transport->loop);
+    if (hr_fault_is_due((hr_fault *)transport, "listen"))
+        return HR_LIMIT;
     hr_listener *listener = hr_alloc(env, sizeof *listener);
     if (listener == NULL)
         return HR_NO_MEMORY;
@@ -91,6 +102,8 @@ static void fault_rail(const hr_transport *transport, unsigned rail, hr_rail_inf
 static hr_status fault_lend(hr_transport *transport, hr_span span)
 {
     hr_transport *inner = ((hr_fault *)transport)->inner;
+    if (hr_fault_is_due((hr_fault *)transport, "lend"))
+        return HR_LIMIT;
     return inner->ops->region->lend(inner, span);
 }
 
@@ -100,9 +113,40 @@ static void fault_reclaim(hr_transport *transport, hr_span span)
     inner->ops->region->reclaim(inner, span);
 }
 
+/* A registration that is refused answers later, as every other does. */
+typedef struct refusal {
+    hr_task task;
+    const hr_env *env;
+    hr_region *region;
+} refusal;
+
+static void refuse_region(hr_task *task)
+{
+    refusal *refused = HR_CONTAINER(task, refusal, task);
+    hr_region *region = refused->region;
+    hr_release(refused->env, refused);
+    region->status = HR_LIMIT;
+    region->done(region);
+}
+
+static bool is_refused(hr_transport *transport, hr_region *region)
+{
+    if (!hr_fault_is_due((hr_fault *)transport, "expose"))
+        return false;
+    refusal *refused = hr_alloc(hr_loop_env(transport->loop), sizeof *refused);
+    if (refused == NULL)
+        return false;
+    *refused =
+        (refusal){.task.run = refuse_region, .env = hr_loop_env(transport->loop), .region = region};
+    hr_loop_defer(transport->loop, &refused->task);
+    return true;
+}
+
 static void fault_expose(hr_transport *transport, hr_region *region)
 {
     hr_transport *inner = ((hr_fault *)transport)->inner;
+    if (is_refused(transport, region))
+        return;
     inner->ops->region->expose(inner, region);
 }
 

@@ -9,12 +9,14 @@ typedef struct hr_fault {
     hr_transport base;
     hr_transport *inner;
     hr_transport_faults faults;
-    uint64_t random;
+    uint64_t random, calls;
 } hr_fault;
 
 uint64_t hr_fault_random(hr_fault *fault);
 /* True in chance of 65536 cases. */
 bool hr_fault_happens(hr_fault *fault, uint16_t chance);
+/* Counts a call that can fail; true if this one does. */
+bool hr_fault_is_due(hr_fault *fault, const char *name);
 /* When something delayed happens. */
 uint64_t hr_fault_delayed_until_ns(hr_fault *fault);
 

@@ -138,6 +138,8 @@ hr_status hr_fault_channel_connect(hr_transport *transport, const char *address,
                                    const hr_greeting *greeting, const hr_channel_events *events,
                                    void *context, hr_channel **channel_out)
 {
+    if (hr_fault_is_due((hr_fault *)transport, "connect a channel"))
+        return HR_LIMIT;
     fault_channel *channel = channel_create(transport, events, context);
     if (channel == NULL)
         return HR_NO_MEMORY;
@@ -160,10 +162,11 @@ hr_status hr_fault_channel_adopt(hr_transport *transport, hr_incoming *incoming,
                                  const hr_channel_events *events, void *context,
                                  hr_channel **channel_out)
 {
-    fault_channel *channel = channel_create(transport, events, context);
+    bool fails = hr_fault_is_due((hr_fault *)transport, "adopt a channel");
+    fault_channel *channel = fails ? NULL : channel_create(transport, events, context);
     if (channel == NULL) {
         transport->ops->refuse(transport, incoming);
-        return HR_NO_MEMORY;
+        return fails ? HR_LIMIT : HR_NO_MEMORY;
     }
     memcpy(channel->base.peer, incoming->peer, sizeof channel->base.peer);
     hr_status status = inner_ops(channel)->adopt(channel->fault->inner, incoming, &inner_events,
@@ -190,7 +193,8 @@ hr_status hr_fault_channel_send(hr_channel *base, const void *bytes, size_t len)
     hr_fault *fault = channel->fault;
     if (channel->inner == NULL || channel->lost || channel->closed)
         return HR_PEER_LOST;
-    if (hr_fault_happens(fault, fault->faults.lost)) {
+    bool fails = hr_fault_is_due(fault, "send");
+    if (fails || hr_fault_happens(fault, fault->faults.lost)) {
         channel->lost = true;
         inner_ops(channel)->close(channel->inner);
         return HR_OK;

@@ -14,6 +14,7 @@ typedef struct fault_link {
     hr_list failed; /* to be told */
     hr_timer delay; /* of held; once dying, until inner is closed whatever is still late */
     hr_task settle;
+    uint32_t writes;    /* so far */
     unsigned late_left; /* writes under way that their owners do not know of */
     bool lost;          /* by us */
     bool closed, is_dying, inner_is_down, is_down;
@@ -241,6 +242,8 @@ hr_status hr_fault_link_connect(hr_transport *transport, const char *address,
                                 const hr_greeting *greeting, const hr_link_events *events,
                                 void *context, hr_link **link_out)
 {
+    if (hr_fault_is_due((hr_fault *)transport, "connect a link"))
+        return HR_LIMIT;
     fault_link *link = link_create(transport, events, context);
     if (link == NULL)
         return HR_NO_MEMORY;
@@ -262,10 +265,11 @@ hr_status hr_fault_link_connect(hr_transport *transport, const char *address,
 hr_status hr_fault_link_adopt(hr_transport *transport, hr_incoming *incoming,
                               const hr_link_events *events, void *context, hr_link **link_out)
 {
-    fault_link *link = link_create(transport, events, context);
+    bool fails = hr_fault_is_due((hr_fault *)transport, "adopt a link");
+    fault_link *link = fails ? NULL : link_create(transport, events, context);
     if (link == NULL) {
         transport->ops->refuse(transport, incoming);
-        return HR_NO_MEMORY;
+        return fails ? HR_LIMIT : HR_NO_MEMORY;
     }
     memcpy(link->base.peer, incoming->peer, sizeof link->base.peer);
     hr_status status =
@@ -285,6 +289,14 @@ void hr_fault_link_aim(hr_link *base, const hr_link_ring *ring)
         inner_ops(link)->aim(link->inner, ring);
 }
 
+static bool dies_of(fault_link *link)
+{
+    uint32_t every = link->fault->faults.flap_every;
+    bool fails = hr_fault_is_due(link->fault, "write");
+    return fails || (every != 0 && ++link->writes >= every) ||
+           hr_fault_happens(link->fault, link->fault->faults.lost);
+}
+
 void hr_fault_link_write(hr_link *base, hr_link_write *write)
 {
     fault_link *link = (fault_link *)base;
@@ -293,7 +305,7 @@ void hr_fault_link_write(hr_link *base, hr_link_write *write)
     assert(!link->is_down);
     if (link->is_dying || link->inner_is_down) {
         fail(link, write);
-    } else if (hr_fault_happens(fault, fault->faults.lost)) {
+    } else if (dies_of(link)) {
         link->lost = true;
         die(link, write);
     } else if (!hr_list_is_empty(&link->held) ||
@@ -310,6 +322,8 @@ hr_status hr_fault_link_arm(hr_link *base, hr_place *place)
     fault_link *link = (fault_link *)base;
     if (link->inner == NULL || link->inner_is_down)
         return HR_PEER_LOST;
+    if (hr_fault_is_due(link->fault, "arm"))
+        return HR_AGAIN;
     return inner_ops(link)->arm(link->inner, place);
 }
 

@@ -330,8 +330,11 @@ typedef struct hr_transport_faults {
     uint16_t corrupted; /* write: one bit of the payload is wrong where it lands */
     uint16_t delayed;   /* write or send: happens up to delay_ns_max later, order kept */
     uint64_t delay_ns_max;
-    uint16_t late; /* on death of a link: queued writes still land after the writer was told
-                      (done), and until the reader's down: the reason for the fence */
+    uint16_t late;       /* on death of a link: queued writes still land after the writer was told
+                            (done), and until the reader's down: the reason for the fence */
+    uint32_t flap_every; /* so many writes a link lives, each of them; 0: it does not die of that */
+    uint64_t fail_nth;   /* the nth call (from 1) that can fail does; 0: none */
+    const char **failed_out; /* set to its name; may be NULL */
 } hr_transport_faults;
 
 /* Wraps inner (owns it). Works on the writer's side of links and on both sides of channels. */

@@ -55,6 +55,8 @@ struct hr_disk {
     uint64_t capacity, used; /* bytes of content */
     uint64_t last_inode, last_id;
     int64_t last_time_ns;
+    uint64_t operations, stop_at; /* carried out so far; hr_disk_stop_at */
+    bool stop_after, stopped;
 };
 
 HR_CHECKED hr_status hr_disk_open(hr_disk *disk, hr_disk_node *node, unsigned flags,

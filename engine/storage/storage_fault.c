@@ -177,10 +177,13 @@ static void draw(fault_request *request)
         request->delay_ns = 1 + delay % faults->delay_ns_max;
     request->fate = FATE_PASS;
     request->status = HR_IO;
-    if (storage->count == faults->fail_nth)
-        request->fate = is_close(request->io) ? FATE_FAIL_AFTER : FATE_FAIL;
-    else
+    if (storage->count != faults->fail_nth) {
         draw_kind(request, chance);
+        return;
+    }
+    request->fate = is_close(request->io) ? FATE_FAIL_AFTER : FATE_FAIL;
+    if (faults->failed_out != NULL)
+        *faults->failed_out = request->io->kind;
 }
 
 /* ---- requests ---- */

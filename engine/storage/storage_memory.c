@@ -439,6 +439,17 @@ static hr_status act_on_files(memory_storage *storage, hr_io *io)
     return HR_OK;
 }
 
+void hr_disk_stop_at(hr_disk *disk, uint64_t nth, bool after)
+{
+    disk->stop_at = nth != 0 ? disk->operations + nth : 0;
+    disk->stop_after = after;
+}
+
+bool hr_disk_is_stopped(const hr_disk *disk)
+{
+    return disk->stopped;
+}
+
 /* ---- requests ---- */
 
 static const struct {
@@ -473,14 +484,24 @@ static const struct {
     [HR_IO_RENAME_FILES] = {act_on_files, false},
 };
 
+/* A handle is given back whatever the disk is. */
+static bool is_close(const hr_io *io)
+{
+    return io->kind == HR_IO_CLOSE || io->kind == HR_IO_CLOSE_DIR;
+}
+
 static void carry_out(memory_storage *storage, hr_io *io)
 {
+    hr_disk *disk = storage->disk;
+    bool is_last = ++disk->operations == disk->stop_at;
+    disk->stopped = disk->stopped || (is_last && !disk->stop_after);
     io->error = 0;
     io->bytes = 0;
-    if (acts[io->kind].on_file && file_of(io)->target == NULL)
+    if ((disk->stopped && !is_close(io)) || (acts[io->kind].on_file && file_of(io)->target == NULL))
         io->status = HR_IO;
     else
         io->status = acts[io->kind].act(storage, io);
+    disk->stopped = disk->stopped || is_last;
     io->done(io);
 }
 

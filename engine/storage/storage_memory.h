@@ -17,6 +17,11 @@ void hr_disk_destroy(hr_disk *disk);
 void hr_disk_crash(hr_disk *disk, uint64_t seed);
 /* The processes died, the machine did not: nothing written is lost, handles and locks are gone. */
 void hr_disk_kill(hr_disk *disk);
+/* Power fails at an operation, the nth of those to come (from 1): before it is carried out, or
+ * after it. From then on nothing is, and everything says HR_IO, until hr_disk_crash. 0: it does
+ * not. */
+void hr_disk_stop_at(hr_disk *disk, uint64_t nth, bool after);
+bool hr_disk_is_stopped(const hr_disk *disk);
 /* For tests: put and get a whole file, synced; parent directories are made. */
 HR_CHECKED hr_status hr_disk_put(hr_disk *disk, const char *path, const void *bytes, size_t len);
 HR_CHECKED hr_status hr_disk_get(hr_disk *disk, const char *path, const void **bytes_out,
@@ -45,6 +50,7 @@ typedef struct hr_storage_faults {
     uint16_t delay;       /* the answer comes up to delay_ns_max later */
     uint64_t delay_ns_max;
     uint64_t fail_nth; /* the nth request (from 1) fails with HR_IO whatever its kind; 0: none */
+    hr_io_kind *failed_out; /* set to the kind of that one; may be NULL */
 } hr_storage_faults;
 
 /* Owns inner from then on (destroys it). requests_out, if not NULL, counts all requests. */

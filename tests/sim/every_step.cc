@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Not by chance but in turn: the same short story, and the same thing going wrong in it at each
-// step, in each allocation, in each request to a disk.
+// step, in each allocation, in each request to a disk, in each call of a transport, in each taking
+// of memory; and power that fails before and after each operation of a disk.
+//
+// A point is a story, a seam and a call of it. scripts/faults prints how many there are, and with
+// HEADRACE_FAULTS_LIST=1 each of them.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <map>
+#include <set>
 #include <string>
 
 // The seams' headers are C, and C leaves members out.
@@ -21,6 +28,8 @@ constexpr uint64_t stride = 7;
 constexpr uint64_t stride = 1;
 #endif
 constexpr uint64_t requests_max = 80; // more than a disk is asked in any of these stories
+constexpr uint64_t calls_max = 60;    // likewise, of a transport of one worker
+constexpr uint64_t takes_max = 8;     // likewise, of memory
 constexpr uint64_t latency_ns = 20000;
 
 struct Story {
@@ -44,6 +53,34 @@ const Story stories[] = {
          s->shared = true;
      }},
     {"Host", [](hr_scenario *s) { s->target = HR_SCENARIO_TO_HOST; }},
+    {"TreeHost",
+     [](hr_scenario *s) {
+         s->tree = true;
+         s->file_count = 3;
+         s->target = HR_SCENARIO_TO_HOST;
+     }},
+    {"PackedTree",
+     [](hr_scenario *s) {
+         s->tree = s->packed = true;
+         s->container = 1;
+         s->file_count = 3;
+     }},
+    {"Cancel",
+     [](hr_scenario *s) {
+         s->events[s->event_count++] = {HR_SCENARIO_CANCEL, 70, 0, 0};
+     }},
+    {"Deadline", [](hr_scenario *s) { s->deadline_ns = 40 * latency_ns; }},
+    {"ServerRestart",
+     [](hr_scenario *s) {
+         s->events[s->event_count++] = {HR_SCENARIO_SERVER_KILL, 60, 0, 0};
+     }},
+    {"Flapping",
+     [](hr_scenario *s) {
+         s->shared = true;
+         s->links = 4;
+         s->server.transport.flap_every = 1;
+         s->server.transport.late = 0x8000;
+     }},
     {"Local", [](hr_scenario *s) { s->local = true; }},
     {"TwoClients", [](hr_scenario *s) { s->clients = 2; }},
     {"Rdma", [](hr_scenario *s) { s->server.rails = s->client.rails = 1; }},
@@ -72,10 +109,53 @@ const Story stories[] = {
      }},
 };
 
+const char *const io_kinds[] = {"open a directory",
+                                "close a directory",
+                                "open",
+                                "close",
+                                "stat",
+                                "look up",
+                                "list",
+                                "read",
+                                "write",
+                                "sync",
+                                "allocate",
+                                "truncate",
+                                "rename",
+                                "remove",
+                                "sync a directory",
+                                "lock",
+                                "stamp",
+                                "symlink",
+                                "readlink",
+                                "link",
+                                "set xattrs",
+                                "sync all",
+                                "look up files",
+                                "read files",
+                                "write files",
+                                "rename files"};
+
+// All that were hit, over all stories.
+std::set<std::string> points;
+
+class Points : public testing::Environment
+{
+    void TearDown() override
+    {
+        if (getenv("HEADRACE_FAULTS_LIST") != nullptr)
+            for (const std::string &point : points)
+                printf("point: %s\n", point.c_str());
+        printf("%zu fault points\n", points.size());
+    }
+};
+
 class EveryStep : public testing::TestWithParam<Story>
 {
   protected:
     hr_scenario scenario_ = {};
+    hr_io_kind failed_io_ = HR_IO_OPEN_DIR;
+    const char *failed_call_ = nullptr;
     uint64_t played_ = 0;
 
     void SetUp() override
@@ -101,6 +181,11 @@ class EveryStep : public testing::TestWithParam<Story>
         }
         scenario_.crash_at_end = true;
         GetParam().change(&scenario_);
+    }
+
+    void note(const std::string &seam, const std::string &call)
+    {
+        points.insert(std::string(GetParam().name) + ", " + seam + ": " + call);
     }
 
     void TearDown() override
@@ -139,18 +224,80 @@ TEST_P(EveryStep, AnAllocationFails)
         hr_scenario scenario = scenario_;
         scenario.fail_nth = nth;
         play(scenario, "allocation " + std::to_string(nth));
+        note("allocation", std::to_string(nth));
     }
 }
 
 TEST_P(EveryStep, ADiskFails)
 {
-    for (uint64_t nth = 1; nth <= requests_max && !HasFailure(); nth += stride)
-        for (bool server : {false, true}) {
+    for (bool server : {false, true}) {
+        const std::string whose = server ? "server's disk" : "client's disk";
+        std::map<hr_io_kind, unsigned> met;
+        for (uint64_t nth = 1; nth <= requests_max && !HasFailure(); nth += stride) {
             hr_scenario scenario = scenario_;
-            (server ? scenario.server : scenario.client).storage.fail_nth = nth;
-            play(scenario, "request " + std::to_string(nth) +
-                               (server ? " of the server's disk" : " of the client's disk"));
+            hr_storage_faults &faults = (server ? scenario.server : scenario.client).storage;
+            const auto none = (hr_io_kind)(sizeof io_kinds / sizeof *io_kinds);
+            failed_io_ = none;
+            faults.fail_nth = nth;
+            faults.failed_out = &failed_io_;
+            play(scenario, "request " + std::to_string(nth) + " of the " + whose);
+            if (failed_io_ == none)
+                break;
+            note(whose, io_kinds[failed_io_] + (" " + std::to_string(++met[failed_io_])));
         }
+    }
+}
+
+TEST_P(EveryStep, ACallOfATransportFails)
+{
+    for (bool server : {false, true}) {
+        const std::string whose = server ? "server's transport" : "client's transport";
+        std::map<std::string, unsigned> met;
+        for (uint64_t nth = 1; nth <= calls_max && !HasFailure(); nth += stride) {
+            hr_scenario scenario = scenario_;
+            hr_transport_faults &faults = (server ? scenario.server : scenario.client).transport;
+            failed_call_ = nullptr;
+            faults.fail_nth = nth;
+            faults.failed_out = &failed_call_;
+            play(scenario, "call " + std::to_string(nth) + " of the " + whose);
+            if (failed_call_ == nullptr)
+                break;
+            note(whose, failed_call_ + (" " + std::to_string(++met[failed_call_])));
+        }
+    }
+}
+
+TEST_P(EveryStep, MemoryIsRefused)
+{
+    for (bool server : {false, true})
+        for (uint64_t nth = 1; nth <= takes_max && !HasFailure(); nth++) {
+            hr_scenario scenario = scenario_;
+            hr_scenario_side &side = server ? scenario.server : scenario.client;
+            if (nth > side.workers) // one pool a worker
+                break;
+            side.memory_fail_nth = nth;
+            const std::string whose = server ? "server's memory" : "client's memory";
+            play(scenario, "taking " + std::to_string(nth) + " of the " + whose);
+            note(whose, "take " + std::to_string(nth));
+        }
+}
+
+TEST_P(EveryStep, PowerFailsAroundADiskOperation)
+{
+    for (auto kind : {HR_SCENARIO_CLIENT_STOP, HR_SCENARIO_SERVER_STOP})
+        for (unsigned after : {0u, 1u})
+            for (uint64_t nth = 1; nth <= requests_max && !HasFailure(); nth += stride) {
+                hr_scenario scenario = scenario_;
+                scenario.events[scenario.event_count++] = {kind, nth, after,
+                                                           scenario.faulty_attempts - 1};
+                const std::string when =
+                    (after ? "after" : "before") + (" operation " + std::to_string(nth)) +
+                    " of the " +
+                    (kind == HR_SCENARIO_CLIENT_STOP ? "client's disk" : "server's disk");
+                if (play(scenario, "power fails " + when).stopped == 0)
+                    break;
+                note("power", when);
+            }
 }
 
 std::string name_of(const testing::TestParamInfo<Story> &story)
@@ -159,5 +306,7 @@ std::string name_of(const testing::TestParamInfo<Story> &story)
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryStep, testing::ValuesIn(stories), name_of);
+
+const auto *const counted = testing::AddGlobalTestEnvironment(new Points);
 
 } // namespace

@@ -25,11 +25,11 @@ namespace
 {
 
 #if defined(__SANITIZE_THREAD__)
-constexpr uint64_t seeds_default = 200;
+constexpr uint64_t seeds_default = 800;
 #elif defined(__SANITIZE_ADDRESS__)
-constexpr uint64_t seeds_default = 300;
+constexpr uint64_t seeds_default = 1500;
 #else
-constexpr uint64_t seeds_default = 4000;
+constexpr uint64_t seeds_default = 10000;
 #endif
 constexpr unsigned problems_max = 5; // then it says no more
 constexpr time_t watchdog_s = 60;    // of processor time for one seed, which takes milliseconds

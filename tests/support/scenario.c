@@ -301,6 +301,31 @@ static void draw_packing(hr_scenario *scenario, uint64_t seed)
         scenario->server.storage.flipped_bit = draw_chance(&dice);
 }
 
+/* Likewise: power that fails around any operation of a disk, links that die again and again, a
+ * machine that slept. */
+static void draw_interruptions(hr_scenario *scenario, uint64_t seed)
+{
+    uint64_t dice = seed ^ UINT64_C(0x696e74657272);
+    if (one_in(&dice, 4))
+        scenario->events[scenario->event_count++] = (hr_scenario_event){
+            .kind = one_in(&dice, 4) ? HR_SCENARIO_SERVER_STOP : HR_SCENARIO_CLIENT_STOP,
+            .step = 1 + below(&dice, 4u << below(&dice, 5)),
+            .which = (unsigned)below(&dice, 2),
+            .attempt = (unsigned)below(&dice, scenario->faulty_attempts),
+        };
+    if (one_in(&dice, 12))
+        scenario->events[scenario->event_count++] = (hr_scenario_event){
+            .kind = HR_SCENARIO_CLOCK_JUMP,
+            .step = below(&dice, 16u << below(&dice, 4)),
+            .attempt = (unsigned)below(&dice, scenario->faulty_attempts),
+        };
+    if (one_in(&dice, 12)) {
+        hr_transport_faults *faults = &scenario->server.transport;
+        faults->flap_every = 1 + (uint32_t)below(&dice, 5);
+        faults->late = one_in(&dice, 2) ? 0x8000 : faults->late;
+    }
+}
+
 void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
 {
     uint64_t dice = seed;
@@ -309,6 +334,7 @@ void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
     draw_request(&dice, scenario);
     draw_troubles(&dice, scenario);
     draw_packing(scenario, seed);
+    draw_interruptions(scenario, seed);
 }
 
 /* ---- for a person ---- */
@@ -326,18 +352,21 @@ static void print_side(const char *name, const hr_scenario_side *side)
             storage->torn_write, storage->flipped_bit, storage->delay,
             (unsigned long long)storage->delay_ns_max, (unsigned long long)storage->fail_nth);
     fprintf(stderr,
-            "    transport: refused %u lost %u corrupted %u delayed %u of %llu ns late %u; memory: "
+            "    transport: refused %u lost %u corrupted %u delayed %u of %llu ns late %u "
+            "flap %u; memory: "
             "nth %llu\n",
             transport->refused, transport->lost, transport->corrupted, transport->delayed,
-            (unsigned long long)transport->delay_ns_max, transport->late,
+            (unsigned long long)transport->delay_ns_max, transport->late, transport->flap_every,
             (unsigned long long)side->memory_fail_nth);
 }
 
 void hr_scenario_print(const hr_scenario *scenario)
 {
     static const char *const targets[] = {"file", "span", "host"};
-    static const char *const events[] = {"cancel",        "server killed",  "server crashes",
-                                         "client killed", "client crashes", "source changes"};
+    static const char *const events[] = {
+        "cancel",          "server killed",           "server crashes",
+        "client killed",   "client crashes",          "source changes",
+        "the clock jumps", "the client's disk stops", "the server's disk stops"};
     fprintf(stderr,
             "seed %llu: %s%s%s, %u links, %u clients, %s%s%s%s, to %s, limit %llu/s, "
             "deadline %llu ns\n",

@@ -11,11 +11,10 @@
 #include "packed_maker.h"
 #include "trial_parts.h"
 
-#define ADDRESS     "127.0.0.1:7431"
-#define ATTEMPT_NS  (600 * HR_NS_PER_S)
-#define STEPS_MAX   200000
-#define SPAN_GUARD  4096
-#define SPAN_POISON 0xA5
+#define ADDRESS    "127.0.0.1:7431"
+#define ATTEMPT_NS (600 * HR_NS_PER_S)
+#define STEPS_MAX  200000
+#define SPAN_GUARD 4096
 
 void hr_trial_fail(hr_trial *trial, const char *format, ...)
 {
@@ -112,7 +111,6 @@ static void make_span(hr_trial_get *get)
     if (get->span_memory == NULL)
         abort();
     get->span = get->span_memory + shift;
-    memset(get->span, SPAN_POISON, get->span_len + SPAN_GUARD);
 }
 
 static void prepare_get(hr_trial_player *player, unsigned first_file, unsigned file_count)
@@ -282,6 +280,8 @@ static void start_player(hr_trial_player *player)
         if (get->settled)
             continue;
         get->over = false;
+        if (get->span != NULL) /* a killed attempt may have left something in it */
+            hr_trial_poison(get);
         get->exists = 0;
         get->progress = (hr_get_progress){0};
         memset(get->sightings, 0, sizeof get->sightings);
@@ -327,6 +327,7 @@ static uint64_t journaled_before_death(const hr_trial_get *get)
 static void kill_clients(hr_trial *trial, bool crash)
 {
     trial->client_died = true;
+    trial->client_crashed = crash;
     trial->world.sim.fail_nth = 0;
     if (crash) {
         hr_disk_crash(trial->world.client_disk, hr_sim_random(&trial->world.sim));
@@ -391,12 +392,43 @@ static void befall(hr_trial *trial, const hr_scenario_event *event)
     case HR_SCENARIO_SOURCE_CHANGE:
         change_source(trial, event->which);
         break;
+    case HR_SCENARIO_CLOCK_JUMP:
+        trial->world.sim.now_ns += HR_NS_PER_S * (1 + hr_sim_below(&trial->world.sim, 300));
+        break;
+    case HR_SCENARIO_CLIENT_STOP:
+    case HR_SCENARIO_SERVER_STOP:
+        break; /* the disk does it: arm_disks */
     }
+}
+
+static void arm_disks(hr_trial *trial)
+{
+    const hr_scenario *scenario = trial->scenario;
+    hr_disk *const disks[] = {trial->world.client_disk, trial->world.server_disk};
+    for (unsigned i = 0; !trial->clean && i < scenario->event_count; i++) {
+        const hr_scenario_event *event = &scenario->events[i];
+        if (event->attempt == trial->attempt && event->kind >= HR_SCENARIO_CLIENT_STOP)
+            hr_disk_stop_at(disks[event->kind == HR_SCENARIO_SERVER_STOP], event->step,
+                            event->which != 0);
+    }
+}
+
+static void stop_with_the_disks(hr_trial *trial)
+{
+    trial->result->stopped += hr_disk_is_stopped(trial->world.server_disk);
+    trial->result->stopped += hr_disk_is_stopped(trial->world.client_disk);
+    if (hr_disk_is_stopped(trial->world.server_disk) && trial->server_engine != NULL)
+        kill_server(trial, true);
+    if (hr_disk_is_stopped(trial->world.server_disk))
+        hr_disk_crash(trial->world.server_disk, hr_sim_random(&trial->world.sim));
+    if (hr_disk_is_stopped(trial->world.client_disk))
+        kill_clients(trial, true);
 }
 
 static void befall_all(hr_trial *trial)
 {
     const hr_scenario *scenario = trial->scenario;
+    stop_with_the_disks(trial);
     if (trial->step == trial->restart_step)
         start_server(trial);
     for (unsigned i = 0; !trial->clean && !trial->client_died && i < scenario->event_count; i++)
@@ -443,6 +475,12 @@ static bool look(hr_trial *trial)
     return going_on;
 }
 
+/* The most that the clock may have jumped by. */
+static uint64_t jumped_ns(const hr_trial *trial)
+{
+    return trial->scenario->event_count * 300 * HR_NS_PER_S;
+}
+
 static void run(hr_trial *trial)
 {
     uint64_t until_ns = trial->world.sim.now_ns + ATTEMPT_NS;
@@ -459,9 +497,9 @@ static void run(hr_trial *trial)
             return;
         if (trial->step == STEPS_MAX)
             hr_trial_fail(trial, "still going on after %d steps", STEPS_MAX);
-        else if (!hr_sim_step(&trial->world.sim, until_ns))
+        else if (!hr_sim_step(&trial->world.sim, until_ns + jumped_ns(trial)))
             hr_trial_fail(trial, "it hangs: nothing is due in ten minutes");
-        else if (trial->world.sim.now_ns >= until_ns)
+        else if (trial->world.sim.now_ns >= until_ns + jumped_ns(trial))
             hr_trial_fail(trial, "still going on after ten minutes");
     }
 }
@@ -478,16 +516,21 @@ static void play_attempt(hr_trial *trial)
     set_side(&world->client_side, &scenario->client, trial->clean);
     bool fails = !trial->clean && scenario->fail_nth != 0;
     world->sim.fail_nth = fails ? world->sim.allocations + scenario->fail_nth : 0;
-    trial->client_died = false;
+    trial->client_died = trial->client_crashed = false;
     trial->step = 0;
     trial->player_count = 0;
     if (!scenario->local)
         start_server(trial);
+    arm_disks(trial);
     start_next_player(trial);
     run(trial);
+    stop_with_the_disks(trial);
     for (unsigned i = 0; i < trial->player_count; i++)
         stop_player(&trial->players[i]);
     stop_server(trial);
+    stop_with_the_disks(trial);
+    hr_disk_stop_at(world->client_disk, 0, false);
+    hr_disk_stop_at(world->server_disk, 0, false);
     world->sim.fail_nth = 0;
     trial->result->steps += trial->step;
     if (!hr_trial_has_failed(trial))

@@ -27,6 +27,7 @@ typedef struct hr_trial_result {
     uint64_t hash;     /* of the story */
     uint64_t steps, simulated_ns, allocations;
     unsigned attempts;
+    unsigned stopped; /* disks, by events */
     uint64_t bytes_moved, bytes_reused;
     unsigned ended[HR_TRIAL_STATUSES]; /* gets, by -status */
     unsigned over_rdma;                /* gets that ended well and say that RDMA carried them */

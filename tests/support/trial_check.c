@@ -99,11 +99,16 @@ static void note_what_is_left(hr_trial_get *get)
     bool changed = trial->version[file] != trial->version_from[file];
     /* What has its name already is not gone on with. */
     bool published = look_at(trial, get, file, 0) == FOUND_COMPLETE;
-    if (!is_countable(trial) || changed || published || get->status == HR_CHANGED ||
-        get->status == HR_INTEGRITY)
+    if (!is_countable(trial) || changed || trial->client_crashed || published ||
+        get->status == HR_CHANGED || get->status == HR_INTEGRITY)
         get->sure = 0;
     else if (get->over && get->progress.bytes_verified > get->sure)
         get->sure = get->progress.bytes_verified;
+}
+
+void hr_trial_poison(hr_trial_get *get)
+{
+    memset(get->span, SPAN_POISON, get->span_len + SPAN_GUARD);
 }
 
 static bool is_poison(const uint8_t *bytes, size_t len)
@@ -126,7 +131,7 @@ static void check_span(hr_trial_get *get)
     if (get->status == HR_OK && right &&
         !is_poison(get->span + len, get->span_len + SPAN_GUARD - len))
         hr_trial_fail(trial, "%s: written behind the end of the shard", get->source);
-    memset(get->span, SPAN_POISON, get->span_len + SPAN_GUARD);
+    hr_trial_poison(get);
 }
 
 void hr_trial_check_fence(hr_trial_get *get)
@@ -179,6 +184,9 @@ static bool is_conflict(const hr_trial_get *get)
 static bool is_slow(const hr_scenario *scenario)
 {
     uint64_t longest_ns = 0;
+    for (unsigned i = 0; i < scenario->event_count; i++)
+        if (scenario->events[i].kind == HR_SCENARIO_CLOCK_JUMP)
+            return true;
     const hr_scenario_side *sides[] = {&scenario->server, &scenario->client};
     for (unsigned i = 0; i < 2; i++) {
         if (sides[i]->storage.delay_ns_max > longest_ns)

@@ -57,8 +57,8 @@ struct hr_trial {
     hr_trial_player players[HR_TRIAL_PLAYERS_MAX];
     unsigned player_count; /* in this attempt */
     unsigned attempt;
-    bool clean; /* nothing goes wrong any more */
-    bool client_died;
+    bool clean;                                   /* nothing goes wrong any more */
+    bool client_died, client_crashed;             /* in this attempt */
     uint64_t step, restart_step;                  /* of the attempt; restart: UINT64_MAX, none */
     unsigned version[HR_SCENARIO_FILES_MAX];      /* that the source holds */
     unsigned version_from[HR_SCENARIO_FILES_MAX]; /* when the attempt began */
@@ -77,6 +77,8 @@ void hr_trial_target_path(const hr_trial_get *get, unsigned file, char out[128])
 hr_sample hr_trial_existing(const hr_scenario *scenario, unsigned file);
 uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get);
 
+/* What was in the span of a get is forgotten: whatever is written into it shows. */
+void hr_trial_poison(hr_trial_get *get);
 /* A file was reported: it is there, or a sentence says why not. */
 void hr_trial_check_report(hr_trial_get *get, const hr_file_report *report);
 /* The get has just ended by itself. */

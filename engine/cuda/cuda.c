@@ -6,12 +6,11 @@
 
 /* The numbers of CUresult that mean something other than a broken device. */
 enum {
-    SUCCESS = 0,
     INVALID_VALUE = 1,
-    OUT_OF_MEMORY = 2,
     STUB_LIBRARY = 34,
     NO_DEVICE = 100,
     INVALID_DEVICE = 101,
+    UNSUPPORTED_PTX = 222,
     NOT_SUPPORTED = 801,
     SYSTEM_DRIVER_MISMATCH = 803,
 };
@@ -19,16 +18,18 @@ enum {
 hr_status hr_cuda_status(hr_cuda_result result)
 {
     switch (result) {
-    case SUCCESS:
+    case HR_CUDA_SUCCESS:
         return HR_OK;
     case INVALID_VALUE:
         return HR_INVALID;
-    case OUT_OF_MEMORY:
+    case HR_CUDA_OUT_OF_MEMORY:
         return HR_NO_MEMORY;
     case INVALID_DEVICE:
         return HR_NOT_FOUND;
     case STUB_LIBRARY:
     case NO_DEVICE:
+    case HR_CUDA_NO_BINARY:
+    case UNSUPPORTED_PTX:
     case NOT_SUPPORTED:
     case SYSTEM_DRIVER_MISMATCH:
         return HR_UNSUPPORTED;
@@ -37,42 +38,67 @@ hr_status hr_cuda_status(hr_cuda_result result)
     }
 }
 
+const char *hr_cuda_name(const hr_cuda *cuda, hr_cuda_result result)
+{
+    const char *name = NULL;
+    return cuda->get_error_name(result, &name) == HR_CUDA_SUCCESS && name != NULL
+               ? name
+               : "an unknown error";
+}
+
+hr_cuda_result hr_cuda_enter(const hr_cuda *cuda, hr_cuda_context *context)
+{
+    return cuda->context_push(context);
+}
+
+void hr_cuda_leave(const hr_cuda *cuda)
+{
+    hr_cuda_context *left;
+    (void)cuda->context_pop(&left);
+}
+
+static const struct {
+    const char *name;
+    size_t at; /* of its member */
+} entries[] = {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a member is a name */
+#define ENTRY(member, name, arguments) {name, offsetof(hr_cuda, member)},
+    HR_CUDA_MAP(ENTRY)
+#undef ENTRY
+};
+
 /* Returns the name that is missing, NULL if all are there. */
 static const char *find_entries(hr_cuda *cuda)
 {
-    /* ISO C has no way from an object's pointer to a function's; POSIX has memcpy's. */
-#define FIND(member, name, arguments)                                                              \
-    do {                                                                                           \
-        void *entry = dlsym(cuda->library, name);                                                  \
-        if (entry == NULL)                                                                         \
-            return name;                                                                           \
-        memcpy(&cuda->member, &entry, sizeof entry);                                               \
-    } while (0);
-    HR_CUDA_MAP(FIND)
-#undef FIND
+    for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
+        void *entry = dlsym(cuda->library, entries[i].name);
+        if (entry == NULL)
+            return entries[i].name;
+        /* ISO C has no way from an object's pointer to a function's; POSIX has memcpy's. */
+        memcpy((char *)cuda + entries[i].at, &entry, sizeof entry);
+    }
     return NULL;
 }
 
 static hr_status start(const hr_cuda *cuda, hr_error *error)
 {
     int version = 0, count = 0;
-    const char *name = "?";
     hr_cuda_result result = cuda->driver_get_version(&version);
-    if (result == SUCCESS && version < HR_CUDA_VERSION_MIN)
+    if (result == HR_CUDA_SUCCESS && version < HR_CUDA_VERSION_MIN)
         return hr_error_set(error, HR_UNSUPPORTED,
                             "the GPU's driver is for CUDA %d.%d, and 12.0 is needed: update it",
                             version / 1000, version % 1000 / 10);
-    if (result == SUCCESS)
+    if (result == HR_CUDA_SUCCESS)
         result = cuda->init(0);
-    if (result == SUCCESS)
+    if (result == HR_CUDA_SUCCESS)
         result = cuda->device_get_count(&count);
-    if (result == SUCCESS && count == 0)
+    if (result == HR_CUDA_SUCCESS && count == 0)
         result = NO_DEVICE;
-    if (result == SUCCESS)
+    if (result == HR_CUDA_SUCCESS)
         return HR_OK;
-    (void)cuda->get_error_name(result, &name);
     return hr_error_set(error, HR_UNSUPPORTED,
-                        "no GPU: the driver says %s (%d); nvidia-smi may say more", name, result);
+                        "no GPU: the driver says %s (%d); nvidia-smi may say more",
+                        hr_cuda_name(cuda, result), result);
 }
 
 hr_status hr_cuda_open(const char *library, hr_cuda *cuda_out, hr_error *error)

@@ -14,6 +14,9 @@ typedef int hr_cuda_result; /* CUresult; 0 is success */
 typedef int hr_cuda_device; /* CUdevice */
 typedef struct hr_cuda_context hr_cuda_context;
 typedef struct hr_cuda_stream hr_cuda_stream;
+typedef struct hr_cuda_event hr_cuda_event;
+typedef struct hr_cuda_module hr_cuda_module;
+typedef struct hr_cuda_function hr_cuda_function;
 
 /* An entry point's member, its name in the library, its result and arguments. */
 #define HR_CUDA_MAP(X)                                                                             \
@@ -21,6 +24,9 @@ typedef struct hr_cuda_stream hr_cuda_stream;
     X(driver_get_version, "cuDriverGetVersion", (int *version))                                    \
     X(device_get_count, "cuDeviceGetCount", (int *count))                                          \
     X(device_get, "cuDeviceGet", (hr_cuda_device * device, int ordinal))                           \
+    X(device_get_name, "cuDeviceGetName", (char *name, int len, hr_cuda_device device))            \
+    X(device_get_attribute, "cuDeviceGetAttribute",                                                \
+      (int *value, int attribute, hr_cuda_device device))                                          \
     X(get_error_name, "cuGetErrorName", (hr_cuda_result result, const char **name))                \
     X(context_retain, "cuDevicePrimaryCtxRetain",                                                  \
       (hr_cuda_context * *context, hr_cuda_device device))                                         \
@@ -29,13 +35,33 @@ typedef struct hr_cuda_stream hr_cuda_stream;
     X(context_pop, "cuCtxPopCurrent_v2", (hr_cuda_context * *context))                             \
     X(mem_alloc, "cuMemAlloc_v2", (uint64_t * address, size_t len))                                \
     X(mem_free, "cuMemFree_v2", (uint64_t address))                                                \
+    X(mem_get_info, "cuMemGetInfo_v2", (size_t * free_len, size_t * total_len))                    \
+    X(pointer_get_attribute, "cuPointerGetAttribute",                                              \
+      (void *value, int attribute, uint64_t pointer))                                              \
+    X(host_register, "cuMemHostRegister_v2", (void *address, size_t len, unsigned flags))          \
+    X(host_unregister, "cuMemHostUnregister", (void *address))                                     \
     X(host_alloc, "cuMemHostAlloc", (void **address, size_t len, unsigned flags))                  \
     X(host_free, "cuMemFreeHost", (void *address))                                                 \
     X(stream_create, "cuStreamCreate", (hr_cuda_stream * *stream, unsigned flags))                 \
     X(stream_destroy, "cuStreamDestroy_v2", (hr_cuda_stream * stream))                             \
     X(stream_synchronize, "cuStreamSynchronize", (hr_cuda_stream * stream))                        \
+    X(stream_wait_event, "cuStreamWaitEvent",                                                      \
+      (hr_cuda_stream * stream, hr_cuda_event * event, unsigned flags))                            \
+    X(event_create, "cuEventCreate", (hr_cuda_event * *event, unsigned flags))                     \
+    X(event_destroy, "cuEventDestroy_v2", (hr_cuda_event * event))                                 \
+    X(event_record, "cuEventRecord", (hr_cuda_event * event, hr_cuda_stream * stream))             \
+    X(event_query, "cuEventQuery", (hr_cuda_event * event))                                        \
+    X(event_synchronize, "cuEventSynchronize", (hr_cuda_event * event))                            \
     X(copy_async, "cuMemcpyAsync",                                                                 \
-      (uint64_t target, uint64_t source, size_t len, hr_cuda_stream * stream))
+      (uint64_t target, uint64_t source, size_t len, hr_cuda_stream * stream))                     \
+    X(module_load, "cuModuleLoadData", (hr_cuda_module * *module, const void *image))              \
+    X(module_unload, "cuModuleUnload", (hr_cuda_module * module))                                  \
+    X(module_get_function, "cuModuleGetFunction",                                                  \
+      (hr_cuda_function * *function, hr_cuda_module * module, const char *name))                   \
+    X(launch, "cuLaunchKernel",                                                                    \
+      (hr_cuda_function * function, unsigned grid_x, unsigned grid_y, unsigned grid_z,             \
+       unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_len,                  \
+       hr_cuda_stream *stream, void **arguments, void **extra))
 
 typedef struct hr_cuda {
 /* NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration cannot have them */
@@ -49,6 +75,30 @@ typedef struct hr_cuda {
 #define HR_CUDA_VERSION_MIN        12000 /* of the driver: 12.0 */
 #define HR_CUDA_PORTABLE           1u    /* CU_MEMHOSTALLOC_PORTABLE: pinned for every device */
 #define HR_CUDA_STREAM_NONBLOCKING 1u
+#define HR_CUDA_EVENT_QUIET        3u /* blocking synchronisation, no timing */
+
+/* Of cuDeviceGetAttribute. */
+enum {
+    HR_CUDA_DEVICE_MULTIPROCESSORS = 16,
+    HR_CUDA_DEVICE_MAJOR = 75,
+    HR_CUDA_DEVICE_MINOR = 76,
+};
+
+/* Of cuPointerGetAttribute. */
+enum {
+    HR_CUDA_POINTER_MEMORY_TYPE = 2, /* u32: 1 the host's, 2 a device's */
+    HR_CUDA_POINTER_DEVICE = 9,      /* int: its ordinal */
+    HR_CUDA_POINTER_RANGE_START = 11,
+    HR_CUDA_POINTER_RANGE_LEN = 12,
+};
+
+/* Results that callers tell apart. */
+enum {
+    HR_CUDA_SUCCESS = 0,
+    HR_CUDA_OUT_OF_MEMORY = 2,
+    HR_CUDA_NO_BINARY = 209, /* nothing in the image for this GPU */
+    HR_CUDA_NOT_READY = 600,
+};
 
 /* Loads the driver and starts it. HR_UNSUPPORTED: there is none, it is too old, or no GPU; error
  * has the sentence. */
@@ -56,5 +106,10 @@ HR_CHECKED hr_status hr_cuda_open(const char *library, hr_cuda *cuda_out, hr_err
 void hr_cuda_close(hr_cuda *cuda);
 
 hr_status hr_cuda_status(hr_cuda_result result);
+/* "CUDA_ERROR_OUT_OF_MEMORY" */
+const char *hr_cuda_name(const hr_cuda *cuda, hr_cuda_result result);
+/* The context is current on this thread between the two. */
+HR_CHECKED hr_cuda_result hr_cuda_enter(const hr_cuda *cuda, hr_cuda_context *context);
+void hr_cuda_leave(const hr_cuda *cuda);
 
 #endif

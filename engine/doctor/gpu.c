@@ -208,6 +208,7 @@ void hr_doctor_gpu_release(hr_doctor *doctor)
         close(doctor->gpu_dmabuf_fd);
     if (doctor->gpu_addr != NULL) {
         (void)cuda.free((uintptr_t)doctor->gpu_addr);
+        (void)cuda.set_current(NULL);
         (void)cuda.release(0);
     }
     if (cuda.library != NULL)

@@ -27,13 +27,12 @@ static size_t round_up(size_t len)
 
 static hr_status enter(const cuda_memory *it)
 {
-    return hr_cuda_status(it->cuda->context_push(it->context));
+    return hr_cuda_status(hr_cuda_enter(it->cuda, it->context));
 }
 
 static void leave(const cuda_memory *it)
 {
-    hr_cuda_context *ours;
-    (void)it->cuda->context_pop(&ours);
+    hr_cuda_leave(it->cuda);
 }
 
 static hr_status device_alloc(hr_memory *memory, size_t len, hr_span *span_out,

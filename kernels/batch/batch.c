@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "batch.h"
 
-#include <stdbool.h>
+#include <string.h>
 
 #include "batch_lanes.h"
 #include "codec.h"
@@ -37,6 +37,14 @@ hr_status hr_batch_plan(hr_batch_job *jobs, uint32_t count, hr_batch *batch_out,
     }
     *batch_out = (hr_batch){.jobs = count, .blocks = blocks};
     return HR_OK;
+}
+
+bool hr_batch_takes(uint32_t codec, const void *stored, size_t stored_len)
+{
+    const uint8_t frame[] = {0x04, 0x22, 0x4D, 0x18, 0x68, 0x40}; /* magic and flags: lz4_frame.h */
+    if (codec == HR_CODEC_LZ4)
+        return stored_len >= sizeof frame && memcmp(stored, frame, sizeof frame) == 0;
+    return codec == HR_CODEC_STORED || codec == HR_CODEC_PLANES;
 }
 
 size_t hr_batch_scratch_len(const hr_batch *batch)

@@ -3,14 +3,16 @@
  * out. Nothing is allocated, and the host is not asked, for a chunk.
  *
  *   hr_batch_plan         on the host: checks the jobs and finds the blocks
- *   hr_batch_cuda_decode  puts two kernels into a stream: one looks for where the blocks begin, one
- *                         decodes them and compares the digests. Warps take blocks from a counter
+ *   hr_batch_cuda_decode  (batch_cuda.h) puts two kernels into a stream: one looks for where the
+ *                         blocks begin, one decodes them and compares the digests. Warps take
+ * blocks from a counter
  *
  * Content is verified from the bytes that the kernel stored. Of a job whose status is not HR_OK the
  * target is not to be used. */
 #ifndef HR_BATCH_H
 #define HR_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +45,9 @@ typedef struct hr_batch {
  * here. *wrong_out is the job then. */
 HR_CHECKED hr_status hr_batch_plan(hr_batch_job *jobs, uint32_t count, hr_batch *batch_out,
                                    uint32_t *wrong_out);
+/* Whether a chunk whose stored bytes lie in host memory is of a kind that is decoded here: LZ4
+ * frames of others, and zstd, are the CPU's. */
+bool hr_batch_takes(uint32_t codec, const void *stored, size_t stored_len);
 /* Bytes of scratch that a batch takes, aligned to 16. */
 size_t hr_batch_scratch_len(const hr_batch *batch);
 
@@ -52,11 +57,6 @@ typedef struct hr_batch_memory {
     void *scratch;
     int32_t *statuses; /* an hr_status a job */
 } hr_batch_memory;
-
-/* stream: a cudaStream_t of the current device. max_sms: how many multiprocessors at most; 0: all.
- * Returns before anything has run. */
-HR_CHECKED hr_status hr_batch_cuda_decode(void *stream, const hr_batch *batch,
-                                          const hr_batch_memory *memory, unsigned max_sms);
 
 #ifdef __cplusplus
 }

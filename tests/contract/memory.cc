@@ -38,6 +38,7 @@ hr_memory *make_fake(hr_status (*create)(const hr_env *, const hr_cuda *, int, h
 }
 
 // The driver of this machine stays open, since nothing of CUDA's can be unloaded and loaded again.
+// It is looked for before the one of these tests is loaded, which has its name.
 const hr_cuda *driver(std::string *reason)
 {
     static hr_cuda cuda;
@@ -46,6 +47,9 @@ const hr_cuda *driver(std::string *reason)
     *reason = error.text;
     return status == HR_OK ? &cuda : nullptr;
 }
+
+std::string no_driver;
+const hr_cuda *const own_driver = driver(&no_driver);
 
 hr_memory *make_real(hr_status (*create)(const hr_env *, const hr_cuda *, int, hr_memory **))
 {

@@ -17,6 +17,7 @@ extern "C" {
 #include "batch.h"
 #include "crc32c.h"
 #include "device_codec.h"
+#include "device_gpu.h"
 #include "lane_material.h"
 }
 
@@ -178,7 +179,7 @@ std::vector<double> time_runs(const load &it, unsigned max_sms, int count, bool 
     for (int run = -2; run < count; run++) { /* two to warm up */
         poison(it);
         check(cudaEventRecord(begin), "event");
-        require(hr_batch_cuda_decode(nullptr, &it.batch, &memory, max_sms) == HR_OK, "no launch");
+        require(device_gpu_decode(nullptr, &it.batch, &memory, max_sms) == HR_OK, "no launch");
         check(cudaEventRecord(end), "event");
         check(cudaEventSynchronize(end), "the kernels");
         float ms = 0;
@@ -280,7 +281,7 @@ void print_latency()
         poison(it); /* and what is in the L2 is not this chunk */
         check(cudaDeviceSynchronize(), "synchronize");
         const double begin = now_s();
-        require(hr_batch_cuda_decode(nullptr, &one, &memory, 0) == HR_OK, "no launch");
+        require(device_gpu_decode(nullptr, &one, &memory, 0) == HR_OK, "no launch");
         check(cudaMemcpyAsync(status, it.statuses, sizeof *status, cudaMemcpyDeviceToHost), "copy");
         check(cudaStreamSynchronize(nullptr), "the kernels");
         if (run >= 0)

@@ -14,6 +14,12 @@ extern "C" {
 namespace
 {
 
+// The machine's own driver is looked for before the one of these tests is loaded, which has its
+// name.
+hr_error own_error;
+hr_cuda own_driver;
+const hr_status own_status = hr_cuda_open(HR_CUDA_LIBRARY, &own_driver, &own_error);
+
 TEST(Cuda, SaysThatThereIsNoDriver)
 {
     hr_cuda cuda = {};
@@ -33,14 +39,11 @@ TEST(Cuda, ALibraryWithoutTheEntryPointsIsTooOld)
 
 TEST(Cuda, OpensTheRealOne)
 {
-    hr_cuda cuda = {};
-    hr_error error = {};
-    if (hr_cuda_open(HR_CUDA_LIBRARY, &cuda, &error) != HR_OK)
-        GTEST_SKIP() << error.text;
+    if (own_status != HR_OK)
+        GTEST_SKIP() << own_error.text;
     int count = 0;
-    EXPECT_EQ(cuda.device_get_count(&count), 0);
+    EXPECT_EQ(own_driver.device_get_count(&count), 0);
     EXPECT_GT(count, 0);
-    hr_cuda_close(&cuda);
 }
 
 TEST(Cuda, NumbersBecomeStatuses)

@@ -24,11 +24,6 @@ static hr_status read_arguments(get_job *job, char **arguments, hr_error *error)
     hr_status status = hr_cli_source_parse(arguments[0], &job->source, error);
     if (status == HR_OK)
         status = hr_cli_target_parse(arguments[1], &job->target, error);
-    if (status == HR_OK && job->target.kind == HR_CLI_TARGET_CUDA)
-        return hr_error_set(error, HR_UNSUPPORTED,
-                            "cuda:%u: this build cannot bring content to the memory of a GPU; "
-                            "host: brings it to memory",
-                            job->target.device);
     if (status == HR_OK && job->source.path[0] == '\0')
         return hr_error_set(error, HR_INVALID,
                             "the source names no export: it is hr://%s/EXPORT/path; headrace ls %s "
@@ -53,6 +48,9 @@ static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *
         .path = job->source.path,
         .target_path = job->target.kind == HR_CLI_TARGET_PATH ? job->target.path : NULL,
         .target_host = job->target.kind == HR_CLI_TARGET_HOST,
+        .target_cuda = job->target.kind == HR_CLI_TARGET_CUDA,
+        .cuda_device = job->target.device,
+        .max_sms = settings->max_sms,
         .unpack = settings->unpack,
         .as_is = settings->as_is,
         .overwrite = settings->overwrite,

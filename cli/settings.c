@@ -235,6 +235,16 @@ static const hr_option options[] = {
         .offset = MEMBER(links),
     },
     {
+        .name = "max-sms",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = GET,
+        .min = "1",
+        .max = "65535",
+        .help = "Into cuda:N, multiprocessors of the GPU that decoding may take; without it all.",
+        .offset = MEMBER(max_sms),
+    },
+    {
         .name = "require",
         .argument = "LIST",
         .type = HR_OPTION_STRING,

@@ -35,7 +35,7 @@ typedef struct hr_cli_settings {
     hr_option_list rules; /* by "include" and "exclude" */
     uint64_t limit_bytes_per_s;
     uint64_t deadline_ns, stall_ns;
-    unsigned links;
+    unsigned links, max_sms;
     const char *require;
 
     /* key */

@@ -359,7 +359,8 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
         tcp = tcp || (len == 3 && memcmp(require, "tcp", 3) == 0);
         bool met = rdma || (tcp && network) ||
                    (len == 4 && memcmp(require, "aead", 4) == 0 && network) ||
-                   (len == 5 && memcmp(require, "local", 5) == 0 && !network);
+                   (len == 5 && memcmp(require, "local", 5) == 0 && !network) ||
+                   (len == 3 && memcmp(require, "gpu", 3) == 0); /* seen when it is opened */
         if (tcp && *rdma_out)
             return hr_error_set(error, HR_UNSUPPORTED,
                                 "tcp and rdma are required: the data takes one of them");
@@ -367,8 +368,7 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
             return hr_error_set(error, HR_UNSUPPORTED,
                                 "%.*s is required, and this path is %s; without --require the "
                                 "best path that is there is taken",
-                                (int)len, require,
-                                network ? "over the network into host memory" : "local");
+                                (int)len, require, network ? "over the network" : "local");
         require += len + (require[len] == ',');
     }
     return HR_OK;
@@ -413,6 +413,7 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
         snprintf(client->no_rdma, sizeof client->no_rdma, "%s",
                  client->network ? engine->platform->rdma_why : "within one process");
     client->requires_aead = requires(options->require, "aead");
+    client->requires_gpu = requires(options->require, "gpu");
     client->status = HR_AGAIN;
     client->timer.fire = connect_timed_out;
     client->grant_task.run = send_grants;

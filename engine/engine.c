@@ -72,6 +72,7 @@ hr_status hr_engine_create_on(hr_platform *platform, const hr_engine_options *op
     engine->env = platform->env;
     engine->workers = workers;
     engine->transport = options->transport;
+    hr_gpus_init(&engine->gpus);
     engine->pool_len =
         options->worker_pool_len != 0 ? options->worker_pool_len : WORKER_POOL_DEFAULT;
     if (hr_control_scratch_init(&engine->scratch, engine->env) != HR_OK) {
@@ -173,6 +174,7 @@ void hr_engine_destroy(hr_engine *engine)
         else
             hr_worker_settle(&engine->workers[i]);
     }
+    hr_gpus_fini(&engine->gpus, engine);
     for (unsigned i = engine->worker_count; i-- > 0;)
         hr_worker_fini(&engine->workers[i]);
     hr_decoders_destroy(engine->decoders);

@@ -5,6 +5,7 @@
 
 #include "control.h"
 #include "decode.h"
+#include "gpus.h"
 #include "headrace.h"
 #include "platform.h"
 #include "worker.h"
@@ -19,6 +20,7 @@ struct hr_engine {
     hr_transport_choice transport;
     hr_control_scratch scratch; /* of the controls, all on worker 0 */
     hr_decoders *decoders;      /* made for the first packed shard */
+    hr_gpus gpus;               /* opened by requests */
     char description[200];
 };
 

@@ -13,15 +13,23 @@
 
 static void open_target(hr_get *get);
 
+static bool wants_gpu(const hr_get_options *options)
+{
+    return options->target_cuda ||
+           (options->target_span.addr != NULL && options->target_span.kind == HR_MEMORY_CUDA);
+}
+
 /* ---- the end ---- */
 
 /* Which way the data takes, and why no better one. */
 static void describe(hr_get *get)
 {
     const hr_client *client = get->client;
-    const char *target = get->options.target_path != NULL ? "file, O_DIRECT"
-                         : get->options.target_host       ? "host slots"
-                                                          : "host memory";
+    const char *target = get->options.target_path != NULL                     ? "file, O_DIRECT"
+                         : get->gpu_way[0] != '\0'                            ? get->gpu_way
+                         : wants_gpu(&get->options) && get->no_gpu[0] == '\0' ? "a GPU's memory"
+                         : get->options.target_span.addr != NULL              ? "host memory"
+                                                                              : "host slots";
     char way[120];
     bool rdma = client->rail_info.device[0] != '\0' && client->no_rdma[0] == '\0';
     if (!client->network)
@@ -33,13 +41,15 @@ static void describe(hr_get *get)
         snprintf(way, sizeof way, "%s", hr_get_home(get)->network->ops->name);
     bool why = client->network && !rdma && client->no_rdma[0] != '\0';
     char decoded[60] = "";
-    if (get->codec != HR_CODEC_STORED)
+    if (get->codec != HR_CODEC_STORED && get->gpu_way[0] != '\0' && get->codec != HR_CODEC_ZSTD)
+        snprintf(decoded, sizeof decoded, ", %s decoded there", hr_codec_find(get->codec)->name);
+    else if (get->codec != HR_CODEC_STORED)
         snprintf(decoded, sizeof decoded, ", %s decoded by %u threads",
                  hr_codec_find(get->codec)->name, hr_decoders_threads(client->engine->decoders));
-    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s", way,
+    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s%s%s", way,
              client->link_count, client->link_count == 1 ? "" : "s",
              hr_engine_describe(client->engine), target, decoded, why ? "; no RDMA: " : "",
-             why ? client->no_rdma : "");
+             why ? client->no_rdma : "", get->no_gpu[0] != '\0' ? "; no GPU: " : "", get->no_gpu);
 }
 
 static void settle(hr_get *get)
@@ -57,6 +67,13 @@ static void settle(hr_get *get)
             get->options.remove && !get->pruned ? "; so nothing was removed from the target" : "");
     else
         get->status = HR_OK;
+}
+
+static void close_upload(hr_get *get)
+{
+    if (!get->upload_closing)
+        hr_upload_close(get->upload);
+    get->upload_closing = true;
 }
 
 static void closed_dir(hr_io *io)
@@ -80,6 +97,10 @@ void hr_get_finish_if_over(hr_get *get)
     get->listing = NULL;
     if (get->is_tree && !get->ending && !get->completing) {
         hr_tree_complete(get);
+        return;
+    }
+    if (get->upload != NULL) {
+        close_upload(get);
         return;
     }
     if (get->dir == NULL) {
@@ -192,6 +213,8 @@ static void item_over(void *context, hr_transfer *transfer)
     hr_get_count_over(get, counters);
     if (get->opened_item == item)
         get->opened_item = NULL;
+    if (get->upload_item == item)
+        get->upload_item = NULL;
     if (transfer->kept) {
         get->progress.files_kept++;
         get->progress.bytes -= transfer->size;
@@ -203,6 +226,62 @@ static void item_over(void *context, hr_transfer *transfer)
     }
     free_item(item);
     hr_tree_pump(get);
+}
+
+/* ---- a GPU's memory ---- */
+
+static void upload_opened(void *context, hr_status status)
+{
+    hr_get *get = context;
+    hr_get_item *item = get->upload_item;
+    get->upload_item = NULL;
+    if (status == HR_OK)
+        snprintf(get->gpu_way, sizeof get->gpu_way, "%s", hr_upload_describe(get->upload));
+    bool instead =
+        status == HR_UNSUPPORTED && get->options.target_cuda && !get->client->requires_gpu;
+    if (instead)
+        snprintf(get->no_gpu, sizeof get->no_gpu, "%s", hr_upload_error(get->upload));
+    describe(get);
+    if (item == NULL)
+        return; /* it has ended meanwhile */
+    if (status == HR_OK)
+        hr_transfer_begin_upload(&item->transfer, get->upload);
+    else if (instead)
+        hr_transfer_begin_memory(&item->transfer, NULL);
+    else
+        hr_transfer_end(
+            &item->transfer, status, "%s%s", hr_upload_error(get->upload),
+            status == HR_UNSUPPORTED && get->client->requires_gpu ? "; a GPU is required" : "");
+}
+
+static void upload_closed(void *context)
+{
+    hr_get *get = context;
+    hr_upload_destroy(get->upload);
+    get->upload = NULL;
+    hr_get_finish_if_over(get);
+}
+
+static const hr_upload_events upload_events = {.opened = upload_opened, .closed = upload_closed};
+
+static void open_upload(hr_get *get, hr_get_item *item)
+{
+    const hr_upload_options options = {
+        .device = get->options.target_cuda ? get->options.cuda_device
+                                           : (unsigned)get->options.target_span.device,
+        .len = item->transfer.size,
+        .span = get->options.target_span,
+        .stream = get->options.cuda_stream,
+        .event = get->options.cuda_event,
+        .max_sms = get->options.max_sms,
+    };
+    hr_status status =
+        hr_upload_create(get->client->engine, &options, &upload_events, get, &get->upload);
+    if (status == HR_OK)
+        get->upload_item = item;
+    else
+        hr_transfer_end(&item->transfer, status, "starting a thread for cuda:%u: %s",
+                        options.device, hr_status_text(status));
 }
 
 static void begin_item(hr_get_item *item)
@@ -217,10 +296,16 @@ static void begin_item(hr_get_item *item)
         hr_transfer_begin_memory(transfer, NULL);
         return;
     }
+    if (get->options.target_cuda) {
+        open_upload(get, item);
+        return;
+    }
     if (get->options.target_span.addr != NULL) {
         if (get->options.target_span.len < transfer->size)
             hr_transfer_end(transfer, HR_INVALID, "the target has %zu bytes, the shard %llu",
                             get->options.target_span.len, (unsigned long long)transfer->size);
+        else if (wants_gpu(&get->options))
+            open_upload(get, item);
         else
             hr_transfer_begin_memory(transfer, get->options.target_span.addr);
         return;
@@ -268,7 +353,8 @@ static void item_opened(void *context, hr_transfer *transfer)
                         "%s is no packed shard; without --unpack it is copied as it is", get->path);
         return;
     }
-    if (transfer->is_directory && get->options.target_span.addr != NULL) {
+    if (transfer->is_directory &&
+        (get->options.target_span.addr != NULL || get->options.target_cuda)) {
         hr_transfer_end(transfer, HR_IS_DIRECTORY,
                         "the source is a directory; memory takes a file");
         return;
@@ -498,12 +584,12 @@ static hr_status check_options(const hr_get_options *options, hr_error *error)
 {
     if (options->unpack && options->as_is)
         return hr_error_set(error, HR_INVALID, "--unpack and --as-is exclude each other");
-    int targets =
-        (options->target_path != NULL) + (options->target_span.addr != NULL) + options->target_host;
+    int targets = (options->target_path != NULL) + (options->target_span.addr != NULL) +
+                  options->target_host + options->target_cuda;
     if (targets != 1)
         return hr_error_set(error, HR_INVALID, "a get needs exactly one target");
-    if (options->target_span.addr != NULL && options->target_span.kind != HR_MEMORY_HOST)
-        return hr_error_set(error, HR_UNSUPPORTED, "only host memory can be a target yet");
+    if (options->target_span.addr != NULL && options->target_span.kind == HR_MEMORY_DMABUF)
+        return hr_error_set(error, HR_UNSUPPORTED, "a dma-buf cannot be a target");
     if (options->path == NULL || strlen(options->path) > HR_MESSAGE_PATH_MAX)
         return hr_error_set(error, HR_INVALID, "the path of the source is longer than %u bytes",
                             HR_MESSAGE_PATH_MAX);
@@ -549,6 +635,10 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     hr_status status = check_options(options, error);
     if (status != HR_OK)
         return status;
+    if (client->requires_gpu && !wants_gpu(options))
+        return hr_error_set(error, HR_UNSUPPORTED,
+                            "gpu is required, and the target is not a GPU's memory: that is "
+                            "cuda:N");
     hr_get *get = hr_alloc(client->env, sizeof *get);
     if (get == NULL)
         return hr_error_set(error, HR_NO_MEMORY, "starting the request: out of memory");

@@ -37,7 +37,7 @@ struct hr_get {
     hr_status status;
     hr_error error;
     hr_get_progress progress;
-    char description[600];
+    char description[1600];
     uint32_t codec; /* of the first packed shard; stored: there was none */
 
     hr_client_waiter waiter;
@@ -72,6 +72,12 @@ struct hr_get {
     hr_sift *sift;   /* of a tree */
     hr_flow flow;
     bool names_synced; /* of what was there before this run */
+
+    hr_upload *upload;        /* into a GPU's memory */
+    hr_get_item *upload_item; /* waits for it to open */
+    bool upload_closing;
+    char gpu_way[300]; /* once it was open: the end of the path */
+    char no_gpu[300];  /* why the content goes into host memory instead; "": it does not */
 
     hr_letter cancel_letter;
     bool cancel_posted, cancel_taken;

@@ -288,12 +288,25 @@ typedef struct hr_get_options {
 
     /* Where it goes: exactly one of these. */
     const char *target_path; /* a file, or for a tree a directory; "NAME/" puts it below NAME */
-    hr_span target_span;     /* memory of the caller, of at least the shard's size */
+    hr_span target_span;     /* memory of the caller, of at least the shard's size: the host's, or
+                                HR_MEMORY_CUDA: that of a GPU, aligned to 16 */
     bool target_host;        /* host memory of the engine's, to measure; a file or a tree */
+    bool target_cuda;        /* memory of GPU cuda_device, taken for it, to measure; a file. Where
+                                there is no GPU it is target_host, and the path says why */
 
     /* A packed shard is unpacked on its way into memory, and copied into a file. */
     bool unpack; /* also into a file */
     bool as_is;  /* not even into memory */
+
+    /* Of a target on a GPU. */
+    unsigned cuda_device; /* of target_cuda */
+    void *cuda_stream;    /* a CUstream or cudaStream_t of the device's primary context: what is in
+                             it when the get starts runs before anything is written. NULL: nothing
+                             is waited for */
+    void *cuda_event;     /* a CUevent or cudaEvent_t of that context: recorded behind the last
+                             thing that is done there, before the get is over, however it ends; any
+                             stream may wait for it then. NULL: none */
+    unsigned max_sms;     /* multiprocessors that decoding may take; 0: all */
 
     bool overwrite; /* else a target that exists is HR_EXISTS */
     bool strict;    /* a tree ends with its first failure, and as that */
@@ -346,6 +359,46 @@ HR_API const char *hr_get_path(const hr_get *get);
 HR_API void hr_get_cancel(hr_get *get);
 /* Cancels first if it still runs, and steps the engine until it is over. */
 HR_API void hr_get_destroy(hr_get *get);
+
+/* ---- on a GPU ---- */
+
+typedef struct hr_gpu hr_gpu;
+
+/* Zero means default. */
+typedef struct hr_gpu_options {
+    unsigned device;     /* cuda:N */
+    unsigned max_sms;    /* multiprocessors that decoding may take; 0: all */
+    unsigned chunks_max; /* of one batch; 0: 256 */
+} hr_gpu_options;
+
+/* A chunk as a packed shard has it, in the GPU's memory. */
+typedef struct hr_gpu_chunk {
+    const void *stored;               /* codec 0: where the content begins in it */
+    void *content;                    /* aligned to 16; NULL with codec 0: verified where it lies */
+    uint32_t stored_len, content_len; /* content: at most 4 MiB */
+    uint32_t content_crc;             /* CRC32C */
+    uint32_t codec;                   /* 0 stored, 1 lz4, 3 planes */
+} hr_gpu_chunk;
+
+/* Takes everything that batches need, in the device's primary context, which CUDA's runtime uses
+ * too. Blocks. HR_UNSUPPORTED: there is no GPU, or none that this build has kernels for;
+ * HR_NOT_FOUND: none of this number. */
+HR_API HR_CHECKED hr_status hr_gpu_open(const hr_gpu_options *options, hr_gpu **gpu_out,
+                                        hr_error *error);
+/* Waits for the batches under way. */
+HR_API void hr_gpu_close(hr_gpu *gpu);
+/* "NVIDIA H200" */
+HR_API const char *hr_gpu_name(const hr_gpu *gpu);
+/* Puts a batch into a stream (a CUstream or cudaStream_t of the primary context) and returns; the
+ * host is not asked again. chunks may be forgotten at once; the memory that they name is lent until
+ * the stream has come past. statuses: an hr_status a chunk, in memory that the GPU reaches: its
+ * own, or pinned. HR_OK: decoded, and verified from what lies there; HR_INTEGRITY: not, and what
+ * its content's place holds is not to be used. event: recorded behind it; NULL: none.
+ * HR_AGAIN: four batches are under way already. HR_INVALID: an address or a length that cannot be;
+ * nothing was started, and error names the chunk. */
+HR_API HR_CHECKED hr_status hr_gpu_decode(hr_gpu *gpu, const hr_gpu_chunk *chunks, size_t count,
+                                          int32_t *statuses, void *stream, void *event,
+                                          hr_error *error);
 
 /* ---- comparing ---- */
 

@@ -193,18 +193,46 @@ static void write_file(hr_landing *landing)
     submit_io(landing, HR_IO_WRITE, was_written);
 }
 
+static void was_uploaded(hr_arrival *arrival)
+{
+    hr_landing *landing = HR_CONTAINER(arrival, hr_landing, arrival);
+    finish(landing, arrival->status, arrival->status == HR_INTEGRITY);
+}
+
+/* What lies in the slot, into the GPU's memory. */
+static void start_upload(hr_landing *landing, uint8_t codec, uint32_t stored_len)
+{
+    hr_part *part = landing->part;
+    landing->phase = HR_LANDING_UPLOADING;
+    landing->arrival = (hr_arrival){
+        .stored = landing->slot->span.addr,
+        .stored_len = stored_len,
+        .content_len = landing->len,
+        .content_crc = landing->crc,
+        .codec = codec,
+        .offset = (uint64_t)landing->chunk * part->chunk_len,
+        .loop = part->worker->loop,
+        .done = was_uploaded,
+    };
+    hr_upload_submit(part->target.upload, &landing->arrival);
+}
+
 static void was_decoded(hr_decoding *decoding)
 {
     hr_landing *landing = HR_CONTAINER(decoding, hr_landing, decoding);
     hr_part *part = landing->part;
-    if (decoding->status != HR_OK || part->target.file == NULL) {
+    bool goes_on = part->target.file != NULL || part->target.upload != NULL;
+    if (decoding->status != HR_OK || !goes_on) {
         finish(landing, decoding->status, true);
         return;
     }
     hr_slot *stored = landing->slot;
     landing->slot = landing->content_slot;
     landing->content_slot = NULL;
-    write_file(landing);
+    if (part->target.upload != NULL)
+        start_upload(landing, HR_CODEC_STORED, landing->len);
+    else
+        write_file(landing);
     hr_slots_give(&part->worker->slots, stored);
 }
 
@@ -319,6 +347,24 @@ static void land_bundle(hr_landing *landing)
     hr_storage_submit(part->worker->storage, &landing->io);
 }
 
+/* The GPU verifies; here only what the receipt says is looked at. What the kernels do not know is
+ * decoded by the CPU first. */
+static void land_on_gpu(hr_landing *landing, const hr_receipt *receipt)
+{
+    const void *stored = landing->slot->span.addr;
+    bool as_it_is = receipt->codec == HR_CODEC_STORED;
+    bool fits = receipt->content_len == landing->len &&
+                (as_it_is ? receipt->stored_len == landing->len : landing->in_slot);
+    landing->crc = receipt->content_crc;
+    go_on(landing, as_it_is ? HR_GAUGE_VERIFY : HR_GAUGE_DECODE);
+    if (!fits)
+        finish(landing, HR_INTEGRITY, true);
+    else if (hr_batch_takes(receipt->codec, stored, receipt->stored_len))
+        start_upload(landing, receipt->codec, receipt->stored_len);
+    else
+        decode(landing, receipt);
+}
+
 void hr_landing_landed(hr_landing *landing, const hr_receipt *landed)
 {
     hr_part *part = landing->part;
@@ -328,6 +374,10 @@ void hr_landing_landed(hr_landing *landing, const hr_receipt *landed)
     landing->moved = receipt->stored_len;
     if (unseal(landing, &opened) != HR_OK) {
         finish(landing, HR_INTEGRITY, true);
+        return;
+    }
+    if (part->target.upload != NULL) {
+        land_on_gpu(landing, receipt);
         return;
     }
     if (is_to_decode(landing, receipt)) {

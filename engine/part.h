@@ -20,6 +20,7 @@
 #include "seal.h"
 #include "storage.h"
 #include "transport.h"
+#include "upload.h"
 
 #define HR_PART_WINDOW 16 /* chunks: 64 MiB, past the knee of drive and wire together */
 
@@ -30,6 +31,7 @@ typedef enum hr_landing_phase {
     HR_LANDING_FREE,
     HR_LANDING_WAITING, /* for a slot */
     HR_LANDING_ARMED,
+    HR_LANDING_UPLOADING,
     HR_LANDING_DECODING, /* or waiting for the slot that it decodes into */
     HR_LANDING_WRITING,  /* into the file; or being read, when it is a check */
     HR_LANDING_DONE,
@@ -60,6 +62,7 @@ struct hr_landing {
     hr_slot *slot;
     hr_slot *content_slot; /* what is decoded for a file */
     hr_decoding decoding;
+    hr_arrival arrival; /* on its way to a GPU */
     hr_io io;
 };
 
@@ -72,12 +75,13 @@ typedef struct hr_part_events {
     void (*retired)(void *context, hr_part *part);
 } hr_part_events;
 
-/* Where the chunks of a transfer end: one of the three; of bundles, the files or discard. */
+/* Where the chunks of a transfer end: one of the four; of bundles, the files or discard. */
 typedef struct hr_part_target {
     hr_file *file;           /* written from slots, O_DIRECT, at the chunk's offset */
     uint8_t *memory;         /* host memory: chunks land where they belong */
     const hr_direct *direct; /* of memory: where RDMA reaches it */
     bool sparse;             /* the file: zeros become holes */
+    hr_upload *upload;       /* into a GPU's memory, from slots */
     bool discard;            /* verified in a slot, and then no longer needed: a measurement */
     hr_decoders *decoders;   /* of what comes compressed; NULL: nothing does */
     hr_bundles *bundles;     /* the chunks are bundles: each file is written anew, beneath dir */

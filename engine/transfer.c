@@ -317,6 +317,14 @@ void hr_transfer_begin_memory(hr_transfer *transfer, void *memory)
         start_moving(transfer);
 }
 
+void hr_transfer_begin_upload(hr_transfer *transfer, hr_upload *upload)
+{
+    if (transfer->state != HR_TRANSFER_OPENED || !make_chunks(transfer))
+        return;
+    transfer->target.upload = upload;
+    start_moving(transfer);
+}
+
 /* The source is asked for before anything gets a name: it may have changed after the last read. */
 void hr_transfer_chunks_complete(hr_transfer *transfer)
 {

@@ -107,6 +107,8 @@ void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir);
 void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *options, bool read_back);
 /* ... into memory of at least size bytes, or into nothing but the verification. */
 void hr_transfer_begin_memory(hr_transfer *transfer, void *memory);
+/* ... into a GPU's memory; the upload is open, and stays so until over. */
+void hr_transfer_begin_upload(hr_transfer *transfer, hr_upload *upload);
 /* After opened: nothing more is wanted of it (a directory): over follows, without an error. */
 void hr_transfer_forget(hr_transfer *transfer);
 /* Ends it with this status unless it is ending already; over follows. */

@@ -99,7 +99,11 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
     else if (landing->status == HR_IO)
         advice = "; is the disk that it lies on well?";
     uint64_t offset = (uint64_t)landing->chunk * transfer->chunk_len;
-    if (landing->from_peer)
+    if (!landing->from_peer && transfer->target.upload != NULL)
+        hr_transfer_end(transfer, landing->status, "%s: chunk %u (offset %llu): %s",
+                        hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
+                        (unsigned long long)offset, hr_upload_error(transfer->target.upload));
+    else if (landing->from_peer)
         hr_transfer_end(transfer, landing->status, "%s: reading chunk %u (offset %llu): %s%s",
                         hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
                         (unsigned long long)offset, hr_status_text(landing->status), advice);

@@ -213,13 +213,6 @@ TEST_F(Get, RequiredPathsThatAreNotThereAreRefused)
     expect_nothing("other");
 }
 
-TEST_F(Get, CudaIsRefusedByABuildWithout)
-{
-    offer("file", 10);
-    serve();
-    expect_refused(get(url("file"), "cuda:0"), 11, {"cuda:0", "host:"});
-}
-
 TEST_F(Get, CongestionControlIsChosenOrRefused)
 {
     offer("file", CHUNK);

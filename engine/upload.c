@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "upload.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "codec.h"
+#include "slots.h"
+
+/* A batch is as many chunks as have come, at most these: three of them are 3072 blocks, of which a
+ * large GPU runs some 4000 at once, and take 200 MiB of its memory. */
+#define BATCHES      3
+#define BATCH_CHUNKS 16
+
+typedef struct batch {
+    hr_gpu_table table;
+    hr_cuda_stream *stream;
+    uint8_t *staging; /* BATCH_CHUNKS slots */
+    hr_arrival *arrivals[BATCH_CHUNKS];
+    unsigned count;
+    bool failed; /* nothing more is to be awaited of it */
+} batch;
+
+struct hr_upload {
+    hr_engine *engine;
+    const hr_env *env;
+    hr_loop *home;
+    hr_upload_options options;
+    const hr_upload_events *events;
+    void *context;
+    pthread_t thread;
+    hr_letter opened_letter, closed_letter;
+    hr_status status; /* of opening */
+    char description[300];
+
+    /* the thread's */
+    hr_gpu *gpu;
+    hr_span target; /* what was taken for the content */
+    uint64_t base;  /* where it begins */
+    hr_span staging;
+    batch batches[BATCHES];
+    unsigned first, under_way;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* guarded by the lock */
+    hr_arrival *arrived, **arrived_end;
+    bool closing;
+    hr_error error; /* the first; HR_OK: there was none */
+};
+
+/* ---- opening, on the thread ---- */
+
+static hr_status fail(hr_upload *upload, hr_status status, const hr_error *why)
+{
+    pthread_mutex_lock(&upload->lock);
+    hr_error_set(&upload->error, status, "%s", why->text);
+    pthread_mutex_unlock(&upload->lock);
+    return status;
+}
+
+static hr_status take_target(hr_upload *upload, hr_error *error)
+{
+    hr_gpu *gpu = upload->gpu;
+    const hr_upload_options *options = &upload->options;
+    hr_page_kind pages;
+    size_t free_len = 0, total_len = 0;
+    if (options->span.addr != NULL) {
+        upload->base = (uint64_t)(uintptr_t)options->span.addr;
+        if (upload->base % 16 == 0 && hr_gpu_owns(gpu, options->span.addr, options->span.len))
+            return HR_OK;
+        return hr_error_set(error, HR_INVALID,
+                            "the target is not %zu bytes of the memory of cuda:%d, aligned to 16",
+                            options->span.len, gpu->number);
+    }
+    if (options->len == 0)
+        return HR_OK;
+    hr_status status =
+        options->len > SIZE_MAX / 2
+            ? HR_NO_MEMORY
+            : gpu->memory->ops->alloc(gpu->memory, (size_t)options->len, &upload->target, &pages);
+    upload->base = (uint64_t)(uintptr_t)upload->target.addr;
+    if (status == HR_OK)
+        return HR_OK;
+    (void)gpu->cuda->mem_get_info(&free_len, &total_len);
+    return hr_error_set(error, status,
+                        "taking %llu bytes on cuda:%d: %s; %zu of its %zu bytes are free, and "
+                        "nvidia-smi says who holds the others",
+                        (unsigned long long)options->len, gpu->number, hr_status_text(status),
+                        free_len, total_len);
+}
+
+static hr_status make_batches(hr_upload *upload, hr_error *error)
+{
+    hr_gpu *gpu = upload->gpu;
+    const size_t room = (size_t)BATCH_CHUNKS * HR_SLOT_LEN;
+    hr_page_kind pages;
+    hr_status status =
+        gpu->memory->ops->alloc(gpu->memory, BATCHES * room, &upload->staging, &pages);
+    if (status != HR_OK)
+        return hr_error_set(error, status, "taking a ring of %zu bytes on cuda:%d: %s",
+                            BATCHES * room, gpu->number, hr_status_text(status));
+    for (unsigned i = 0; status == HR_OK && i < BATCHES; i++) {
+        batch *it = &upload->batches[i];
+        it->staging = (uint8_t *)upload->staging.addr + i * room;
+        status = hr_gpu_table_make(gpu, BATCH_CHUNKS, &it->table, error);
+        if (status != HR_OK)
+            return status;
+        hr_cuda_result result = gpu->cuda->stream_create(&it->stream, HR_CUDA_STREAM_NONBLOCKING);
+        if (result != HR_CUDA_SUCCESS) {
+            it->stream = NULL;
+            status = hr_gpu_fail(gpu, result, error, "making a stream");
+        }
+    }
+    return status;
+}
+
+/* What the caller has put into its stream so far goes before anything that is written here. */
+static hr_status wait_for_stream(hr_upload *upload, hr_error *error)
+{
+    hr_gpu *gpu = upload->gpu;
+    hr_cuda_event *before;
+    if (upload->options.stream == NULL)
+        return HR_OK;
+    hr_cuda_result result = gpu->cuda->event_create(&before, HR_CUDA_EVENT_QUIET);
+    if (result != HR_CUDA_SUCCESS)
+        return hr_gpu_fail(gpu, result, error, "making an event");
+    result = gpu->cuda->event_record(before, upload->options.stream);
+    for (unsigned i = 0; result == HR_CUDA_SUCCESS && i < BATCHES; i++)
+        result = gpu->cuda->stream_wait_event(upload->batches[i].stream, before, 0);
+    (void)gpu->cuda->event_destroy(before);
+    return result == HR_CUDA_SUCCESS ? HR_OK
+                                     : hr_gpu_fail(gpu, result, error, "waiting for the stream");
+}
+
+static hr_status open_on_gpu(hr_upload *upload, hr_error *error)
+{
+    hr_status status = take_target(upload, error);
+    if (status == HR_OK)
+        status = make_batches(upload, error);
+    if (status == HR_OK)
+        status = wait_for_stream(upload, error);
+    return status;
+}
+
+static void describe(hr_upload *upload)
+{
+    const hr_gpus *gpus = &upload->engine->gpus;
+    bool pinned = gpus->pinned == upload->engine->worker_count;
+    snprintf(upload->description, sizeof upload->description, "cuda:%d (%s), copied from %s%s%s%s",
+             upload->gpu->number, upload->gpu->name, pinned ? "pinned slots" : "slots",
+             pinned ? "" : " that are not pinned (", pinned ? "" : gpus->unpinned,
+             pinned ? "" : ")");
+}
+
+static hr_status open(hr_upload *upload)
+{
+    hr_error why = {.status = HR_OK};
+    hr_status status = hr_gpus_open(&upload->engine->gpus, upload->engine, upload->options.device,
+                                    &upload->gpu, &why);
+    hr_gpu *gpu = upload->gpu;
+    if (gpu == NULL)
+        return fail(upload, status, &why);
+    hr_cuda_result result = hr_cuda_enter(gpu->cuda, gpu->context);
+    if (result != HR_CUDA_SUCCESS) {
+        upload->gpu = NULL; /* which is not entered */
+        return fail(upload, hr_gpu_fail(gpu, result, &why, "entering its context"), &why);
+    }
+    status = open_on_gpu(upload, &why);
+    if (status != HR_OK)
+        return fail(upload, status, &why);
+    describe(upload);
+    return HR_OK;
+}
+
+/* ---- batches, on the thread ---- */
+
+static void deliver(hr_letter *letter)
+{
+    hr_arrival *arrival = HR_CONTAINER(letter, hr_arrival, letter);
+    arrival->done(arrival);
+}
+
+static void answer(hr_arrival *arrival, hr_status status)
+{
+    arrival->status = status;
+    arrival->letter.deliver = deliver;
+    hr_loop_post(arrival->loop, &arrival->letter);
+}
+
+static bool is_stored(const hr_arrival *arrival)
+{
+    return arrival->codec == HR_CODEC_STORED;
+}
+
+/* Where the bytes go first: their place, or the ring. */
+static uint64_t landing(const hr_upload *upload, const batch *it, unsigned i)
+{
+    const hr_arrival *arrival = it->arrivals[i];
+    return is_stored(arrival) ? upload->base + arrival->offset
+                              : (uint64_t)(uintptr_t)(it->staging + (size_t)i * HR_SLOT_LEN);
+}
+
+static hr_cuda_result copy(const hr_upload *upload, const batch *it, unsigned i)
+{
+    const hr_arrival *arrival = it->arrivals[i];
+    return upload->gpu->cuda->copy_async(landing(upload, it, i),
+                                         (uint64_t)(uintptr_t)arrival->stored, arrival->stored_len,
+                                         it->stream);
+}
+
+static void make_job(const hr_upload *upload, const batch *it, unsigned i)
+{
+    const hr_arrival *arrival = it->arrivals[i];
+    it->table.jobs[i] = (hr_batch_job){
+        .source = landing(upload, it, i),
+        .target = is_stored(arrival) ? 0 : upload->base + arrival->offset,
+        .source_len = arrival->stored_len,
+        .content_len = arrival->content_len,
+        .content_crc = arrival->content_crc,
+        .codec = arrival->codec,
+    };
+}
+
+/* Nothing reads the slots or writes the target any more, as far as that can be had. */
+static void fail_batch(hr_upload *upload, batch *it, hr_status status, const hr_error *why)
+{
+    (void)upload->gpu->cuda->stream_synchronize(it->stream);
+    (void)fail(upload, status, why);
+    it->failed = true;
+}
+
+static void start(hr_upload *upload, batch *it)
+{
+    hr_error why = {.status = HR_OK};
+    hr_status status = HR_OK;
+    uint32_t wrong = 0;
+    it->failed = false;
+    for (unsigned i = 0; status == HR_OK && i < it->count; i++) {
+        make_job(upload, it, i);
+        hr_cuda_result result = copy(upload, it, i);
+        if (result != HR_CUDA_SUCCESS)
+            status = hr_gpu_fail(upload->gpu, result, &why, "copying a chunk there");
+    }
+    if (status == HR_OK)
+        status = hr_gpu_table_run(upload->gpu, &it->table, it->count, NULL, upload->options.max_sms,
+                                  it->stream, &wrong, &why);
+    if (status != HR_OK && why.status == HR_OK)
+        hr_error_set(&why, status, "cuda:%d: a chunk of codec %u and %u bytes cannot be decoded",
+                     upload->gpu->number, it->arrivals[wrong]->codec,
+                     it->arrivals[wrong]->content_len);
+    if (status != HR_OK)
+        fail_batch(upload, it, status, &why);
+}
+
+static void finish(hr_upload *upload, batch *it)
+{
+    hr_error why = {.status = HR_OK};
+    if (!it->failed) {
+        hr_cuda_result result = upload->gpu->cuda->event_synchronize(it->table.done);
+        if (result != HR_CUDA_SUCCESS)
+            fail_batch(upload, it, hr_gpu_fail(upload->gpu, result, &why, "decoding a batch"),
+                       &why);
+    }
+    pthread_mutex_lock(&upload->lock);
+    hr_status failure = upload->error.status;
+    pthread_mutex_unlock(&upload->lock);
+    for (unsigned i = 0; i < it->count; i++) {
+        hr_status status = it->failed ? failure : (hr_status)it->table.statuses[i];
+        answer(it->arrivals[i], status);
+    }
+}
+
+/* Up to a batch of what has come; waits for some if nothing is under way. 0: there is none. */
+static unsigned take(hr_upload *upload, hr_arrival **arrivals)
+{
+    unsigned count = 0;
+    pthread_mutex_lock(&upload->lock);
+    while (upload->arrived == NULL && upload->under_way == 0 && !upload->closing)
+        pthread_cond_wait(&upload->changed, &upload->lock);
+    while (upload->arrived != NULL && count < BATCH_CHUNKS) {
+        arrivals[count++] = upload->arrived;
+        upload->arrived = upload->arrived->next;
+    }
+    if (upload->arrived == NULL)
+        upload->arrived_end = &upload->arrived;
+    pthread_mutex_unlock(&upload->lock);
+    return count;
+}
+
+static void serve(hr_upload *upload)
+{
+    for (;;) {
+        batch *next = &upload->batches[(upload->first + upload->under_way) % BATCHES];
+        if (upload->under_way < BATCHES && (next->count = take(upload, next->arrivals)) > 0) {
+            start(upload, next);
+            upload->under_way++;
+        } else if (upload->under_way > 0) {
+            finish(upload, &upload->batches[upload->first]);
+            upload->first = (upload->first + 1) % BATCHES;
+            upload->under_way--;
+        } else {
+            return; /* closing */
+        }
+    }
+}
+
+/* ---- closing, on the thread ---- */
+
+static void release(hr_upload *upload)
+{
+    hr_gpu *gpu = upload->gpu;
+    if (gpu == NULL)
+        return;
+    if (upload->options.event != NULL && upload->status == HR_OK)
+        (void)gpu->cuda->event_record(upload->options.event, upload->batches[0].stream);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        hr_gpu_table_release(gpu, &upload->batches[i].table);
+        if (upload->batches[i].stream != NULL)
+            (void)gpu->cuda->stream_destroy(upload->batches[i].stream);
+    }
+    if (upload->staging.addr != NULL)
+        gpu->memory->ops->release(gpu->memory, &upload->staging);
+    if (upload->target.addr != NULL)
+        gpu->memory->ops->release(gpu->memory, &upload->target);
+    hr_cuda_leave(gpu->cuda);
+}
+
+static void deliver_opened(hr_letter *letter)
+{
+    hr_upload *upload = HR_CONTAINER(letter, hr_upload, opened_letter);
+    upload->events->opened(upload->context, upload->status);
+}
+
+static void deliver_closed(hr_letter *letter)
+{
+    hr_upload *upload = HR_CONTAINER(letter, hr_upload, closed_letter);
+    upload->events->closed(upload->context);
+}
+
+static void *run(void *argument)
+{
+    hr_upload *upload = argument;
+    upload->status = open(upload);
+    upload->opened_letter.deliver = deliver_opened;
+    hr_loop_post(upload->home, &upload->opened_letter);
+    serve(upload); /* of one that failed, until it is closed */
+    release(upload);
+    upload->closed_letter.deliver = deliver_closed;
+    hr_loop_post(upload->home, &upload->closed_letter);
+    return NULL;
+}
+
+/* ---- from outside ---- */
+
+hr_status hr_upload_create(hr_engine *engine, const hr_upload_options *options,
+                           const hr_upload_events *events, void *context, hr_upload **upload_out)
+{
+    hr_upload *upload = hr_alloc(engine->env, sizeof *upload);
+    if (upload == NULL)
+        return HR_NO_MEMORY;
+    upload->engine = engine;
+    upload->env = engine->env;
+    upload->home = hr_engine_home(engine)->loop;
+    upload->options = *options;
+    upload->events = events;
+    upload->context = context;
+    upload->arrived_end = &upload->arrived;
+    pthread_mutex_init(&upload->lock, NULL);
+    pthread_cond_init(&upload->changed, NULL);
+    int error = pthread_create(&upload->thread, NULL, run, upload);
+    if (error != 0) {
+        pthread_cond_destroy(&upload->changed);
+        pthread_mutex_destroy(&upload->lock);
+        hr_release(upload->env, upload);
+        return hr_status_from_errno(error);
+    }
+    *upload_out = upload;
+    return HR_OK;
+}
+
+void hr_upload_submit(hr_upload *upload, hr_arrival *arrival)
+{
+    arrival->next = NULL;
+    pthread_mutex_lock(&upload->lock);
+    *upload->arrived_end = arrival;
+    upload->arrived_end = &arrival->next;
+    pthread_cond_signal(&upload->changed);
+    pthread_mutex_unlock(&upload->lock);
+}
+
+void hr_upload_close(hr_upload *upload)
+{
+    pthread_mutex_lock(&upload->lock);
+    assert(upload->arrived == NULL);
+    upload->closing = true;
+    pthread_cond_signal(&upload->changed);
+    pthread_mutex_unlock(&upload->lock);
+}
+
+void hr_upload_destroy(hr_upload *upload)
+{
+    pthread_join(upload->thread, NULL);
+    pthread_cond_destroy(&upload->changed);
+    pthread_mutex_destroy(&upload->lock);
+    hr_release(upload->env, upload);
+}
+
+const char *hr_upload_error(const hr_upload *upload)
+{
+    return upload->error.text;
+}
+
+const char *hr_upload_describe(const hr_upload *upload)
+{
+    return upload->description;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hr_upload: chunks on their way from host slots into the memory of a GPU, still as they are
+ * stored; there they are decoded and verified. A thread of its own speaks to the driver, so that no
+ * worker waits for it: it takes what has come since it last looked, copies it, and puts the kernels
+ * behind, each batch in a stream of its own. While one batch is copied another is decoded.
+ *
+ *   opening -opened(HR_OK)-> open -close-> closing -closed-> the owner destroys it
+ *      `-----opened(failure)-> failed -close---^
+ *
+ * A chunk that is stored as it is goes straight to where it belongs and is verified there; any
+ * other goes through a ring in the GPU's memory. */
+#ifndef HR_UPLOAD_H
+#define HR_UPLOAD_H
+
+#include "engine.h"
+#include "gpu.h"
+
+typedef struct hr_upload hr_upload;
+typedef struct hr_arrival hr_arrival;
+
+/* One chunk. The caller's before hr_upload_submit and again from the call of done on. */
+struct hr_arrival {
+    const void *stored; /* in host memory */
+    uint32_t stored_len, content_len, content_crc;
+    uint8_t codec;   /* of those that hr_batch_takes */
+    uint64_t offset; /* of its content in the target */
+    hr_loop *loop;
+    void (*done)(hr_arrival *arrival); /* in a step of the loop */
+    /* HR_OK: decoded, and verified where it lies. HR_INTEGRITY: not what its digest says. Anything
+     * else: the GPU failed, see hr_upload_error. */
+    hr_status status;
+
+    /* the upload's */
+    hr_arrival *next;
+    hr_letter letter;
+};
+
+typedef struct hr_upload_events {
+    void (*opened)(void *context, hr_status status); /* hr_upload_error says why not */
+    void (*closed)(void *context);
+} hr_upload_events;
+
+typedef struct hr_upload_options {
+    unsigned device;
+    uint64_t len; /* of the content */
+    hr_span span; /* of the caller's, on the device; addr NULL: memory is taken for it */
+    void *stream; /* what is in it now runs before anything is written; NULL: nothing does */
+    void *event;  /* recorded when everything is over; NULL: none */
+    unsigned max_sms;
+} hr_upload_options;
+
+/* All three on home; both events come there, opened first. */
+HR_CHECKED hr_status hr_upload_create(hr_engine *engine, const hr_upload_options *options,
+                                      const hr_upload_events *events, void *context,
+                                      hr_upload **upload_out);
+/* Nothing is under way, or will be. */
+void hr_upload_close(hr_upload *upload);
+void hr_upload_destroy(hr_upload *upload);
+
+/* Any worker. */
+void hr_upload_submit(hr_upload *upload, hr_arrival *arrival);
+
+/* After opened: the sentence; and which way chunks take, "cuda:0 (NVIDIA H200), copied from pinned
+ * slots". Of a failure that came later: after an arrival's done. */
+const char *hr_upload_error(const hr_upload *upload);
+const char *hr_upload_describe(const hr_upload *upload);
+
+#endif

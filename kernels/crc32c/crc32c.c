@@ -7,6 +7,7 @@
 
 const hr_crc32c_variant hr_crc32c_variants[] = {
 #if defined(__x86_64__)
+    {"avx512", hr_crc32c_avx512_works, hr_crc32c_avx512},
     {"sse4.2", hr_crc32c_sse42_works, hr_crc32c_sse42},
 #endif
     {"portable", hr_crc32c_portable_works, hr_crc32c_portable},

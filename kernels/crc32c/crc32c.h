@@ -18,7 +18,7 @@ uint32_t hr_crc32c_linear(uint32_t crc, uint64_t len);
 /* What a group of lanes needs beside the bytes. */
 typedef struct hr_crc32c_lane_table hr_crc32c_lane_table;
 void hr_crc32c_lane_table_make(hr_crc32c_lane_table *table_out);
-/* "sse4.2", "portable" */
+/* "avx512", "sse4.2", "portable" */
 const char *hr_crc32c_name(void);
 
 /* One implementation. */

@@ -13,6 +13,8 @@ int hr_crc32c_portable_works(void);
 uint32_t hr_crc32c_portable(uint32_t crc, const void *bytes, size_t len);
 
 #if defined(__x86_64__)
+int hr_crc32c_avx512_works(void);
+uint32_t hr_crc32c_avx512(uint32_t crc, const void *bytes, size_t len);
 int hr_crc32c_sse42_works(void);
 uint32_t hr_crc32c_sse42(uint32_t crc, const void *bytes, size_t len);
 #endif

@@ -81,7 +81,8 @@ TEST_P(EveryVariant, IsRightAtEveryAlignmentAndShortLength)
 TEST_P(EveryVariant, IsRightAroundTheLengthsWhereItChangesItsWay)
 {
     const std::vector<uint8_t> bytes = random_bytes(100000, 2);
-    for (size_t around : {768u, 1536u, 4096u, 12288u, 13056u, 24576u, 65536u, 98304u})
+    for (size_t around :
+         {256u, 512u, 768u, 1024u, 1280u, 1536u, 4096u, 12288u, 13056u, 24576u, 65536u, 98304u})
         for (size_t len = around - 9; len <= around + 9; len++)
             ASSERT_EQ(crc(bytes.data() + 3, len), crc32c_by_bits(bytes.data() + 3, len))
                 << "length " << len;

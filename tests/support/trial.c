@@ -415,8 +415,11 @@ static void arm_disks(hr_trial *trial)
 
 static void stop_with_the_disks(hr_trial *trial)
 {
-    trial->result->stopped += hr_disk_is_stopped(trial->world.server_disk);
-    trial->result->stopped += hr_disk_is_stopped(trial->world.client_disk);
+    bool server = hr_disk_is_stopped(trial->world.server_disk);
+    bool client = hr_disk_is_stopped(trial->world.client_disk);
+    trial->result->stopped += (unsigned)server + (unsigned)client;
+    if (server || client) /* what a crash itself takes is not the engine's */
+        trial->world.sim.fail_nth = 0;
     if (hr_disk_is_stopped(trial->world.server_disk) && trial->server_engine != NULL)
         kill_server(trial, true);
     if (hr_disk_is_stopped(trial->world.server_disk))

@@ -270,6 +270,9 @@ static void visit(void *context, const char *path, const hr_file_info *info)
 static bool leaves_nothing(const hr_trial *trial)
 {
     const hr_storage_faults *faults = &trial->scenario->client.storage;
+    for (unsigned i = 0; trial->scenario->tree && i < trial->scenario->file_count; i++)
+        if (trial->version[i] != 0) /* a larger file that became a small one never looks again */
+            return false;
     for (unsigned i = 0; i < trial->players[0].get_count; i++)
         if (trial->players[0].gets[i].status != HR_OK ||
             trial->players[0].gets[i].progress.files_kept > 0)

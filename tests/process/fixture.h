@@ -11,6 +11,7 @@
 #include <fstream>
 #include <jansson.h>
 #include <memory>
+#include <poll.h>
 #include <signal.h>
 #include <sstream>
 #include <string>
@@ -154,6 +155,13 @@ class Program
     void signal(int number)
     {
         hr_process_signal(&process_, number);
+    }
+    // Whether it still runs so much later; back at once when it ends before.
+    bool runs_for(uint64_t us)
+    {
+        pollfd end = {process_.pidfd, POLLIN, 0};
+        timespec moment = {(time_t)(us / 1000000), (long)(us % 1000000 * 1000)};
+        return ppoll(&end, 1, &moment, nullptr) == 0;
     }
     // Of a stopped process the stop is seen, so that what comes next finds it stopped.
     void stop_for_good()

@@ -264,3 +264,18 @@ hr_status hr_planted_late_landing(hr_transport *inner, hr_transport **transport_
     *transport_out = &transport->base;
     return HR_OK;
 }
+
+hr_status hr_planted_transport(
+    hr_transport *inner, hr_status (*send)(hr_channel *channel, const void *bytes, size_t len),
+    void (*write)(hr_link *link, hr_link_write *write), hr_transport **transport_out)
+{
+    planted_transport *transport;
+    hr_status status = plant_transport(inner, &transport);
+    if (status != HR_OK)
+        return status;
+    transport->ops.channel.send = send;
+    if (write != NULL)
+        transport->ops.link.write = write;
+    *transport_out = &transport->base;
+    return HR_OK;
+}

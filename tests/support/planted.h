@@ -19,4 +19,10 @@ HR_CHECKED hr_status hr_planted_digest_of_damage(hr_transport *inner, hr_transpo
  * Only for places in memory that outlives the engine. */
 HR_CHECKED hr_status hr_planted_late_landing(hr_transport *inner, hr_transport **transport_out);
 
+/* Sends and writes by these instead of the inner transport's own, which they find in the transport
+ * of the channel or the link. write may be NULL. */
+HR_CHECKED hr_status hr_planted_transport(
+    hr_transport *inner, hr_status (*send)(hr_channel *channel, const void *bytes, size_t len),
+    void (*write)(hr_link *link, hr_link_write *write), hr_transport **transport_out);
+
 #endif

@@ -158,16 +158,15 @@ static void listed(hr_io *io)
     const hr_prune_folder *folder = prune->folder;
     if (io->status != HR_OK && !(io->status == HR_NOT_FOUND && folder->path[0] != '\0'))
         fail(prune, folder->path, "listing what is there", io);
-    if (io->status != HR_OK || io->bytes == 0) {
-        remove_next(prune, &prune->victims);
-        return;
-    }
-    for (size_t at = 0; at < io->bytes;) {
+    for (size_t at = 0; io->status == HR_OK && at < io->bytes;) {
         const hr_dir_entry *entry = (const void *)(prune->page + at);
         sort_out(prune, entry);
         at += entry->size;
     }
-    list_page(prune, io->cookie);
+    if (io->status != HR_OK || io->last || io->bytes == 0)
+        remove_next(prune, &prune->victims);
+    else
+        list_page(prune, io->cookie);
 }
 
 static void list_page(hr_prune *prune, uint64_t cookie)

@@ -251,7 +251,7 @@ static void listed(hr_io *io)
         out->xattrs_lost = entry->xattrs_lost;
         at += entry->size;
     }
-    answer(listing, HR_OK, count, io->bytes > 0 ? io->cookie : 0, "");
+    answer(listing, HR_OK, count, io->last || io->bytes == 0 ? 0 : io->cookie, "");
 }
 
 static void list_exports(hr_store_listing *listing)

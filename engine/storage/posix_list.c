@@ -107,6 +107,7 @@ static int fill_page(hr_io *io, const hr_dir *listed, size_t *used)
         return errno;
     for (;;) {
         long raw_len = syscall(SYS_getdents64, listed->fd, raw, sizeof raw);
+        io->last = raw_len == 0;
         if (raw_len <= 0)
             return raw_len < 0 ? errno : 0;
         int error = put_raw(io, listed, raw, (size_t)raw_len, used);

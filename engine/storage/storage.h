@@ -88,7 +88,8 @@ typedef enum hr_io_kind {
     HR_IO_STAT,      /* file -> info */
     HR_IO_LOOKUP,    /* dir, path -> info, without opening; the last component is not followed */
     HR_IO_LIST,      /* dir, path, data, len, cookie (0 at first) -> bytes used, cookie for the next
-                        page, bytes 0 at the end. No "." and "..". Order: the directory's own. */
+                        page; last, or bytes 0, at the end. No "." and "..". Order: the directory's
+                        own. */
     HR_IO_READ,      /* file, data, len, offset, buffer -> bytes. Short only at the end of the file:
                         implementations go on after short reads. */
     HR_IO_WRITE,     /* file, data, len, offset, buffer -> bytes == len, or a failure */
@@ -175,6 +176,7 @@ struct hr_io {
     hr_status status;
     int error; /* the errno behind status, 0 if there is none */
     size_t bytes;
+    bool last; /* LIST: nothing comes behind this page */
     hr_file_info info;
     hr_dir *dir_out;
     hr_file *file_out;

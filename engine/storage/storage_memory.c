@@ -163,13 +163,15 @@ static hr_status list(memory_storage *storage, hr_io *io)
     if (node->info.type != HR_FILE_DIRECTORY)
         return HR_NOT_DIRECTORY;
     size_t used = 0;
+    io->last = true;
     for (size_t i = first_after(&node->names, io->cookie); i < node->names.count; i++) {
         const hr_disk_entry *entry = &node->names.entries[i];
         size_t name_len = strlen(entry->name);
         bool is_symlink = entry->node->info.type == HR_FILE_SYMLINK;
         size_t target_len = is_symlink ? entry->node->bytes.len : 0;
         size_t size = hr_dir_entry_size(name_len, target_len, 0);
-        if (size > io->len - used)
+        io->last = size <= io->len - used;
+        if (!io->last)
             break;
         hr_dir_entry *out = (hr_dir_entry *)(void *)((uint8_t *)io->data + used);
         out->size = (uint32_t)size;

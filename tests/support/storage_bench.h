@@ -221,7 +221,7 @@ class Client
             }
             EXPECT_LE(io.bytes, page_len);
             between_pages();
-        } while (io.bytes > 0);
+        } while (io.bytes > 0 && !io.last);
         return HR_OK;
     }
     hr_status list(hr_dir *dir, const std::string &path, size_t page_len,

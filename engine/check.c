@@ -17,8 +17,8 @@ typedef struct checked_file {
     uint32_t mode, uid, gid;
     hr_io io;
     hr_same same;
-    char full[HR_MESSAGE_PATH_MAX + 1]; /* as the server knows it */
-    char path[];
+    const char *path; /* below the request's: the end of full */
+    char full[];      /* as the server knows it */
 } checked_file;
 
 static checked_file *file_of(hr_list *node)
@@ -35,17 +35,18 @@ void hr_check_init(hr_check *check)
 
 hr_status hr_check_add(hr_get *get, const char *path, const hr_entry *entry)
 {
-    size_t len = strlen(path) + 1;
+    size_t base_len = strlen(get->path) + 1, len = base_len + strlen(path) + 1;
     checked_file *file = hr_alloc(get->env, sizeof *file + len);
     if (file == NULL)
         return HR_NO_MEMORY;
+    snprintf(file->full, len, "%s/%s", get->path, path);
+    file->path = file->full + base_len;
     file->get = get;
     file->size = entry->size;
     file->mtime_ns = entry->mtime_ns;
     file->mode = hr_kept_mode(entry->mode, get->options.owner);
     file->uid = entry->uid;
     file->gid = entry->gid;
-    memcpy(file->path, path, len);
     hr_list_append(&get->check.waiting, &file->node);
     get->check.waiting_count++;
     return HR_OK;
@@ -167,7 +168,6 @@ void hr_check_pump(hr_get *get)
         check->waiting_count--;
         check->running_count++;
         hr_list_append(&check->running, &file->node);
-        snprintf(file->full, sizeof file->full, "%s/%s", get->path, file->path);
         step(file, &(hr_io){.kind = HR_IO_LOOKUP}, looked_up);
     }
 }

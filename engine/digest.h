@@ -15,7 +15,7 @@ struct hr_digest {
     uint64_t offset, len;
     void (*done)(hr_digest *digest);
     void *context;
-    char path[HR_PATH_MAX]; /* beneath dir */
+    const char *path; /* beneath dir; the caller's until done */
 
     /* results */
     hr_status status; /* HR_CHANGED: the file did not stay what it was */

@@ -12,7 +12,7 @@ typedef struct asked_digest {
     hr_digest digest;
     hr_digests *digests;
     uint32_t request;
-    char path[HR_MESSAGE_PATH_MAX + 1]; /* with its export */
+    char path[]; /* with its export */
 } asked_digest;
 
 static void fail(hr_digests *digests, uint32_t request, const char *path, hr_status status)
@@ -51,7 +51,7 @@ void hr_digests_take(hr_digests *digests, const hr_message_digest *question)
     hr_store *store = digests->store;
     const hr_store_export *export;
     const char *path;
-    asked_digest *asked = hr_alloc(store->env, sizeof *asked);
+    asked_digest *asked = hr_alloc(store->env, sizeof *asked + question->path.len + 1);
     if (asked == NULL) {
         fail(digests, question->request, "", HR_NO_MEMORY);
         return;
@@ -71,7 +71,7 @@ void hr_digests_take(hr_digests *digests, const hr_message_digest *question)
     asked->digest.len = question->len;
     asked->digest.done = answer;
     asked->digest.context = asked;
-    snprintf(asked->digest.path, sizeof asked->digest.path, "%s", path);
+    asked->digest.path = path;
     digests->count++;
     hr_digest_start(&asked->digest);
 }

@@ -94,19 +94,37 @@ static uint64_t name_hash(const char *name)
 static hr_status set_paths(hr_draft *draft, const hr_draft_options *options)
 {
     const char *slash = strrchr(options->name, '/');
+    size_t len = strlen(options->name);
     int parent_len = slash == NULL ? 0 : (int)(slash - options->name);
     const char *last = slash == NULL ? options->name : slash + 1;
-    if (strlen(options->name) + sizeof ".headrace-0123456789abcdef.journal" > HR_PATH_MAX)
+    unsigned long long hash = name_hash(last);
+    size_t room = len + sizeof "/.headrace-0123456789abcdef.journal";
+    if (room > HR_PATH_MAX)
         return HR_INVALID;
-    snprintf(draft->name, sizeof draft->name, "%s", options->name);
-    snprintf(draft->parent, sizeof draft->parent, "%.*s", parent_len, options->name);
-    snprintf(draft->data_path, sizeof draft->data_path, "%.*s%s.headrace-%016llx", parent_len,
-             options->name, parent_len > 0 ? "/" : "", (unsigned long long)name_hash(last));
-    snprintf(draft->journal_path, sizeof draft->journal_path, "%.*s%s.headrace-%016llx.journal",
-             parent_len, options->name, parent_len > 0 ? "/" : "",
-             (unsigned long long)name_hash(last));
-    hr_quote(draft->shown, 300, options->shown, strlen(options->shown));
+    draft->parent = hr_alloc(draft->env, 4 * room);
+    if (draft->parent == NULL)
+        return HR_NO_MEMORY;
+    draft->name = draft->parent + room;
+    draft->data_path = draft->name + room;
+    draft->journal_path = draft->data_path + room;
+    const char *separator = parent_len > 0 ? "/" : "";
+    snprintf(draft->name, room, "%s", options->name);
+    snprintf(draft->parent, room, "%.*s", parent_len, options->name);
+    snprintf(draft->data_path, room, "%.*s%s.headrace-%016llx", parent_len, options->name,
+             separator, hash);
+    snprintf(draft->journal_path, room, "%s.journal", draft->data_path);
+    hr_quote(draft->shown, sizeof draft->shown, options->shown, strlen(options->shown));
     return HR_OK;
+}
+
+static void release_memory(hr_draft *draft)
+{
+    hr_release(draft->env, draft->buffer);
+    hr_release(draft->env, draft->notes);
+    hr_release(draft->env, draft->parent);
+    draft->buffer = NULL;
+    draft->notes = NULL;
+    draft->parent = NULL;
 }
 
 static void close_if_idle(hr_draft *draft);
@@ -140,13 +158,13 @@ hr_status hr_draft_open(hr_draft *draft, const hr_env *env, hr_storage *storage,
     draft->chunk_count = (uint32_t)hr_chunk_count(options->size, options->chunk_len);
     if (draft->options.flush_len == 0)
         draft->options.flush_len = FLUSH_DEFAULT;
-    if (set_paths(draft, options) != HR_OK)
-        return HR_INVALID;
+    hr_status status = set_paths(draft, options);
+    if (status != HR_OK)
+        return status;
     draft->buffer = hr_alloc(env, HR_RECORDER_BUFFER_LEN);
     draft->notes = hr_alloc(env, HR_RECORDER_MAX * sizeof *draft->notes);
     if (draft->buffer == NULL || draft->notes == NULL) {
-        hr_release(env, draft->buffer);
-        hr_release(env, draft->notes);
+        release_memory(draft);
         return HR_NO_MEMORY;
     }
     hr_recorder_init(&draft->recorder, storage, draft->options.flush_len, draft->buffer,
@@ -286,10 +304,7 @@ void hr_draft_publish(hr_draft *draft)
 
 static void finish_close(hr_draft *draft)
 {
-    hr_release(draft->env, draft->buffer);
-    hr_release(draft->env, draft->notes);
-    draft->buffer = NULL;
-    draft->notes = NULL;
+    release_memory(draft);
     draft->events->closed(draft->context);
 }
 

@@ -58,9 +58,9 @@ typedef struct hr_draft {
     bool owned; /* the lock is held: the temporary files are ours */
     bool opened, fresh, published, poisoned, keep;
     bool found; /* an earlier run left a journal, and nothing speaks against it yet */
-    char name[HR_PATH_MAX], data_path[HR_PATH_MAX], journal_path[HR_PATH_MAX];
-    char parent[HR_PATH_MAX];
-    char shown[HR_PATH_MAX];
+    char *name, *data_path, *journal_path; /* beneath the directory */
+    char *parent;                          /* the start of the memory of all four */
+    char shown[300];
 
     hr_io io; /* one step after the other */
     bool stepping;

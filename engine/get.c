@@ -361,7 +361,7 @@ static void item_opened(void *context, hr_transfer *transfer)
     }
     if (transfer->is_directory) {
         get->is_tree = true;
-        hr_tree_push(get, "",
+        hr_tree_push(get, NULL,
                      &(hr_entry){.target = "",
                                  .mode = transfer->mode,
                                  .mtime_ns = transfer->mtime_ns,

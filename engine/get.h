@@ -26,7 +26,7 @@ typedef struct hr_get_item {
 typedef struct hr_get_folder {
     hr_list node;
     uint64_t cookie; /* of the next page */
-    char path[];     /* below the request's */
+    const hr_folder *folder;
 } hr_get_folder;
 
 struct hr_get {
@@ -57,7 +57,8 @@ struct hr_get {
     bool is_tree, ending;
     bool nothing_there;             /* the directory of a tree, in a dry run */
     hr_list folders, *folders_mark; /* mark: before it go those of the page */
-    hr_get_folder *listed;          /* the one being listed */
+    hr_get_folder *listed;          /* the one being listed, */
+    char listed_path[HR_PATH_MAX];  /* below the request's */
     hr_listing *listing;
     hr_get_item *opened_item; /* waits for the target directory */
     hr_names names;           /* that were listed */
@@ -109,8 +110,8 @@ void hr_get_start_item(hr_get *get, const char *path);
 /* ---- of tree.c ---- */
 
 void hr_tree_init(hr_get *get);
-/* Remembers a directory that is to be listed. */
-void hr_tree_push(hr_get *get, const char *path, const hr_entry *entry);
+/* Remembers a directory that is to be listed. parent: that it lies in; NULL: it is the tree. */
+void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry);
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get);
 /* All files are over: makes the rest of it; hr_get_finish_if_over is called again after it. */

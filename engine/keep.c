@@ -12,17 +12,11 @@ struct hr_kept {
     kept_kind kind;
     int64_t mtime_ns;
     uint32_t mode, uid, gid;
-    size_t file;        /* of a name: which of the files it is one of */
+    const hr_alias *file; /* of a name: which of the files it is one of */
     const char *target; /* of a symlink: what it says; else its extended attributes; behind path */
     size_t target_len;
     char path[];
 };
-
-typedef struct hr_kept_file {
-    uint64_t inode, device;
-    char *path; /* of the name that is brought; NULL: free */
-    bool failed;
-} kept_file;
 
 void hr_keep_init(hr_keep *keep, const hr_env *env, hr_storage *storage,
                   const hr_keep_events *events, void *context)
@@ -30,9 +24,10 @@ void hr_keep_init(hr_keep *keep, const hr_env *env, hr_storage *storage,
     *keep = (hr_keep){.env = env, .storage = storage, .events = events, .context = context};
     hr_list_init(&keep->names);
     hr_list_init(&keep->symlinks);
-    hr_list_init(&keep->kept_files);
+    hr_list_init(&keep->files);
     hr_list_init(&keep->xattrs);
-    hr_list_init(&keep->folders);
+    hr_folders_init(&keep->folders, env);
+    hr_aliases_init(&keep->aliases, env);
 }
 
 static void drop(hr_keep *keep, hr_list *list)
@@ -46,14 +41,10 @@ void hr_keep_release(hr_keep *keep)
 {
     drop(keep, &keep->names);
     drop(keep, &keep->symlinks);
-    drop(keep, &keep->kept_files);
+    drop(keep, &keep->files);
     drop(keep, &keep->xattrs);
-    drop(keep, &keep->folders);
-    for (size_t i = 0; i < keep->file_capacity; i++)
-        hr_release(keep->env, keep->files[i].path);
-    hr_release(keep->env, keep->files);
-    keep->files = NULL;
-    keep->file_capacity = 0;
+    hr_folders_release(&keep->folders);
+    hr_aliases_release(&keep->aliases);
 }
 
 /* ---- noting ---- */
@@ -78,15 +69,6 @@ static hr_kept *note(hr_keep *keep, kept_kind kind, const char *path, const hr_e
     return kept;
 }
 
-hr_status hr_keep_folder(hr_keep *keep, const char *path, const hr_entry *entry)
-{
-    hr_kept *kept = note(keep, KEPT_FOLDER, path, entry);
-    if (kept == NULL)
-        return HR_NO_MEMORY;
-    hr_list_append(keep->folders.next, &kept->node); /* at the front: before the one it is in */
-    return HR_OK;
-}
-
 hr_status hr_keep_symlink(hr_keep *keep, const char *path, const hr_entry *entry)
 {
     hr_kept *kept = note(keep, KEPT_SYMLINK, path, entry);
@@ -108,7 +90,7 @@ hr_status hr_keep_file(hr_keep *keep, const char *path, const hr_file_info *info
     hr_kept *kept = note(keep, KEPT_FILE, path, &entry);
     if (kept == NULL)
         return HR_NO_MEMORY;
-    hr_list_append(&keep->kept_files, &kept->node);
+    hr_list_append(&keep->files, &kept->node);
     return HR_OK;
 }
 
@@ -123,72 +105,19 @@ hr_status hr_keep_xattrs(hr_keep *keep, const char *path, const hr_entry *entry)
     return HR_OK;
 }
 
-/* The file, or the free place for it; there always is one. */
-static size_t place_of(const kept_file *files, size_t capacity, uint64_t inode, uint64_t device)
-{
-    uint64_t hash = (inode ^ device) * UINT64_C(0x9E3779B97F4A7C15);
-    size_t at = (size_t)(hash >> 32) % capacity;
-    while (files[at].path != NULL && (files[at].inode != inode || files[at].device != device))
-        at = (at + 1) % capacity;
-    return at;
-}
-
-/* Names that were noted hold places, so they move along. */
-static hr_status grow(hr_keep *keep)
-{
-    size_t capacity = keep->file_capacity == 0 ? 64 : 2 * keep->file_capacity;
-    kept_file *files = hr_alloc(keep->env, capacity * sizeof *files);
-    if (files == NULL)
-        return HR_NO_MEMORY;
-    for (hr_list *node = keep->names.next; node != &keep->names; node = node->next) {
-        hr_kept *kept = HR_CONTAINER(node, hr_kept, node);
-        const kept_file *file = &keep->files[kept->file];
-        kept->file = place_of(files, capacity, file->inode, file->device);
-        files[kept->file] = *file;
-    }
-    for (size_t i = 0; i < keep->file_capacity; i++) {
-        const kept_file *file = &keep->files[i];
-        if (file->path != NULL)
-            files[place_of(files, capacity, file->inode, file->device)] = *file;
-    }
-    hr_release(keep->env, keep->files);
-    keep->files = files;
-    keep->file_capacity = capacity;
-    return HR_OK;
-}
-
-static hr_status note_file(hr_keep *keep, kept_file *file, const char *path, const hr_entry *entry)
-{
-    size_t len = strlen(path) + 1;
-    char *copy = hr_alloc(keep->env, len);
-    if (copy == NULL)
-        return HR_NO_MEMORY;
-    memcpy(copy, path, len);
-    *file = (kept_file){.inode = entry->inode, .device = entry->device, .path = copy};
-    keep->file_count++;
-    return HR_OK;
-}
-
 hr_status hr_keep_name(hr_keep *keep, const char *path, const hr_entry *entry, bool *noted_out)
 {
-    if (entry->inode == 0) {
-        *noted_out = false;
-        return HR_OK;
-    }
-    hr_status status = 2 * keep->file_count >= keep->file_capacity ? grow(keep) : HR_OK;
-    if (status != HR_OK)
-        return status;
-    size_t at = place_of(keep->files, keep->file_capacity, entry->inode, entry->device);
-    bool known = keep->files[at].path != NULL;
-    if (!known) {
-        status = note_file(keep, &keep->files[at], path, entry);
-    } else {
+    bool known = false;
+    hr_alias *file = NULL;
+    hr_status status = HR_OK;
+    if (entry->inode != 0)
+        status = hr_aliases_add(&keep->aliases, entry->inode, entry->device, path, &known, &file);
+    if (status == HR_OK && known) {
         hr_kept *kept = note(keep, KEPT_NAME, path, entry);
-        status = kept == NULL ? HR_NO_MEMORY : HR_OK;
-        if (status == HR_OK) {
-            kept->file = at;
-            hr_list_append(&keep->names, &kept->node);
-        }
+        if (kept == NULL)
+            return HR_NO_MEMORY;
+        kept->file = file;
+        hr_list_append(&keep->names, &kept->node);
     }
     if (status == HR_OK)
         *noted_out = known;
@@ -197,9 +126,7 @@ hr_status hr_keep_name(hr_keep *keep, const char *path, const hr_entry *entry, b
 
 void hr_keep_failed(hr_keep *keep, const char *path)
 {
-    for (size_t i = 0; i < keep->file_capacity; i++)
-        if (keep->files[i].path != NULL && strcmp(keep->files[i].path, path) == 0)
-            keep->files[i].failed = true;
+    hr_aliases_fail(&keep->aliases, path);
     hr_list *next;
     for (hr_list *node = keep->xattrs.next; node != &keep->xattrs; node = next) {
         next = node->next;
@@ -337,7 +264,7 @@ static void make_at(hr_keep *keep, const char *path, void (*done)(hr_io *io))
     step(keep,
          &(hr_io){.kind = symlink ? HR_IO_SYMLINK : HR_IO_LINK,
                   .flags = HR_IO_NO_SYMLINKS,
-                  .path = symlink ? path : keep->files[kept->file].path,
+                  .path = symlink ? path : kept->file->path,
                   .path_to = symlink ? kept->target : path},
          done);
 }
@@ -427,9 +354,8 @@ static void made(hr_io *io)
              compared_symlink);
     else
         step(keep,
-             &(hr_io){.kind = HR_IO_LOOKUP,
-                      .flags = HR_IO_NO_SYMLINKS,
-                      .path = keep->files[keep->kept->file].path},
+             &(hr_io){
+                 .kind = HR_IO_LOOKUP, .flags = HR_IO_NO_SYMLINKS, .path = keep->kept->file->path},
              looked_up_file);
 }
 
@@ -472,6 +398,31 @@ static void synced(hr_io *io)
     keep->events->over(keep->context);
 }
 
+/* As another thing that was kept, now that its path is needed. */
+static hr_kept *take_folder(hr_keep *keep)
+{
+    char path[HR_PATH_MAX];
+    hr_folder *folder = hr_folders_take(&keep->folders);
+    if (folder == NULL)
+        return NULL;
+    const hr_entry entry = {
+        .target = "",
+        .mtime_ns = folder->mtime_ns,
+        .mode = folder->mode,
+        .uid = folder->uid,
+        .gid = folder->gid,
+    };
+    hr_status status = hr_folder_path(folder, path);
+    hr_kept *kept = status == HR_OK ? note(keep, KEPT_FOLDER, path, &entry) : NULL;
+    if (kept == NULL) {
+        keep->stopped = true;
+        keep->events->failed(keep->context, folder->name, HR_NO_MEMORY,
+                             "setting permissions and time: out of memory");
+    }
+    hr_release(keep->env, folder);
+    return kept;
+}
+
 static hr_kept *take_next(hr_keep *keep)
 {
     hr_list *node = keep->stopped ? NULL : hr_list_take_first(&keep->names);
@@ -480,15 +431,15 @@ static hr_kept *take_next(hr_keep *keep)
     if (node == NULL && !keep->stopped && keep->finishing)
         node = hr_list_take_first(&keep->xattrs);
     if (node == NULL && !keep->stopped && keep->finishing)
-        node = hr_list_take_first(&keep->kept_files);
-    if (node == NULL && !keep->stopped && keep->finishing)
-        node = hr_list_take_first(&keep->folders);
-    return node == NULL ? NULL : HR_CONTAINER(node, hr_kept, node);
+        node = hr_list_take_first(&keep->files);
+    if (node != NULL)
+        return HR_CONTAINER(node, hr_kept, node);
+    return keep->stopped || !keep->finishing ? NULL : take_folder(keep);
 }
 
 static bool lost_its_file(const hr_keep *keep)
 {
-    return keep->kept->kind == KEPT_NAME && keep->files[keep->kept->file].failed;
+    return keep->kept->kind == KEPT_NAME && keep->kept->file->failed;
 }
 
 static void make_next(hr_keep *keep)

@@ -9,6 +9,8 @@
 #ifndef HR_KEEP_H
 #define HR_KEEP_H
 
+#include "aliases.h"
+#include "folders.h"
 #include "headrace.h"
 #include "list.h"
 #include "storage.h"
@@ -29,9 +31,9 @@ typedef struct hr_keep {
     const hr_keep_events *events;
     void *context;
     bool overwrite, owner;
-    hr_list names, symlinks, xattrs, kept_files, folders; /* of hr_kept */
-    struct hr_kept_file *files;                           /* with several names, by hash */
-    size_t file_count, file_capacity;
+    hr_list names, symlinks, xattrs, files; /* of hr_kept */
+    hr_folders folders;                     /* the caller adds them */
+    hr_aliases aliases;
 
     hr_dir *dir;
     hr_io io;
@@ -40,7 +42,7 @@ typedef struct hr_keep {
     uint64_t inode;
     hr_status failure; /* why a replacement failed, while its temporary name is removed */
     int failure_error;
-    char temporary[HR_PATH_MAX], said[HR_PATH_MAX];
+    char temporary[HR_PATH_MAX], said[HR_SYMLINK_MAX];
 } hr_keep;
 
 /* What of a source's mode a file gets: all permissions, whatever the umask, as cp -a and rsync -a
@@ -55,7 +57,6 @@ void hr_keep_init(hr_keep *keep, const hr_env *env, hr_storage *storage,
 void hr_keep_release(hr_keep *keep);
 
 /* Notes. Paths are below the tree; HR_NO_MEMORY. */
-HR_CHECKED hr_status hr_keep_folder(hr_keep *keep, const char *path, const hr_entry *entry);
 /* A file that is there already and has other permissions, or another owner. */
 HR_CHECKED hr_status hr_keep_file(hr_keep *keep, const char *path, const hr_file_info *info);
 HR_CHECKED hr_status hr_keep_symlink(hr_keep *keep, const char *path, const hr_entry *entry);

@@ -27,7 +27,8 @@
 /* The limits of PROTOCOL.md. */
 #define HR_MESSAGE_BODY_MAX         (64u << 10)  /* bytes of a body that is no list page */
 #define HR_MESSAGE_PAGE_MAX         (256u << 10) /* bytes of a body with entries */
-#define HR_MESSAGE_PATH_MAX         4095u        /* bytes: export, slash, path inside it */
+#define HR_MESSAGE_PATH_MAX         32767u       /* bytes: export, slash, path inside it */
+#define HR_MESSAGE_TARGET_MAX       4095u        /* bytes: what a symlink says */
 #define HR_MESSAGE_NAME_MAX         255u
 #define HR_MESSAGE_TEXT_MAX         499u /* an hr_error holds it and its terminator */
 #define HR_MESSAGE_ADDRESS_MAX      255u

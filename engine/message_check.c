@@ -57,9 +57,9 @@ static bool check_entries(const hr_message_entries *page)
         return false;
     for (size_t i = 0; i < page->count; i++) {
         const hr_message_entry *entry = &page->entries[i];
-        if (!is_name(entry->name) || !is_path(entry->target) || entry->type == 0 ||
-            entry->mode > 07777 || entry->size > INT64_MAX ||
-            entry->xattrs.len > HR_MESSAGE_XATTRS_MAX)
+        if (!is_name(entry->name) || entry->target.len > HR_MESSAGE_TARGET_MAX ||
+            holds_zero(entry->target) || entry->type == 0 || entry->mode > 07777 ||
+            entry->size > INT64_MAX || entry->xattrs.len > HR_MESSAGE_XATTRS_MAX)
             return false;
     }
     return true;

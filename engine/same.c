@@ -94,7 +94,7 @@ static void ask(hr_same_side *side, uint64_t offset)
     side->digest.len = HR_MESSAGE_DIGEST_MAX;
     side->digest.done = digested;
     side->digest.context = side;
-    snprintf(side->digest.path, sizeof side->digest.path, "%s", side->path);
+    side->digest.path = side->path;
     hr_digest_start(&side->digest);
 }
 

@@ -204,13 +204,14 @@ static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes p
                          session->tenant->who);
         return NULL;
     }
-    bool charged = hr_gate_charge(session->gate, session->tenant, sizeof(hr_source));
+    const size_t len = sizeof(hr_source) + path.len + 1;
+    bool charged = hr_gate_charge(session->gate, session->tenant, len);
     hr_source *source = charged && session->source_count < HR_SESSION_SOURCES_MAX
-                            ? hr_alloc(session->engine->env, sizeof *source)
+                            ? hr_alloc(session->engine->env, len)
                             : NULL;
     if (source == NULL) {
         if (charged)
-            hr_gate_refund(session->gate, session->tenant, sizeof *source);
+            hr_gate_refund(session->gate, session->tenant, len);
         hr_gate_end(session->tenant);
         hr_control_close(&session->control, HR_LIMIT,
                          charged
@@ -221,7 +222,7 @@ static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes p
     }
     source->session = session;
     source->transfer = transfer;
-    memcpy(source->path, path.at, path.len);
+    memcpy(source->path, path.at, path.len); /* the rest is zero */
     source->since_ns = hr_now_ns(session->engine->env);
     source->ended = HR_PEER_LOST; /* unless it ends in another way */
     hr_list_append(&session->sources, &source->node);

@@ -41,8 +41,10 @@ void hr_session_free_source(hr_source *source)
     session->counters->transfers_open--;
     hr_index_table_release(&source->table, session->engine->env, &session->store->tables_len);
     hr_release(session->engine->env, source->direct);
+    hr_release(session->engine->env, source->index_name);
     hr_gather_destroy(session->engine->env, source->gather);
-    hr_gate_refund(session->gate, session->tenant, sizeof *source + source->gather_len);
+    hr_gate_refund(session->gate, session->tenant,
+                   sizeof *source + strlen(source->path) + 1 + source->gather_len);
     hr_gate_end(session->tenant);
     hr_release(session->engine->env, source);
     hr_session_end_if_over(session);

@@ -43,7 +43,6 @@ struct hr_source {
     hr_status ended; /* for the audit */
     bool opened, closing, wants_answer;
     uint8_t salt[HR_SEAL_SALT_LEN]; /* of the key */
-    char path[HR_PATH_MAX];
 
     /* while it is opened */
     hr_dir *dir;
@@ -52,9 +51,10 @@ struct hr_source {
     hr_index_load load;
     uint8_t *head_memory, *head; /* head is aligned */
     void (*indexed)(hr_source *source, hr_status status);
-    char note[200];  /* what is to be said about its index */
-    uint8_t *direct; /* of a packed shard, as in opened; NULL: it would be too long */
-    char index_name[HR_PATH_MAX];
+    char note[200];   /* what is to be said about its index */
+    uint8_t *direct;  /* of a packed shard, as in opened; NULL: it would be too long */
+    char *index_name; /* while it is looked for beside the file */
+    char path[];      /* with its export */
 };
 
 /* Of source_index.c: looks for the index of a file that was just opened, at its end (if its content

@@ -206,12 +206,15 @@ static void looked_beside(hr_io *io)
 
 static void look_beside(hr_source *source)
 {
-    int len = snprintf(source->index_name, sizeof source->index_name, "%s" SUFFIX, source->name);
-    if ((source->size < BESIDE_LEN_MIN && !source->content) ||
-        len >= (int)sizeof source->index_name) {
+    size_t room = strlen(source->name) + sizeof SUFFIX;
+    bool wanted = source->size >= BESIDE_LEN_MIN || source->content;
+    if (wanted && room <= HR_PATH_MAX)
+        source->index_name = hr_alloc(source->load.env, room);
+    if (source->index_name == NULL) {
         finish(source);
         return;
     }
+    snprintf(source->index_name, room, "%s" SUFFIX, source->name);
     source->io = (hr_io){
         .kind = HR_IO_LOOKUP,
         .dir = source->dir,

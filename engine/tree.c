@@ -7,27 +7,19 @@
 
 #include "get.h"
 
-static hr_get_folder *make_folder(hr_get *get, const char *path)
-{
-    size_t len = strlen(path) + 1;
-    hr_get_folder *folder = hr_alloc(get->env, sizeof *folder + len);
-    if (folder == NULL)
-        hr_get_end(get, HR_NO_MEMORY, "remembering a directory: out of memory");
-    else
-        memcpy(folder->path, path, len);
-    return folder;
-}
-
 /* Before all that were remembered when the page began, so that what a directory holds comes before
  * what lies beside it: never more are remembered than a page of each level above. */
-void hr_tree_push(hr_get *get, const char *path, const hr_entry *entry)
+void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry)
 {
-    hr_get_folder *folder = make_folder(get, path);
-    if (folder == NULL)
-        return;
-    hr_list_append(get->folders_mark, &folder->node);
-    if (hr_keep_folder(&get->keep, path, entry) != HR_OK)
+    hr_get_folder *pending = hr_alloc(get->env, sizeof *pending);
+    const hr_folder *folder = hr_folders_add(&get->keep.folders, parent, entry);
+    if (pending == NULL || folder == NULL) {
+        hr_release(get->env, pending);
         hr_get_end(get, HR_NO_MEMORY, "remembering a directory: out of memory");
+        return;
+    }
+    pending->folder = folder;
+    hr_list_append(get->folders_mark, &pending->node);
 }
 
 /* The directories of a page are gone through before the next page is asked for. */
@@ -103,7 +95,7 @@ static void take_entry(hr_get *get, const hr_entry *entry)
     }
     char path[HR_PATH_MAX];
     assert(get->listed != NULL);
-    const char *base = get->listed->path;
+    const char *base = get->listed_path;
     int len = snprintf(path, sizeof path, "%s%s%.*s", base, base[0] != '\0' ? "/" : "",
                        (int)entry->name_len, entry->name);
     if (len < 0 || (size_t)len >= sizeof path) {
@@ -128,7 +120,7 @@ static void take_entry(hr_get *get, const hr_entry *entry)
         break;
     case HR_ENTRY_DIRECTORY:
     case HR_ENTRY_EXPORT:
-        hr_tree_push(get, path, entry);
+        hr_tree_push(get, get->listed->folder, entry);
         break;
     case HR_ENTRY_SYMLINK:
         get->progress.files++;
@@ -149,7 +141,7 @@ static void start_listing(hr_get *get)
 {
     char full[HR_MESSAGE_PATH_MAX + 1];
     assert(get->listed != NULL);
-    const char *path = get->listed->path;
+    const char *path = get->listed_path;
     int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
     if (len < 0 || (size_t)len >= sizeof full) {
         hr_get_skip(get, path, HR_INVALID, "its path is too long");
@@ -179,7 +171,7 @@ static void made_folder(hr_io *io)
     hr_get *get = io->context;
     if (io->status != HR_OK) {
         get->io_busy = false;
-        hr_get_skip(get, get->listed->path, io->status, "its directory cannot be made");
+        hr_get_skip(get, get->listed_path, io->status, "its directory cannot be made");
         hr_release(get->env, get->listed);
         get->listed = NULL;
         hr_tree_pump(get);
@@ -201,9 +193,12 @@ static void next_folder(hr_get *get)
     if (node == NULL)
         return;
     get->listed = HR_CONTAINER(node, hr_get_folder, node);
+    hr_status status = hr_folder_path(get->listed->folder, get->listed_path);
+    assert(status == HR_OK); /* it was a path when it was listed */
+    (void)status;
     if (!get->options.remove) /* then the whole tree's are needed */
         hr_names_clear(&get->names);
-    bool is_there = get->listed->path[0] == '\0' || get->listed->cookie != 0;
+    bool is_there = get->listed_path[0] == '\0' || get->listed->cookie != 0;
     if (get->dir == NULL || get->options.dry_run || is_there) {
         start_listing(get);
         return;
@@ -215,7 +210,7 @@ static void next_folder(hr_get *get)
         .kind = HR_IO_OPEN_DIR,
         .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS | unsynced,
         .dir = get->dir,
-        .path = get->listed->path,
+        .path = get->listed_path,
         .done = made_folder,
         .context = get,
     };
@@ -227,10 +222,10 @@ static void finish_listing(hr_get *get)
     const hr_error *error = hr_listing_error(get->listing);
     assert(get->listed != NULL);
     if (hr_listing_status(get->listing) != HR_OK) {
-        if (get->client->status != HR_OK || get->listed->path[0] == '\0')
+        if (get->client->status != HR_OK || get->listed_path[0] == '\0')
             hr_get_end(get, error->status, "%s", error->text);
         else
-            hr_get_skip(get, get->listed->path, error->status, error->text);
+            hr_get_skip(get, get->listed_path, error->status, error->text);
     }
     hr_listing_destroy(get->listing);
     get->listing = NULL;

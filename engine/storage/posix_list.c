@@ -43,11 +43,11 @@ static void find_filesystem(const hr_dir *listed, const char *name, const struct
 
 /* A symlink that was replaced meanwhile says nothing any more. */
 static size_t read_target(const hr_dir *listed, const char *name, const struct statx *stat,
-                          char target_out[HR_PATH_MAX])
+                          char target_out[HR_SYMLINK_MAX])
 {
     ssize_t len = 0;
     if (S_ISLNK(stat->stx_mode))
-        len = readlinkat(listed->fd, name, target_out, HR_PATH_MAX - 1);
+        len = readlinkat(listed->fd, name, target_out, HR_SYMLINK_MAX - 1);
     target_out[len > 0 ? len : 0] = '\0';
     return len > 0 ? (size_t)len : 0;
 }
@@ -57,7 +57,7 @@ static int put_entry(hr_io *io, const hr_dir *listed, const char *name, size_t *
 {
     size_t name_len = strlen(name);
     struct statx stat;
-    char target[HR_PATH_MAX];
+    char target[HR_SYMLINK_MAX];
     if (hr_dir_entry_size(name_len, 0, 0) > io->len - *used)
         return ENOBUFS;
     int error = hr_posix_stat(listed->fd, name, &stat);

@@ -4,6 +4,7 @@
  * unlinkat) get the parent, opened that way, and a single name. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -13,8 +14,11 @@
 
 /* A rename elsewhere in the tree makes the kernel give up a walk beneath (-EAGAIN). */
 #define ATTEMPTS_MAX 64
+/* The longest path that a system call takes. A longer one is walked in pieces, each beneath the one
+ * before: a symlink in a later piece that leads above its start is refused, as if it led out. */
+#define PIECE_MAX (PATH_MAX - 1)
 
-int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *fd_out)
+static int open_at(int dir_fd, const char *path, const hr_io *io, uint64_t flags, int *fd_out)
 {
     struct open_how how = {.flags = flags | O_CLOEXEC};
     if (flags & O_CREAT)
@@ -26,7 +30,7 @@ int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *f
     const char *walked = path[0] == '\0' ? "." : path;
     long fd = -1;
     for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-        fd = syscall(SYS_openat2, HR_POSIX_FD(io->dir), walked, &how, sizeof how);
+        fd = syscall(SYS_openat2, dir_fd, walked, &how, sizeof how);
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
             break;
     }
@@ -34,6 +38,47 @@ int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *f
         return errno;
     *fd_out = (int)fd;
     return 0;
+}
+
+/* How much of a path goes into one call: whole names. 0: its first name is none. */
+static size_t piece_len(const char *path)
+{
+    size_t len = PIECE_MAX;
+    while (len > 0 && path[len] != '/')
+        len--;
+    return len;
+}
+
+/* Opens the directory that the first piece of path names, beneath dir_fd, which is closed if it was
+ * opened here; path moves on behind the piece. */
+static int open_piece(const hr_io *io, const char **path, int dir_fd, int *fd_out)
+{
+    char piece[PIECE_MAX + 1];
+    size_t len = piece_len(*path);
+    int error = len == 0 ? ENAMETOOLONG : 0;
+    if (error == 0) {
+        memcpy(piece, *path, len);
+        piece[len] = '\0';
+        *path += len + strspn(*path + len, "/");
+        error = open_at(dir_fd, piece, io, O_PATH | O_DIRECTORY, fd_out);
+    }
+    if (dir_fd != HR_POSIX_FD(io->dir))
+        close(dir_fd);
+    return error;
+}
+
+int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *fd_out)
+{
+    int dir_fd = HR_POSIX_FD(io->dir);
+    while (strlen(path) > PIECE_MAX) {
+        int error = open_piece(io, &path, dir_fd, &dir_fd);
+        if (error != 0)
+            return error;
+    }
+    int error = open_at(dir_fd, path, io, flags, fd_out);
+    if (dir_fd != HR_POSIX_FD(io->dir))
+        close(dir_fd);
+    return error;
 }
 
 /* Where the last name of path starts; slashes behind it are none of its. */

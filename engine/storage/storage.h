@@ -25,7 +25,8 @@ typedef struct hr_dir hr_dir;   /* a directory, opened once; paths are beneath i
 typedef struct hr_file hr_file; /* an open file */
 
 #define HR_NAME_MAX     255   /* bytes of one name */
-#define HR_PATH_MAX     4096  /* bytes of a path, the terminator included */
+#define HR_PATH_MAX     32768 /* bytes of a path, the terminator included: thousands of levels */
+#define HR_SYMLINK_MAX  4096  /* of what a symlink says */
 #define HR_XATTRS_MAX   16384 /* bytes of all extended attributes of a file */
 #define HR_DIRECT_ALIGN 4096  /* offsets, lengths and addresses that O_DIRECT always accepts */
 
@@ -76,7 +77,7 @@ static inline const char *hr_dir_entry_xattrs(const hr_dir_entry *entry)
 }
 
 /* What HR_IO_LIST needs at least, so that whatever comes next has room. */
-#define HR_DIR_ENTRY_MAX (sizeof(hr_dir_entry) + HR_NAME_MAX + HR_PATH_MAX + HR_XATTRS_MAX + 16)
+#define HR_DIR_ENTRY_MAX (sizeof(hr_dir_entry) + HR_NAME_MAX + HR_SYMLINK_MAX + HR_XATTRS_MAX + 16)
 
 typedef enum hr_io_kind {
     HR_IO_OPEN_DIR,  /* dir (NULL: the process's view) and path -> dir_out. HR_IO_CREATE makes the

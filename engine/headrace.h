@@ -251,6 +251,7 @@ typedef struct hr_entry {
     const char *xattrs; /* within a get that preserves them */
     size_t xattrs_len;
     bool xattrs_lost;
+    bool sparse; /* it takes less space than its size */
 } hr_entry;
 
 typedef struct hr_listing hr_listing;

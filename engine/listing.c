@@ -32,7 +32,7 @@ typedef struct packed_entry {
     uint32_t mode;
     uint32_t type;
     uint32_t xattrs_len;
-    bool xattrs_lost;
+    bool xattrs_lost, sparse;
     char name[]; /* then a 0, then the target and a 0, then the extended attributes */
 } packed_entry;
 
@@ -144,6 +144,7 @@ static bool copy_page(hr_listing *listing, const hr_message_entries *page)
             memcpy(xattrs, from->xattrs.at, from->xattrs.len);
         to->xattrs_len = (uint32_t)from->xattrs.len;
         to->xattrs_lost = from->xattrs_lost;
+        to->sparse = from->sparse;
         at += to->size;
     }
     return true;
@@ -202,6 +203,7 @@ bool hr_listing_next(hr_listing *listing, hr_entry *entry_out)
         .xattrs = target + strlen(target) + 1,
         .xattrs_len = entry->xattrs_len,
         .xattrs_lost = entry->xattrs_lost,
+        .sparse = entry->sparse,
     };
     return true;
 }

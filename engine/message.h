@@ -141,6 +141,7 @@ typedef struct hr_message_entry {
     uint32_t links;
     hr_bytes xattrs;  /* at most HR_MESSAGE_XATTRS_MAX */
     bool xattrs_lost; /* they cannot be told: there are too many, or they cannot be read */
+    bool sparse;      /* it takes less space than its size: zeros may become holes */
 } hr_message_entry;
 
 typedef struct hr_message_entries {

@@ -78,6 +78,7 @@ static void pack_entry(const hr_message_entry *from, Headrace__Entry *to)
     to->device = from->device;
     to->xattrs = wire_name(from->xattrs);
     to->xattrs_lost = from->xattrs_lost;
+    to->sparse = from->sparse;
 }
 
 static bool pack_entries(const hr_message_entries *from, hr_arena *arena, Headrace__Entries *to)

@@ -73,6 +73,7 @@ static bool unpack_entries(const Headrace__Entries *from, hr_arena *arena, hr_me
             .device = entry->device,
             .xattrs = bytes_of(entry->xattrs),
             .xattrs_lost = entry->xattrs_lost,
+            .sparse = entry->sparse,
         };
     }
     *to = (hr_message_entries){

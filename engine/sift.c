@@ -14,6 +14,8 @@ void hr_sift_add(hr_get *get, const char *path, const hr_entry *entry)
     sift->names_len += len;
     sift->files[sift->count] = (hr_io_file){.path = name, .status = HR_NOT_FOUND};
     sift->listed[sift->count] = (hr_file_info){
+        .ctime_ns = entry->ctime_ns,
+        .allocated_len = entry->sparse ? 0 : entry->size,
         .type = HR_FILE_REGULAR,
         .size = entry->size,
         .mode = hr_kept_mode(entry->mode, get->options.owner),

@@ -182,6 +182,7 @@ static void set_entry(hr_message_entry *entry, const char *name, size_t len,
         .ctime_ns = info->ctime_ns,
         .uid = info->uid,
         .gid = info->gid,
+        .sparse = info->type == HR_FILE_REGULAR && info->allocated_len < info->size,
     };
     set_identity(entry, info);
 }

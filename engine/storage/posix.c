@@ -225,8 +225,7 @@ static bool is_zero(const uint8_t *data, size_t len)
     return data[0] == 0 && memcmp(data, data + 1, len - 1) == 0;
 }
 
-/* How far all is zeros, or nothing is, from the start of data on; len is not 0. */
-static size_t run_len(const uint8_t *data, size_t len, bool *zero_out)
+size_t hr_posix_run_len(const uint8_t *data, size_t len, bool *zero_out)
 {
     size_t at = 0;
     for (size_t piece; at < len; at += piece) {
@@ -249,7 +248,7 @@ static int write_sparse(const hr_env *env, const hr_posix_calls *calls, hr_io *i
         bool zero = false;
         run.data = (uint8_t *)io->data + io->bytes;
         run.offset = io->offset + io->bytes;
-        run.len = run_len(run.data, io->len - io->bytes, &zero);
+        run.len = hr_posix_run_len(run.data, io->len - io->bytes, &zero);
         run.bytes = 0;
         bool dug = zero && fallocate(io->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                                      (off_t)run.offset, (off_t)run.len) == 0;

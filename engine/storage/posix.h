@@ -49,6 +49,8 @@ bool hr_posix_give_up_direct(const hr_env *env, hr_file *file);
 /* Sets the results of a request that failed with this errno, or succeeded with 0. */
 void hr_posix_finish(hr_io *io, int error);
 
+/* How far all is zeros, or nothing is, from the start of data on; len is not 0. */
+size_t hr_posix_run_len(const uint8_t *data, size_t len, bool *zero_out);
 int hr_posix_rename_exclusive(int from, const char *name, int to, const char *name_to);
 int hr_posix_stamp_time(int fd, int64_t mtime_ns);
 

@@ -96,10 +96,10 @@ static int read_file(int parent, const char *name, hr_io_file *file)
 
 /* ---- writing ---- */
 
-static int write_all(int fd, const uint8_t *data, size_t len)
+static int write_run(int fd, const uint8_t *data, size_t from, size_t end)
 {
-    for (size_t at = 0; at < len;) {
-        ssize_t put = pwrite(fd, data + at, len - at, (off_t)at);
+    for (size_t at = from; at < end;) {
+        ssize_t put = pwrite(fd, data + at, end - at, (off_t)at);
         if (put < 0 && errno != EINTR)
             return errno;
         at += put > 0 ? (size_t)put : 0;
@@ -107,12 +107,27 @@ static int write_all(int fd, const uint8_t *data, size_t len)
     return 0;
 }
 
+/* The file is new: what is left out is a hole. */
+static int write_sparse(int fd, const uint8_t *data, size_t len)
+{
+    int error = ftruncate(fd, (off_t)len) == 0 ? 0 : errno;
+    for (size_t at = 0, run; at < len && error == 0; at += run) {
+        bool zero = false;
+        run = hr_posix_run_len(data + at, len - at, &zero);
+        if (!zero)
+            error = write_run(fd, data, at, at + run);
+    }
+    return error;
+}
+
 static int write_file(int parent, const char *name, const hr_io_file *file)
 {
     int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return errno;
-    int error = write_all(fd, file->data, (size_t)file->info.size);
+    const hr_file_info *info = &file->info;
+    int error = info->allocated_len < info->size ? write_sparse(fd, file->data, (size_t)info->size)
+                                                 : write_run(fd, file->data, 0, (size_t)info->size);
     if (error == 0 && fchmod(fd, file->info.mode & 07777) != 0)
         error = errno;
     if (error == 0)

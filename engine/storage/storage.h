@@ -119,8 +119,9 @@ typedef enum hr_io_kind {
     HR_IO_READ_FILES,   /* each: path, data, info -> all of its bytes. HR_CHANGED: it is no regular
                            file of info.size and info.mtime_ns, or did not stay one meanwhile */
     HR_IO_WRITE_FILES,  /* each whose status is HR_OK: path, data, info: a new
-                           file of info.size bytes, with info.mode and info.mtime_ns. HR_EXISTS.
-                           Nothing is synced */
+                           file of info.size bytes, with info.mode and info.mtime_ns; with holes
+                           where there are only zeros if info.allocated_len is less than its size.
+                           HR_EXISTS. Nothing is synced */
     HR_IO_RENAME_FILES, /* each whose status is HR_OK: path, path_to. HR_IO_EXCLUSIVE */
 } hr_io_kind;
 

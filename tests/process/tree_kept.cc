@@ -233,4 +233,21 @@ TEST_F(TreeKept, HolesStayHoles)
     EXPECT_LT((uint64_t)look(target("alone")).st_blocks * 512, MIB);
 }
 
+TEST_F(TreeKept, HolesOfSmallFilesStayHoles)
+{
+    constexpr size_t LEN = 900 << 10;
+    const std::string path = data("sparse");
+    write_text(path, "start");
+    ASSERT_EQ(0, truncate(path.c_str(), (off_t)LEN));
+    offer("solid", LEN);
+    if ((uint64_t)look(path).st_blocks * 512 > LEN / 2)
+        GTEST_SKIP() << "the file system of the temporary directory keeps no holes";
+    serve();
+    Result result = get_tree();
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(read_text(path), read_text(target("tree/sparse")));
+    EXPECT_LT((uint64_t)look(target("tree/sparse")).st_blocks * 512, LEN / 2);
+    EXPECT_TRUE(hr_temp_holds(target("tree/solid").c_str(), LEN, 1));
+}
+
 } // namespace

@@ -518,7 +518,7 @@ TEST(Message, APageFilledByEntryLenIsPackedAndUnpacked)
         std::string name(name_len, '\xff');
         hr_message_entry entry = {Borrow(name), UINT32_MAX,  07777,       INT64_MAX,  INT64_MIN,
                                   INT64_MIN,    Literal(""), UINT32_MAX,  UINT32_MAX, UINT64_MAX,
-                                  UINT64_MAX,   UINT32_MAX,  Literal(""), true};
+                                  UINT64_MAX,   UINT32_MAX,  Literal(""), true,       true};
         std::vector<hr_message_entry> entries;
         size_t sum = 0;
         while (entries.size() < HR_MESSAGE_ENTRIES_MAX) {

@@ -203,6 +203,7 @@ static void send_parcel(hr_get *get)
     hr_list_append(&flow->moving, &parcel->load.node);
     flow->moving_count++;
     parcel->transfer.rate = get->options.limit_bytes_per_s != 0 ? &get->rate : NULL;
+    parcel->transfer.content = hr_get_wants_content(get);
     if (hr_parcel_open(parcel, get->client, get->path, &parcel_events) != HR_OK) {
         hr_list_remove(&parcel->load.node);
         flow->moving_count--;
@@ -281,9 +282,7 @@ void hr_flow_begin(hr_get *get)
     storage->ops->query(storage, &caps);
     flow->begun = true;
     flow->syncs_all = caps.sync_all;
-    /* A bundle brings files as they are: what may be packed has to be opened. */
-    bool unpacks = get->dir != NULL ? get->options.unpack : !get->options.as_is;
-    flow->takes_bundles = !unpacks && (get->client->features & HR_FEATURE_BUNDLES) != 0 &&
+    flow->takes_bundles = (get->client->features & HR_FEATURE_BUNDLES) != 0 &&
                           !get->options.read_back && !get->options.dry_run &&
                           !get->options.owner && /* small files are written without one */
                           (get->dir == NULL || caps.sync_all);

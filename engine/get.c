@@ -404,8 +404,7 @@ void hr_get_start_item(hr_get *get, const char *path)
     get->item_count++;
     if (get->options.limit_bytes_per_s != 0)
         item->transfer.rate = &get->rate;
-    item->transfer.content =
-        get->options.target_path != NULL ? get->options.unpack : !get->options.as_is;
+    item->transfer.content = hr_get_wants_content(get);
     hr_transfer_open(&item->transfer, get->client, full, &item_events, item);
     if (len < 0 || (size_t)len >= sizeof full)
         hr_transfer_end(&item->transfer, HR_INVALID, "its path is longer than %u bytes",

@@ -92,6 +92,12 @@ static inline hr_worker *hr_get_home(const hr_get *get)
     return hr_engine_home(get->client->engine);
 }
 
+/* Of packed shards what is packed in them, and not their own bytes. */
+static inline bool hr_get_wants_content(const hr_get *get)
+{
+    return get->options.target_path != NULL ? get->options.unpack : !get->options.as_is;
+}
+
 /* ---- of get.c ---- */
 
 /* Ends all of it with this status unless it is over. */

@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "codec.h"
 #include "crc32c.h"
+#include "index.h"
 
 /* ---- back home ---- */
 
@@ -324,11 +325,25 @@ static void were_written(hr_io *io)
     finish(io->context, io->status, false);
 }
 
+/* A bundle brings files as they are. What begins as packed shards do is asked for once more, by
+ * itself: then the server looks for its index. */
+static void leave_packed(hr_bundles *bundles, uint32_t number)
+{
+    const hr_bundle *bundle = &bundles->bundles[number];
+    for (uint32_t i = bundle->first; i < bundle->first + bundle->count; i++) {
+        hr_io_file *file = &bundles->files[i];
+        if (file->status == HR_OK && hr_index_begins(file->data, (size_t)file->info.size))
+            file->status = HR_AGAIN;
+    }
+}
+
 static void land_bundle(hr_landing *landing)
 {
     hr_part *part = landing->part;
     hr_bundles *bundles = part->target.bundles;
     hr_status status = hr_bundle_open(bundles, landing->chunk, landing->slot->span.addr);
+    if (status == HR_OK && part->target.packed_apart)
+        leave_packed(bundles, landing->chunk);
     if (status != HR_OK || part->target.discard) {
         finish(landing, status, true);
         return;

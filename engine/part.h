@@ -83,6 +83,7 @@ typedef struct hr_part_target {
     bool sparse;             /* the file: zeros become holes */
     hr_upload *upload;       /* into a GPU's memory, from slots */
     bool discard;            /* verified in a slot, and then no longer needed: a measurement */
+    bool packed_apart;       /* of bundles: what may be packed is left out, to come by itself */
     hr_decoders *decoders;   /* of what comes compressed; NULL: nothing does */
     hr_bundles *bundles;     /* the chunks are bundles: each file is written anew, beneath dir */
     hr_dir *dir;

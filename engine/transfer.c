@@ -295,6 +295,7 @@ void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir)
         return;
     transfer->target.dir = dir;
     transfer->target.discard = dir == NULL;
+    transfer->target.packed_apart = transfer->content;
     start_moving(transfer);
 }
 

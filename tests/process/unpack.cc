@@ -130,6 +130,28 @@ TEST_F(Unpack, TreeOfBothKinds)
     EXPECT_EQ(2u, result.summary.number("files_kept")) << result.errors;
 }
 
+// What is not packed crosses by the thousand, what is, small as it may be, by itself.
+TEST_F(Unpack, TreeOfManySmallFiles)
+{
+    for (int i = 0; i < 300; i++)
+        write_text(data("plain" + std::to_string(i)), std::string(100 + (size_t)i, 'p'));
+    for (int i = 0; i < 3; i++)
+        offer_packed("packed" + std::to_string(i), text(70000 + (size_t)i), "lz4");
+    serve();
+    for (const std::string &where : {target("tree"), std::string("host:")}) {
+        Result result = get("hr://" + address_ + "/data", where,
+                            where == "host:" ? std::vector<std::string>{}
+                                             : std::vector<std::string>{"--unpack"});
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        EXPECT_EQ(303u, result.summary.number("files"));
+        EXPECT_LT(result.summary.number("control_messages"), 100u);
+    }
+    for (int i = 0; i < 3; i++)
+        EXPECT_TRUE(read_text(target("tree/packed" + std::to_string(i))) ==
+                    text(70000 + (size_t)i));
+    EXPECT_EQ(std::string(399, 'p'), read_text(target("tree/plain299")));
+}
+
 TEST_F(Unpack, GoesOnAfterItWasKilled)
 {
     const Bytes content = text(12 * CHUNK);

@@ -405,6 +405,7 @@ void hr_get_start_item(hr_get *get, const char *path)
     if (get->options.limit_bytes_per_s != 0)
         item->transfer.rate = &get->rate;
     item->transfer.content = hr_get_wants_content(get);
+    item->transfer.listed = path[0] != '\0';
     hr_transfer_open(&item->transfer, get->client, full, &item_events, item);
     if (len < 0 || (size_t)len >= sizeof full)
         hr_transfer_end(&item->transfer, HR_INVALID, "its path is longer than %u bytes",

@@ -157,6 +157,7 @@ typedef struct hr_message_open {
     uint64_t transfer; /* the client's number, never used again in this session */
     hr_bytes path;
     bool content; /* of a packed shard: what is packed in it, and not its own bytes */
+    bool listed;  /* as a file: what became a symlink is not followed */
 } hr_message_open;
 
 /* A file that is small enough for a bundle. */

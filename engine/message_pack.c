@@ -103,6 +103,7 @@ static void pack_open(const hr_message_open *from, Headrace__Open *to)
     to->transfer = from->transfer;
     to->path = wire_name(from->path);
     to->content = from->content;
+    to->listed = from->listed;
 }
 
 static bool pack_open_bundles(const hr_message_open_bundles *from, hr_arena *arena,

@@ -93,6 +93,7 @@ static void unpack_open(const Headrace__Open *from, hr_message_open *to)
         .transfer = from->transfer,
         .path = bytes_of(from->path),
         .content = from->content != 0,
+        .listed = from->listed != 0,
     };
 }
 

@@ -101,12 +101,18 @@ static void source_opened(hr_io *io)
     source->file = io->file_out;
     source->size = io->info.size;
     source->chunk_len = HR_CHUNK_LEN;
-    if (io->info.type != HR_FILE_REGULAR || session->ending ||
+    bool replaced = source->listed && io->info.inode != source->info.inode;
+    if (io->info.type != HR_FILE_REGULAR || replaced || session->ending ||
         hr_chunk_count(source->size, HR_CHUNK_LEN) > HR_CHUNKS_MAX) {
-        hr_status status = io->info.type == HR_FILE_DIRECTORY ? HR_OK : HR_UNSUPPORTED;
+        hr_status status = io->info.type == HR_FILE_DIRECTORY ? HR_OK
+                           : replaced                         ? HR_CHANGED
+                                                              : HR_UNSUPPORTED;
         source->ended = status;
         if (!session->ending)
-            send_opened(source, status, &io->info, status == HR_OK ? "" : "it is no file");
+            send_opened(source, status, &io->info,
+                        status == HR_OK ? ""
+                        : replaced      ? "it was replaced just now"
+                                        : "it is no file");
         hr_session_close_file(source);
         return;
     }
@@ -136,6 +142,11 @@ static void source_looked_up(hr_io *io)
         hr_session_free_source(source);
         return;
     }
+    if (source->listed && io->info.type == HR_FILE_SYMLINK) {
+        fail_open(source, HR_CHANGED);
+        return;
+    }
+    source->info = io->info;
     io->kind = HR_IO_OPEN;
     io->flags = HR_IO_READABLE | HR_IO_DIRECT;
     io->done = source_opened;
@@ -238,6 +249,7 @@ void hr_session_take_open(hr_session *session, const hr_message_open *open)
     if (source == NULL)
         return;
     source->content = open->content && (session->features & HR_FEATURE_PACKED) != 0;
+    source->listed = open->listed;
 
     const char *path;
     const hr_store_export *export = enter_export(source, &path);

@@ -21,6 +21,7 @@ struct hr_source {
     hr_gather *gather;    /* instead of file: its chunks are bundles */
     uint64_t gather_len;  /* bytes that the tenant was charged for it */
     bool content;         /* was asked for, if it is a packed shard */
+    bool listed;          /* as a file: a symlink by now has changed */
     hr_index_table table; /* without entries: digests are computed */
     uint64_t size;        /* of what is offered: the file, or the content of a packed shard */
     uint32_t chunk_len;

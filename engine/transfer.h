@@ -60,6 +60,7 @@ struct hr_transfer {
     uint64_t number;
     char path[HR_MESSAGE_PATH_MAX + 1];
     bool content; /* of a packed shard is wanted; set before open */
+    bool listed;  /* as a file of a tree; set before open */
 
     /* of the source, from opened on */
     bool is_directory;

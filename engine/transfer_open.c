@@ -48,7 +48,8 @@ void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path
                        .kind = HR_MESSAGE_OPEN,
                        .open = {.transfer = transfer->number,
                                 .path = hr_bytes_make(transfer->path, strlen(transfer->path)),
-                                .content = transfer->content},
+                                .content = transfer->content,
+                                .listed = transfer->listed},
                    });
 }
 

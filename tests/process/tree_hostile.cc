@@ -137,6 +137,39 @@ TEST_F(TreeHostile, AFileThatBecomesSomethingElseOnTheWay)
     EXPECT_EQ(0, result.exit_code) << result.errors; // now it is a symlink, and brought as one
 }
 
+// What the client is told of is something else by the time that it asks for it.
+TEST_F(TreeHostile, WhatVanishesOrBecomesSomethingElseWhileItIsListed)
+{
+    make_directory(data("QVANISHES"));
+    offer("QVANISHES/file", 10);
+    offer("QBECOMES1", 10);
+    offer("QBECOMES2", 10);
+    offer("good", 10);
+    serve({"--insecure"});
+    bool changed = false;
+    Proxy proxy(
+        address_, [](const hr_receipt &, uint8_t *) {},
+        [&](char *bytes, size_t len) {
+            if (changed || std::string(bytes, len).find("QVANISHES") == std::string::npos)
+                return;
+            changed = true;
+            EXPECT_EQ(0, rename(data("QVANISHES").c_str(), at("gone").c_str()));
+            EXPECT_EQ(0, unlink(data("QBECOMES1").c_str()));
+            EXPECT_EQ(0, mkdir(data("QBECOMES1").c_str(), 0755));
+            EXPECT_EQ(0, unlink(data("QBECOMES2").c_str()));
+            EXPECT_EQ(0, symlink("good", data("QBECOMES2").c_str()));
+        });
+    Program program;
+    program.start({"get", "hr://" + proxy.address() + "/data", target("tree"), "--insecure"});
+    EXPECT_EQ(3, program.wait());
+    for (const char *name : {"QVANISHES: ", "QBECOMES1: ", "QBECOMES2: "})
+        EXPECT_NE(std::string::npos, program.errors().find(name)) << program.errors();
+    EXPECT_TRUE(hr_temp_holds(target("tree/good").c_str(), 10, 1));
+    EXPECT_FALSE(exists(target("tree/QBECOMES1")));
+    EXPECT_FALSE(exists(target("tree/QBECOMES2")));
+    EXPECT_EQ(0, hr_temp_count(target("tree").c_str(), ".headrace-"));
+}
+
 TEST_F(TreeHostile, NoInodesLeft)
 {
     for (int i = 0; i < 20; i++)

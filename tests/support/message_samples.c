@@ -172,7 +172,7 @@ const hr_message_sample hr_message_samples[] = {
                  .direct = BYTES("\x05\x01")}}},
     {HR_SIDE_CLIENT,
      {.kind = HR_MESSAGE_OPEN,
-      .open = {.transfer = 3, .path = BYTES("data/shard.zst"), .content = true}}},
+      .open = {.transfer = 3, .path = BYTES("data/shard.zst"), .content = true, .listed = true}}},
     {HR_SIDE_CLIENT,
      {.kind = HR_MESSAGE_OPEN_BUNDLES,
       .open_bundles = {.transfer = 3, .path = BYTES("data/train"), .files = small, .count = 3}}},

@@ -449,7 +449,7 @@ TEST(Message, WeDoNotSayWhatOthersRefuse)
     std::string path(HR_MESSAGE_PATH_MAX + 1, 'p');
     hr_message message = {};
     message.kind = HR_MESSAGE_OPEN;
-    message.open = {1, Borrow(path), false};
+    message.open = {1, Borrow(path), false, false};
     EXPECT_EQ("", Pack(message));
     message.open.path.len--;
     EXPECT_NE("", Pack(message));

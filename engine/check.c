@@ -12,9 +12,7 @@
 typedef struct checked_file {
     hr_list node;
     hr_get *get;
-    uint64_t size;
-    int64_t mtime_ns;
-    uint32_t mode, uid, gid;
+    hr_file_info listed;
     hr_io io;
     hr_same same;
     const char *path; /* below the request's: the end of full */
@@ -33,7 +31,7 @@ void hr_check_init(hr_check *check)
     hr_list_init(&check->running);
 }
 
-hr_status hr_check_add(hr_get *get, const char *path, const hr_entry *entry)
+hr_status hr_check_add(hr_get *get, const char *path, const hr_file_info *listed)
 {
     size_t base_len = strlen(get->path) + 1, len = base_len + strlen(path) + 1;
     checked_file *file = hr_alloc(get->env, sizeof *file + len);
@@ -42,11 +40,7 @@ hr_status hr_check_add(hr_get *get, const char *path, const hr_entry *entry)
     snprintf(file->full, len, "%s/%s", get->path, path);
     file->path = file->full + base_len;
     file->get = get;
-    file->size = entry->size;
-    file->mtime_ns = entry->mtime_ns;
-    file->mode = hr_kept_mode(entry->mode, get->options.owner);
-    file->uid = entry->uid;
-    file->gid = entry->gid;
+    file->listed = *listed;
     hr_list_append(&get->check.waiting, &file->node);
     get->check.waiting_count++;
     return HR_OK;
@@ -135,10 +129,10 @@ static void was_compared(hr_same *same)
          &(hr_io){
              .kind = HR_IO_STAMP,
              .flags = HR_IO_MODE | (get->options.owner ? HR_IO_OWNER : 0),
-             .info = {.mtime_ns = file->mtime_ns,
-                      .mode = file->mode,
-                      .uid = file->uid,
-                      .gid = file->gid},
+             .info = {.mtime_ns = file->listed.mtime_ns,
+                      .mode = file->listed.mode,
+                      .uid = file->listed.uid,
+                      .gid = file->listed.gid},
          },
          stamped);
 }
@@ -148,7 +142,7 @@ static void looked_up(hr_io *io)
     checked_file *file = io->context;
     hr_get *get = file->get;
     if (get->ending || io->status != HR_OK || io->info.type != HR_FILE_REGULAR ||
-        io->info.size != file->size) {
+        io->info.size != file->listed.size) {
         bring(file, false);
         return;
     }

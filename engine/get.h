@@ -127,8 +127,10 @@ bool hr_tree_is_listed(const hr_get *get);
 
 /* ---- of sift.c ---- */
 
+/* What a file that was listed is to be. */
+hr_file_info hr_sift_info(const hr_get *get, const hr_entry *entry);
 /* A file that was listed; the sift is not full. */
-void hr_sift_add(hr_get *get, const char *path, const hr_entry *entry);
+void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed);
 /* Looks at what the target has of them. */
 void hr_sift_look(hr_get *get);
 /* Decides on the next one of those that were looked at. False: it has to wait. */

@@ -5,7 +5,21 @@
 
 #include "get.h"
 
-void hr_sift_add(hr_get *get, const char *path, const hr_entry *entry)
+hr_file_info hr_sift_info(const hr_get *get, const hr_entry *entry)
+{
+    return (hr_file_info){
+        .type = HR_FILE_REGULAR,
+        .size = entry->size,
+        .mode = hr_kept_mode(entry->mode, get->options.owner),
+        .uid = entry->uid,
+        .gid = entry->gid,
+        .mtime_ns = entry->mtime_ns,
+        .ctime_ns = entry->ctime_ns,
+        .allocated_len = entry->sparse ? 0 : entry->size,
+    };
+}
+
+void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed)
 {
     hr_sift *sift = get->sift;
     assert(!hr_sift_is_full(sift));
@@ -13,16 +27,7 @@ void hr_sift_add(hr_get *get, const char *path, const hr_entry *entry)
     char *name = memcpy(sift->names + sift->names_len, path, len);
     sift->names_len += len;
     sift->files[sift->count] = (hr_io_file){.path = name, .status = HR_NOT_FOUND};
-    sift->listed[sift->count] = (hr_file_info){
-        .ctime_ns = entry->ctime_ns,
-        .allocated_len = entry->sparse ? 0 : entry->size,
-        .type = HR_FILE_REGULAR,
-        .size = entry->size,
-        .mode = hr_kept_mode(entry->mode, get->options.owner),
-        .uid = entry->uid,
-        .gid = entry->gid,
-        .mtime_ns = entry->mtime_ns,
-    };
+    sift->listed[sift->count] = *listed;
     sift->count++;
 }
 
@@ -107,6 +112,15 @@ static void keep_attributes(hr_get *get, const hr_io_file *there, const hr_file_
         hr_get_end(get, HR_NO_MEMORY, "remembering the permissions of a file: out of memory");
 }
 
+/* The source was changed after the target was made, in something other than size and time: it may
+ * be its content, with the time set back. ctimes of two machines tell it as far as their clocks
+ * agree; what is read too often for that is stamped, so that it is the newer one. */
+static bool may_differ(const hr_get *get, const hr_io_file *there, const hr_file_info *listed)
+{
+    return listed->ctime_ns > there->info.ctime_ns && listed->size > 0 &&
+           (get->client->features & HR_FEATURE_DIGESTS) != 0;
+}
+
 static void keep(hr_get *get, const char *path)
 {
     get->progress.files++;
@@ -121,6 +135,14 @@ static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *lis
     if (status == HR_OK && !get->names_synced && !get->options.dry_run) {
         sync_names(get);
         return false;
+    }
+    if (status == HR_OK && may_differ(get, there, listed)) {
+        if (hr_check_is_full(&get->check))
+            return false;
+        get->progress.files++;
+        if (hr_check_add(get, there->path, listed) != HR_OK)
+            hr_get_end(get, HR_NO_MEMORY, "remembering a file to compare: out of memory");
+        return true;
     }
     if (status == HR_OK) {
         keep_attributes(get, there, listed);

@@ -80,10 +80,11 @@ static void take_file(hr_get *get, const char *path, const hr_entry *entry)
     hr_status status = hr_keep_name(&get->keep, path, entry, &noted);
     bool checked = !noted && get->options.checksum && get->dir != NULL;
     get->progress.files += noted || checked; /* others are counted when it is decided on them */
+    const hr_file_info listed = hr_sift_info(get, entry);
     if (status == HR_OK && checked)
-        status = hr_check_add(get, path, entry);
+        status = hr_check_add(get, path, &listed);
     else if (status == HR_OK && !noted)
-        hr_sift_add(get, path, entry);
+        hr_sift_add(get, path, &listed);
     check_noted(get, status);
 }
 

@@ -44,6 +44,29 @@ TEST_F(TreeAgain, MovesOnlyWhatChanged)
     EXPECT_TRUE(hr_temp_holds(target("tree/a/other").c_str(), 1001, 3));
 }
 
+// Size and time say that nothing changed, the time of the last change of anything says otherwise.
+TEST_F(TreeAgain, SeesAContentWhoseTimeWasSetBack)
+{
+    offer("same", 1000, 1);
+    offer("other", 1000, 2);
+    struct stat before = {};
+    ASSERT_EQ(0, stat(data("other").c_str(), &before));
+    serve();
+    ASSERT_EQ(0, get_tree().exit_code);
+    offer("other", 1000, 3);
+    const struct timespec times[2] = {before.st_atim, before.st_mtim};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, data("other").c_str(), times, 0));
+    ASSERT_EQ(0, chmod(data("same").c_str(), 0640));
+    Result result = get_tree();
+    EXPECT_EQ(3, result.exit_code) << "without --overwrite nothing is replaced";
+    EXPECT_TRUE(hr_temp_holds(target("tree/other").c_str(), 1000, 2));
+    result = get_tree({"--overwrite"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(1000u, result.moved());
+    EXPECT_EQ(1u, result.summary.number("files_kept"));
+    EXPECT_TRUE(hr_temp_holds(target("tree/other").c_str(), 1000, 3));
+}
+
 TEST_F(TreeAgain, ComparesContentWhenAskedTo)
 {
     make_directory(data("a"));

@@ -46,9 +46,11 @@ static void describe(hr_get *get)
     else if (get->codec != HR_CODEC_STORED)
         snprintf(decoded, sizeof decoded, ", %s decoded by %u threads",
                  hr_codec_find(get->codec)->name, hr_decoders_threads(client->engine->decoders));
-    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s%s%s", way,
+    const char *detour =
+        rdma && get->gpu_way[0] != '\0' ? "; no GPUDirect: this version copies from slots" : "";
+    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s%s%s%s", way,
              client->link_count, client->link_count == 1 ? "" : "s",
-             hr_engine_describe(client->engine), target, decoded, why ? "; no RDMA: " : "",
+             hr_engine_describe(client->engine), target, decoded, detour, why ? "; no RDMA: " : "",
              why ? client->no_rdma : "", get->no_gpu[0] != '\0' ? "; no GPU: " : "", get->no_gpu);
 }
 

@@ -197,7 +197,7 @@ static void write_file(hr_landing *landing)
 static void was_uploaded(hr_arrival *arrival)
 {
     hr_landing *landing = HR_CONTAINER(arrival, hr_landing, arrival);
-    finish(landing, arrival->status, arrival->status == HR_INTEGRITY);
+    finish(landing, arrival->status, !arrival->failed);
 }
 
 /* What lies in the slot, into the GPU's memory. */

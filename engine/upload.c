@@ -183,9 +183,10 @@ static void deliver(hr_letter *letter)
     arrival->done(arrival);
 }
 
-static void answer(hr_arrival *arrival, hr_status status)
+static void answer(hr_arrival *arrival, hr_status status, bool failed)
 {
     arrival->status = status;
+    arrival->failed = failed;
     arrival->letter.deliver = deliver;
     hr_loop_post(arrival->loop, &arrival->letter);
 }
@@ -269,7 +270,7 @@ static void finish(hr_upload *upload, batch *it)
     pthread_mutex_unlock(&upload->lock);
     for (unsigned i = 0; i < it->count; i++) {
         hr_status status = it->failed ? failure : (hr_status)it->table.statuses[i];
-        answer(it->arrivals[i], status);
+        answer(it->arrivals[i], status, it->failed);
     }
 }
 

@@ -26,9 +26,10 @@ struct hr_arrival {
     uint64_t offset; /* of its content in the target */
     hr_loop *loop;
     void (*done)(hr_arrival *arrival); /* in a step of the loop */
-    /* HR_OK: decoded, and verified where it lies. HR_INTEGRITY: not what its digest says. Anything
-     * else: the GPU failed, see hr_upload_error. */
+    /* HR_OK: decoded, and verified where it lies. HR_INTEGRITY: not what its digest says;
+     * HR_UNSUPPORTED: of a version that the kernels do not know. */
     hr_status status;
+    bool failed; /* not the chunk but the GPU: hr_upload_error */
 
     /* the upload's */
     hr_arrival *next;

@@ -419,7 +419,8 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .summary = "Brings a file or a tree here, verified.",
             .details =
                 "SOURCE  hr://host[:port]/export/path (%XX stands for a byte) or a local path\n"
-                "TARGET  a path, or host: to bring it to memory, as a measurement\n"
+                "TARGET  a path, or host: to bring it to memory, or cuda:N to that of a GPU,\n"
+                "        both as a measurement\n"
                 "\n"
                 "A TARGET that ends with / is a directory that the source comes into under\n"
                 "its own name; so is an existing directory, for a source that is a file.\n"

@@ -41,7 +41,7 @@ static void describe(hr_get *get)
         snprintf(way, sizeof way, "%s", hr_get_home(get)->network->ops->name);
     bool why = client->network && !rdma && client->no_rdma[0] != '\0';
     char decoded[60] = "";
-    if (get->codec != HR_CODEC_STORED && get->gpu_way[0] != '\0' && get->codec != HR_CODEC_ZSTD)
+    if (get->codec != HR_CODEC_STORED && get->gpu_way[0] != '\0' && !get->detour)
         snprintf(decoded, sizeof decoded, ", %s decoded there", hr_codec_find(get->codec)->name);
     else if (get->codec != HR_CODEC_STORED)
         snprintf(decoded, sizeof decoded, ", %s decoded by %u threads",
@@ -259,6 +259,7 @@ static void upload_opened(void *context, hr_status status)
 static void upload_closed(void *context)
 {
     hr_get *get = context;
+    get->detour = hr_upload_had_detour(get->upload);
     hr_upload_destroy(get->upload);
     get->upload = NULL;
     hr_get_finish_if_over(get);

@@ -74,11 +74,11 @@ struct hr_get {
     hr_flow flow;
     bool names_synced; /* of what was there before this run */
 
-    hr_upload *upload;        /* into a GPU's memory */
-    hr_get_item *upload_item; /* waits for it to open */
-    bool upload_closing;
-    char gpu_way[300]; /* once it was open: the end of the path */
-    char no_gpu[300];  /* why the content goes into host memory instead; "": it does not */
+    hr_upload *upload;           /* into a GPU's memory */
+    hr_get_item *upload_item;    /* waits for it to open */
+    bool upload_closing, detour; /* detour: some of it was decoded by the CPU */
+    char gpu_way[300];           /* once it was open: the end of the path */
+    char no_gpu[300]; /* why the content goes into host memory instead; "": it does not */
 
     hr_letter cancel_letter;
     bool cancel_posted, cancel_taken;

@@ -372,12 +372,14 @@ static void land_on_gpu(hr_landing *landing, const hr_receipt *receipt)
                 (as_it_is ? receipt->stored_len == landing->len : landing->in_slot);
     landing->crc = receipt->content_crc;
     go_on(landing, as_it_is ? HR_GAUGE_VERIFY : HR_GAUGE_DECODE);
-    if (!fits)
+    if (!fits) {
         finish(landing, HR_INTEGRITY, true);
-    else if (hr_batch_takes(receipt->codec, stored, receipt->stored_len))
+    } else if (hr_batch_takes(receipt->codec, stored, receipt->stored_len)) {
         start_upload(landing, receipt->codec, receipt->stored_len);
-    else
+    } else {
+        hr_upload_note_detour(landing->part->target.upload);
         decode(landing, receipt);
+    }
 }
 
 void hr_landing_landed(hr_landing *landing, const hr_receipt *landed)

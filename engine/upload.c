@@ -33,6 +33,7 @@ struct hr_upload {
     pthread_t thread;
     hr_letter opened_letter, closed_letter;
     hr_status status; /* of opening */
+    bool detour;      /* through __atomic */
     char description[300];
 
     /* the thread's */
@@ -390,6 +391,16 @@ void hr_upload_submit(hr_upload *upload, hr_arrival *arrival)
     upload->arrived_end = &arrival->next;
     pthread_cond_signal(&upload->changed);
     pthread_mutex_unlock(&upload->lock);
+}
+
+void hr_upload_note_detour(hr_upload *upload)
+{
+    __atomic_store_n(&upload->detour, true, __ATOMIC_RELAXED);
+}
+
+bool hr_upload_had_detour(const hr_upload *upload)
+{
+    return __atomic_load_n(&upload->detour, __ATOMIC_RELAXED);
 }
 
 void hr_upload_close(hr_upload *upload)

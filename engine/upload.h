@@ -60,10 +60,13 @@ void hr_upload_destroy(hr_upload *upload);
 
 /* Any worker. */
 void hr_upload_submit(hr_upload *upload, hr_arrival *arrival);
+/* A chunk came that the kernels do not read, and the CPU decodes it first. */
+void hr_upload_note_detour(hr_upload *upload);
 
 /* After opened: the sentence; and which way chunks take, "cuda:0 (NVIDIA H200), copied from pinned
  * slots". Of a failure that came later: after an arrival's done. */
 const char *hr_upload_error(const hr_upload *upload);
 const char *hr_upload_describe(const hr_upload *upload);
+bool hr_upload_had_detour(const hr_upload *upload);
 
 #endif

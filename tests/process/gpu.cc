@@ -101,7 +101,22 @@ TEST_P(GpuCase, FromADiskAndFromAServer)
     EXPECT_NE(std::string::npos, path.find(GetParam().decoded)) << path;
 }
 
-TEST_F(Gpu, APlainFileAndAFileOfLz4s)
+TEST_F(Gpu, WhatTheKernelsDoNotReadTheHostDecodesFirst)
+{
+    if (system("command -v lz4 >/dev/null") != 0)
+        GTEST_SKIP() << "lz4 is not installed";
+    write_text(at("plain"), text(CHUNK + 5000));
+    ASSERT_EQ(0, system(("lz4 -qc -B4 < " + at("plain") + " > " + data("shard")).c_str()));
+    Program program;
+    program.start({"pack", data("shard"), "--codec", "none"});
+    ASSERT_EQ(0, program.wait()) << program.errors();
+    Result result = get(data("shard"), "cuda:1", {}, with());
+    expect_there(result, CHUNK + 5000);
+    const std::string path = result.summary.text("path");
+    EXPECT_NE(std::string::npos, path.find("lz4 decoded by")) << path;
+}
+
+TEST_F(Gpu, APlainFile)
 {
     write_text(data("plain"), text(2 * CHUNK + 1));
     expect_there(get(data("plain"), "cuda:1", {}, with()), 2 * CHUNK + 1);

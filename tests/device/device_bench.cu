@@ -11,7 +11,10 @@
 #include <time.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
+
+#include "device_nvcomp.h"
 
 extern "C" {
 #include "batch.h"
@@ -149,6 +152,19 @@ void poison(const load &it)
     check(cudaMemset(it.statuses, 0x55, it.jobs.size() * sizeof(int32_t)), "poison");
 }
 
+void judge_content(const load &it, uint32_t jobs)
+{
+    std::vector<uint8_t> back(chunk_len);
+    for (uint32_t i = 0; i < jobs; i += 97) {
+        check(cudaMemcpy(back.data(), it.target + static_cast<size_t>(i) * chunk_len, chunk_len,
+                         cudaMemcpyDeviceToHost),
+              "reading content");
+        require(memcmp(back.data(), &it.content[static_cast<size_t>(i % kinds) * chunk_len],
+                       chunk_len) == 0,
+                "content differs though its digest is right");
+    }
+}
+
 /* Every job's word for it, and some of the content itself. */
 void judge(const load &it, uint32_t jobs, bool in_place)
 {
@@ -157,15 +173,8 @@ void judge(const load &it, uint32_t jobs, bool in_place)
           "reading the statuses");
     for (int32_t status : statuses)
         require(status == HR_OK, "a chunk that is right was refused");
-    std::vector<uint8_t> back(chunk_len);
-    for (uint32_t i = 0; !in_place && i < jobs; i += 97) {
-        check(cudaMemcpy(back.data(), it.target + static_cast<size_t>(i) * chunk_len, chunk_len,
-                         cudaMemcpyDeviceToHost),
-              "reading content");
-        require(memcmp(back.data(), &it.content[static_cast<size_t>(i % kinds) * chunk_len],
-                       chunk_len) == 0,
-                "content differs though its digest is right");
-    }
+    if (!in_place)
+        judge_content(it, jobs);
 }
 
 /* Seconds of each run. */
@@ -230,6 +239,57 @@ void print_row(const char *codec, const char *kind, const load &it, unsigned sms
     fflush(stdout);
 }
 
+/* The same blocks by nvCOMP; a line of its own, or why there is none. */
+void print_nvcomp(device_codec codec, const char *kind, const load &it, unsigned sms, double copy,
+                  const std::vector<double> &ours)
+{
+    device_nvcomp_load load = {{}, copies, it.target, static_cast<uint64_t>(kinds) * chunk_len};
+    std::string why = "some of it is raw, which its blocks cannot be";
+    for (uint32_t i = 0; i < kinds; i++) {
+        /* The first copy's jobs lie as the stored chunks do. */
+        const uint8_t *stored = &it.stored[it.jobs[i].source - it.jobs[0].source];
+        uint32_t places[2 * DEVICE_BLOCKS_MAX];
+        const uint32_t count = device_blocks(codec, stored, it.jobs[i].source_len, places);
+        for (uint32_t k = 0; k < count; k++)
+            load.blocks.push_back({stored + places[2 * k], places[2 * k + 1], 64u << 10,
+                                   static_cast<uint64_t>(i) * chunk_len + k * (64u << 10)});
+    }
+    if (load.blocks.size() != static_cast<size_t>(kinds) * DEVICE_BLOCKS_MAX) {
+        printf("nvcomp lz4\t%s\tnot run: %s\n", kind, why.c_str());
+        return;
+    }
+    const std::vector<double> seconds = device_nvcomp_runs(load, runs, &why);
+    if (seconds.empty()) {
+        printf("nvcomp lz4\t%s\tnot run: %s\n", kind, why.c_str());
+        return;
+    }
+    judge_content(it, kinds * copies);
+    print_row("nvcomp lz4", kind, it, sms, copy, seconds);
+    printf("lz4 to nvcomp lz4\t%s\t%.2f\n", kind,
+           spread_of(seconds).median / spread_of(ours).median);
+}
+
+/* From pinned memory: what nothing that comes over the bus can be faster than. */
+double host_copy_rate()
+{
+    const size_t len = 1u << 30;
+    void *host = nullptr;
+    uint8_t *to = on_device(len);
+    check(cudaMallocHost(&host, len), "cudaMallocHost");
+    memset(host, 0xA7, len);
+    std::vector<double> rates;
+    for (int run = -2; run < 9; run++) {
+        const double begin = now_s();
+        check(cudaMemcpy(to, host, len, cudaMemcpyHostToDevice), "copy");
+        check(cudaDeviceSynchronize(), "copy");
+        if (run >= 0)
+            rates.push_back(static_cast<double>(len) / (now_s() - begin) / 1e9);
+    }
+    cudaFreeHost(host);
+    cudaFree(to);
+    return spread_of(rates).median;
+}
+
 void print_rates(double copy, unsigned sms)
 {
     printf("codec\tdata\tSMs\tratio\tbytes/sequence\tGB/s\tleast\tmost\tto copy\n");
@@ -245,9 +305,11 @@ void print_rates(double copy, unsigned sms)
         rows.push_back({DEVICE_LZ4, static_cast<lane_material>(kind), false});
     for (const row &row : rows) {
         load it = make(row.codec, row.kind, row.in_place);
+        const std::vector<double> seconds = time_runs(it, 0, runs, row.in_place);
         print_row(row.in_place ? "verify only" : device_codec_name(row.codec),
-                  lane_material_name(row.kind), it, sms, copy,
-                  time_runs(it, 0, runs, row.in_place));
+                  lane_material_name(row.kind), it, sms, copy, seconds);
+        if (row.codec == DEVICE_LZ4)
+            print_nvcomp(row.codec, lane_material_name(row.kind), it, sms, copy, seconds);
         drop(&it);
     }
 }
@@ -306,6 +368,7 @@ int main()
            device.l2CacheSize / 1e6, kinds * copies, chunk_len, runs);
     const double copy = copy_rate();
     printf("device-to-device copy: %.1f GB/s of content\n", copy);
+    printf("pinned host-to-device copy: %.1f GB/s\n", host_copy_rate());
     print_rates(copy, sms);
     print_sms(copy, sms);
     print_latency();

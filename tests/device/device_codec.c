@@ -66,3 +66,20 @@ uint64_t device_sequences(device_codec codec, const uint8_t *stored, size_t len)
     }
     return count;
 }
+
+uint32_t device_blocks(device_codec codec, const uint8_t *stored, size_t len,
+                       uint32_t places_out[2 * DEVICE_BLOCKS_MAX])
+{
+    uint32_t count = 0;
+    if (codec != DEVICE_LZ4)
+        return 0;
+    for (size_t at = HR_LZ4_HEADER_LEN; at + HR_LZ4_END_LEN < len; count++) {
+        uint32_t size = hr_get_u32(stored + at);
+        if ((size & HR_LZ4_RAW_BIT) != 0 || count == DEVICE_BLOCKS_MAX)
+            return 0;
+        places_out[2 * count] = (uint32_t)at + 4;
+        places_out[2 * count + 1] = size;
+        at += 4 + size;
+    }
+    return count;
+}

@@ -16,4 +16,10 @@ size_t device_encode(device_codec codec, uint8_t *content, size_t content_len, u
 /* LZ4 sequences in an encoded chunk; 0 with other codecs. */
 uint64_t device_sequences(device_codec codec, const uint8_t *stored, size_t len);
 
+/* Where each block of an encoded chunk lies, its length behind its place. Returns how many there
+ * are; 0 with other codecs, and if one of them is raw. */
+#define DEVICE_BLOCKS_MAX 64
+uint32_t device_blocks(device_codec codec, const uint8_t *stored, size_t len,
+                       uint32_t places_out[2 * DEVICE_BLOCKS_MAX]);
+
 #endif

@@ -12,7 +12,12 @@ typedef struct hr_bench_settings {
 
     /* wire */
     bool digests;
-    unsigned links;
+    unsigned links, slots;
+    uint64_t message_len;
+    bool asks, once;
+    const char *from;           /* the desk of a writer elsewhere */
+    const char *host;           /* where a writer is started */
+    const char *remote_address; /* of that host's RDMA device */
     const char *congestion;
     const char *address; /* of an RDMA device; NULL: over TCP */
 

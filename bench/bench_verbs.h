@@ -10,6 +10,8 @@ HR_CHECKED hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsig
                                         hr_error *error);
 /* Files for clients elsewhere, until it is told to stop. */
 HR_CHECKED hr_status hr_bench_verb_serve(const hr_bench_settings *settings, hr_error *error);
+/* The writing end of wires to readers elsewhere, until it is told to stop. */
+HR_CHECKED hr_status hr_bench_verb_listen(const hr_bench_settings *settings, hr_error *error);
 /* One client; the exit code. */
 int hr_bench_verb_client(const hr_bench_settings *settings, const char *source);
 /* paths: one or two results. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "codec.h"
+#include "transport.h"
 #include "wire.h"
 
 #define STORAGE  (1u << HR_BENCH_STORAGE)
@@ -19,24 +20,11 @@ static hr_status run_wire(hr_bench_field *field, const hr_bench_contender *conte
     hr_bench_wire wire = {
         .duration_ns = field->settings->duration_ns,
         .links = 1,
+        .slots = HR_BENCH_WIRE_SLOTS,
+        .message_len = HR_CHUNK_LEN,
         .digests = contender->digests,
         .congestion = contender->congestion,
     };
-    return hr_bench_wire_run(&wire, measure_out, error);
-}
-
-static hr_status run_wire_asked(hr_bench_field *field, const hr_bench_contender *contender,
-                                hr_bench_measure *measure_out, hr_error *error)
-{
-    const hr_bench_settings *settings = field->settings;
-    hr_bench_wire wire = {
-        .duration_ns = settings->duration_ns,
-        .links = settings->links,
-        .digests = settings->digests,
-        .congestion = settings->congestion,
-        .address = settings->address,
-    };
-    (void)contender;
     return hr_bench_wire_run(&wire, measure_out, error);
 }
 
@@ -149,7 +137,7 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
     [HR_BENCH_WIRE_ASKED] = {.name = "wire",
                              .title = "wire",
                              .verbs = 1u << HR_BENCH_WIRE,
-                             .run = run_wire_asked},
+                             .run = hr_bench_run_wire},
     [HR_BENCH_DECODE_LZ4] = {.name = "decode_lz4",
                              .title = "lz4, decoding",
                              .transport = "none",

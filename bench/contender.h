@@ -70,6 +70,8 @@ bool hr_bench_is_installed(const char *program);
 
 /* ---- contender_*.c: what runs them ---- */
 
+hr_status hr_bench_run_wire(hr_bench_field *field, const hr_bench_contender *contender,
+                            hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
                               hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_fio_storage(hr_bench_field *field, const hr_bench_contender *contender,

@@ -53,6 +53,8 @@ static hr_status run(const hr_invocation *invocation, const hr_bench_settings *s
                                     error);
     if (index == HR_BENCH_SERVE)
         return hr_bench_verb_serve(settings, error);
+    if (index == HR_BENCH_WIRE && settings->listen != NULL && settings->host == NULL)
+        return hr_bench_verb_listen(settings, error);
     return measure(index, settings, error);
 }
 

@@ -23,4 +23,7 @@ HR_CHECKED hr_status hr_bench_listening_read(const char *line, char address_out[
 HR_CHECKED hr_status hr_bench_footprint_read(const char *line, uint64_t *slots_len_out,
                                              hr_error *error);
 
+/* headrace-bench wire --listen: the port of its desk. */
+HR_CHECKED hr_status hr_bench_desk_read(const char *line, unsigned *port_out, hr_error *error);
+
 #endif

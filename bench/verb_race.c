@@ -52,6 +52,9 @@ static hr_status check(const hr_bench_settings *settings, unsigned verb, hr_erro
                             "--block %llu is no multiple of 4096, which O_DIRECT needs; 64K is "
                             "64000, 64KiB is 65536",
                             (unsigned long long)settings->block_len);
+    if (verb == HR_BENCH_WIRE && settings->slots < settings->links)
+        return hr_error_set(error, HR_INVALID, "--slots %u is less than --links %u: each needs one",
+                            settings->slots, settings->links);
     if (on_disk && settings->block_len > settings->size)
         return hr_error_set(error, HR_INVALID, "--block %llu is longer than the file (--size %llu)",
                             (unsigned long long)settings->block_len,

@@ -10,6 +10,7 @@
 #include "client.h"
 #include "env.h"
 #include "field.h"
+#include "wire.h"
 
 /* Only one that somebody holds the other end of can end: not a terminal, not /dev/null. */
 static bool has_starter(void)
@@ -46,6 +47,15 @@ hr_status hr_bench_verb_serve(const hr_bench_settings *settings, hr_error *error
     }
     hr_bench_field_release(&field);
     return status;
+}
+
+hr_status hr_bench_verb_listen(const hr_bench_settings *settings, hr_error *error)
+{
+    hr_bench_wire wire = {.congestion = settings->congestion, .address = settings->address};
+    hr_status status = hr_bench_await_open();
+    if (status != HR_OK)
+        return hr_error_set(error, status, "taking signals: %s", hr_status_text(status));
+    return hr_bench_wire_serve(&wire, settings->listen, settings->once, error);
 }
 
 int hr_bench_verb_client(const hr_bench_settings *settings, const char *source)

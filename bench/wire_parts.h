@@ -9,26 +9,35 @@
 #include "wire.h"
 
 #define WIRE_PATH_MAX 80
+#define WIRE_TRANSFER 1
+#define WIRE_MAGIC    0x31574248u /* "HBW1" */
 
 typedef struct wire_end wire_end;
 
-/* One chunk's memory, on either side. */
+/* One message's memory, on either side. */
 typedef struct wire_slot {
     struct wire_link *link;
     hr_link_write write;
     hr_place place;
     bool is_writing, is_granted; /* the writer's */
+    uint64_t due_ns;             /* the reader's: when it asked, or should have */
 } wire_slot;
 
 typedef struct wire_link {
     wire_end *end;
     hr_link *link;
-    bool is_aimed, is_granting; /* over RDMA: the writer's, the reader's */
+    bool is_aimed, is_waiting; /* over RDMA: the writer's; the reader's: for the pool's key */
     bool is_down;
-    wire_slot slots[HR_BENCH_WIRE_SLOTS];
+    wire_slot slots[HR_BENCH_WIRE_SLOTS_MAX];
 } wire_link;
 
-/* What the reader tells the writer over RDMA, for one chunk into one slot. */
+/* What the reader says first at the desk. In the byte order of both: they run the same program. */
+typedef struct wire_hello {
+    uint32_t magic, links, slots, asks, digests, padding;
+    uint64_t message_len;
+} wire_hello;
+
+/* What the reader tells the writer, for one message into one slot. */
 typedef struct wire_grant {
     uint32_t link, slot;
     uint64_t address, ring_address;
@@ -36,7 +45,7 @@ typedef struct wire_grant {
 } wire_grant;
 
 struct wire_end {
-    const hr_bench_wire *wire;
+    hr_bench_wire wire;
     hr_loop *loop;
     hr_transport *transport;
     hr_memory *memory;
@@ -46,10 +55,21 @@ struct wire_end {
     unsigned up, down;
     hr_bench_meter start; /* when the last link was up */
     hr_bench_measure measure;
-    uint64_t end_ns; /* the reader's */
-    uint64_t bytes;
+    uint64_t bytes, messages;
     hr_status status;
     char path[WIRE_PATH_MAX]; /* the congestion control, or the device */
+    int desk;
+
+    /* the reader's */
+    uint64_t end_ns, interval_ns, asked; /* interval 0: no rate */
+    wire_slot *idle[HR_BENCH_WIRE_SLOTS_MAX];
+    unsigned idle_count;
+    hr_bench_histogram latency;
+
+    /* the writer's, where it is asked */
+    hr_op grant_op;
+    wire_grant grant;
+    bool is_receiving, is_closing;
 
     /* over RDMA */
     hr_helpers *helpers;
@@ -57,28 +77,39 @@ struct wire_end {
     bool is_lent;
     hr_region region; /* the reader's pool */
     bool is_exposing, is_exposed;
-    int grants;
-    hr_op grant_op;
-    wire_grant grant;
-    bool is_receiving;
 };
 
 /* ---- wire_ends.c ---- */
 
+HR_CHECKED hr_status hr_bench_end_open(wire_end *end, const hr_bench_wire *wire, int desk);
+void hr_bench_end_close(wire_end *end);
+/* The end's exit status; it prints its measure, or why there is none. */
+int hr_bench_end_tell(wire_end *end, const char *what);
 hr_span hr_bench_slot_memory(wire_end *end, const wire_slot *slot);
 void hr_bench_link_is_up(wire_end *end);
+/* Of both ends' events. */
+void hr_bench_link_is_down(void *context, hr_status status);
+
+/* ---- wire_writer.c ---- */
+
 void hr_bench_send_slot(wire_slot *slot);
+
+/* ---- wire_reader.c ---- */
+
+/* The link is up, and its places can be written to. */
+void hr_bench_link_can_ask(wire_link *link);
 
 /* ---- wire_rdma.c ---- */
 
 /* Makes the transport. */
 HR_CHECKED hr_status hr_bench_rdma_open(wire_end *end);
-/* The writer: lends its pool and takes grants. */
-void hr_bench_rdma_write(wire_end *end);
-/* The reader: a link is up. Exposes the pool, once, and grants all slots. */
-void hr_bench_rdma_read(wire_link *link);
-/* The reader: this slot may be written to (again). */
-void hr_bench_rdma_grant(wire_slot *slot);
+/* The writer: lends its pool; the first grant of a link aims it. */
+HR_CHECKED hr_status hr_bench_rdma_lend(wire_end *end);
+void hr_bench_rdma_aim(wire_link *link, const wire_grant *grant);
+/* The reader: a link is up. Exposes the pool, once. */
+void hr_bench_rdma_expose(wire_link *link);
+/* The reader: adds to a grant where it may be written. */
+void hr_bench_rdma_address(wire_slot *slot, wire_grant *grant);
 /* Gives back what was lent and exposed, when the links are down. */
 void hr_bench_rdma_let_go(wire_end *end);
 void hr_bench_rdma_close(wire_end *end);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The wire over RDMA: nothing holds a writer back but grants, so the reader gives them, through a
- * socket that stands for the channel of a session. */
+/* The wire over RDMA: nothing holds a writer back but what the reader asks for, at the desk, which
+ * stands for the channel of a session. */
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "env.h"
 #include "wire_parts.h"
@@ -40,81 +39,46 @@ static void name_path(wire_end *end, unsigned rail)
 
 /* ---- the writer ---- */
 
-static void await_grant(wire_end *end);
-
-static void granted(hr_op *op)
+void hr_bench_rdma_aim(wire_link *link, const wire_grant *grant)
 {
-    wire_end *end = HR_CONTAINER(op, wire_end, grant_op);
-    const wire_grant *grant = &end->grant;
-    end->is_receiving = false;
-    if (op->result != (int)sizeof *grant)
-        return;
-    wire_link *link = &end->links[grant->link];
-    wire_slot *slot = &link->slots[grant->slot];
+    wire_end *end = link->end;
     hr_link_ring ring = {.address = grant->ring_address, .key = grant->ring_key};
-    if (!link->is_aimed)
-        end->transport->ops->link.aim(link->link, &ring);
+    if (link->is_aimed)
+        return;
+    end->transport->ops->link.aim(link->link, &ring);
     link->is_aimed = true;
     name_path(end, link->link->rail);
-    slot->is_granted = true;
-    slot->write.address = grant->address;
-    slot->write.key = grant->key;
-    if (!slot->is_writing && !link->is_down)
-        hr_bench_send_slot(slot);
-    await_grant(end);
 }
 
-static void await_grant(wire_end *end)
+hr_status hr_bench_rdma_lend(wire_end *end)
 {
-    end->grant_op = (hr_op){
-        .kind = HR_OP_RECV,
-        .fd = end->grants,
-        .data = &end->grant,
-        .len = sizeof end->grant,
-        .all = true,
-        .done = granted,
-    };
-    end->is_receiving = true;
-    hr_loop_submit(end->loop, &end->grant_op);
-}
-
-void hr_bench_rdma_write(wire_end *end)
-{
-    end->status = end->transport->ops->region->lend(end->transport, end->pool);
-    end->is_lent = end->status == HR_OK;
-    await_grant(end);
+    hr_status status = end->transport->ops->region->lend(end->transport, end->pool);
+    end->is_lent = status == HR_OK;
+    return status;
 }
 
 /* ---- the reader ---- */
 
-void hr_bench_rdma_grant(wire_slot *slot)
+void hr_bench_rdma_address(wire_slot *slot, wire_grant *grant)
 {
     wire_link *link = slot->link;
     wire_end *end = link->end;
     hr_span memory = hr_bench_slot_memory(end, slot);
-    wire_grant grant = {
-        .link = (uint32_t)(link - end->links),
-        .slot = (uint32_t)(slot - link->slots),
-        .address =
-            end->region.address + (uint64_t)((uint8_t *)memory.addr - (uint8_t *)end->pool.addr),
-        .key = end->region.key,
-        .ring_address = link->link->ring.address,
-        .ring_key = link->link->ring.key,
-    };
-    if (send(end->grants, &grant, sizeof grant, MSG_NOSIGNAL) != (ssize_t)sizeof grant)
-        end->status = HR_PEER_LOST;
+    grant->address =
+        end->region.address + (uint64_t)((uint8_t *)memory.addr - (uint8_t *)end->pool.addr);
+    grant->key = end->region.key;
+    grant->ring_address = link->link->ring.address;
+    grant->ring_key = link->link->ring.key;
 }
 
-static void grant_all(wire_end *end)
+static void begin_waiting(wire_end *end)
 {
-    for (unsigned i = 0; i < end->wire->links; i++) {
+    for (unsigned i = 0; i < end->wire.links; i++) {
         wire_link *link = &end->links[i];
-        if (!link->is_granting)
+        if (!link->is_waiting)
             continue;
-        link->is_granting = false;
-        for (unsigned k = 0; k < end->slots_per_link; k++)
-            hr_bench_rdma_grant(&link->slots[k]);
-        hr_bench_link_is_up(end);
+        link->is_waiting = false;
+        hr_bench_link_can_ask(link);
     }
 }
 
@@ -124,17 +88,17 @@ static void exposed(hr_region *region)
     end->is_exposing = false;
     end->is_exposed = region->status == HR_OK;
     if (end->is_exposed)
-        grant_all(end);
+        begin_waiting(end);
     else
         end->status = region->status;
 }
 
-void hr_bench_rdma_read(wire_link *link)
+void hr_bench_rdma_expose(wire_link *link)
 {
     wire_end *end = link->end;
-    link->is_granting = true;
+    link->is_waiting = true;
     if (end->is_exposed) {
-        grant_all(end);
+        begin_waiting(end);
     } else if (!end->is_exposing) {
         name_path(end, link->link->rail);
         end->is_exposing = true;
@@ -153,14 +117,12 @@ static void withdrawn(hr_region *region)
 
 void hr_bench_rdma_let_go(wire_end *end)
 {
-    if (end->is_receiving)
-        hr_loop_cancel(end->loop, &end->grant_op);
     if (end->is_lent)
         end->transport->ops->region->reclaim(end->transport, end->pool);
     if (end->is_exposed) {
         end->region.done = withdrawn;
         end->transport->ops->region->withdraw(end->transport, &end->region);
     }
-    while (end->is_exposed || end->is_receiving)
+    while (end->is_exposed)
         hr_loop_step(end->loop, HR_NEVER);
 }

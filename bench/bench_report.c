@@ -229,8 +229,7 @@ static void print_point(const hr_bench_report *report, const hr_bench_race *race
         printf("\n%s %s\n", race->parameter, race->value);
     print_race(race);
     print_latencies(race, report->settings);
-    if (report->has_files)
-        print_goals(race);
+    print_goals(race);
     print_drift(race);
 }
 

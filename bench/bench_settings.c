@@ -127,6 +127,24 @@ static const hr_option options[] = {
         .offset = MEMBER(once),
     },
     {
+        .name = "peers",
+        .type = HR_OPTION_FLAG,
+        .verbs = WIRE,
+        .help = "Beside iperf3 and ucx_perftest, over RDMA beside ib_write_bw: whichever are "
+                "installed.",
+        .offset = MEMBER(peers),
+    },
+    {
+        .name = "peer-rate",
+        .argument = "RATE",
+        .type = HR_OPTION_RATE,
+        .verbs = WIRE,
+        .min = "1M",
+        .help =
+            "About what ib_write_bw will reach; it counts messages, and runs so as long as ours.",
+        .offset = MEMBER(peer_rate),
+    },
+    {
         .name = "congestion",
         .argument = "NAME",
         .type = HR_OPTION_STRING,

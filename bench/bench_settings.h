@@ -14,7 +14,8 @@ typedef struct hr_bench_settings {
     bool digests;
     unsigned links, slots;
     uint64_t message_len;
-    bool asks, once;
+    uint64_t peer_rate; /* about what ib_write_bw will reach, so that it runs as long; 0: 1 GB/s */
+    bool asks, once, peers;
     const char *from;           /* the desk of a writer elsewhere */
     const char *host;           /* where a writer is started */
     const char *remote_address; /* of that host's RDMA device */

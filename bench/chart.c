@@ -200,3 +200,76 @@ void hr_bench_chart_latency(FILE *out, const hr_bench_lines *lines)
     }
     fputs("</svg>\n", out);
 }
+
+/* ---- a sweep ---- */
+
+static double highest_point(const hr_bench_curves *curves)
+{
+    double most = 0;
+    for (unsigned c = 0; c < curves->curve_count; c++)
+        for (unsigned v = 0; v < curves->value_count; v++)
+            most = fmax(most, curves->points[c][v]); /* NAN loses */
+    return most > 0 ? most : 1;
+}
+
+/* 1, 2 or 5 times a power of ten: about five of them fit. */
+static double step_for(double most)
+{
+    double power = pow(10, floor(log10(most / 5))), rest = most / 5 / power;
+    return power * (rest > 5 ? 10 : rest > 2 ? 5 : rest > 1 ? 2 : 1);
+}
+
+static double x_of_value(const hr_bench_curves *curves, unsigned value)
+{
+    double part = curves->value_count > 1 ? (double)value / (curves->value_count - 1) : 0.5;
+    return PLOT_LEFT + 10 + (WIDTH - PLOT_LEFT - PLOT_RIGHT - 40) * part;
+}
+
+static double y_of_point(double point, double most)
+{
+    return TOP + (PLOT_HEIGHT - TOP - PLOT_BOTTOM) * (1 - point / most);
+}
+
+static void curve_axes(FILE *out, const hr_bench_curves *curves, double most)
+{
+    char text[48];
+    double step = step_for(most);
+    for (int i = 0; i * step <= most * 1.0001; i++) {
+        double y = y_of_point(i * step, most);
+        fprintf(out, "<path class=\"grid\" d=\"M%d %.1fH%d\"/>\n", PLOT_LEFT, y,
+                WIDTH - PLOT_RIGHT);
+        snprintf(text, sizeof text, "%.4g %s", i * step, curves->unit);
+        label(out, PLOT_LEFT - 8, y + 4, "end", text);
+    }
+    /* As many of the values as can be read beside each other. */
+    unsigned every = (curves->value_count + 9) / 10;
+    for (unsigned v = 0; v < curves->value_count; v += every)
+        label(out, x_of_value(curves, v), PLOT_HEIGHT - 8, "middle", curves->values[v]);
+}
+
+void hr_bench_chart_curves(FILE *out, const hr_bench_curves *curves)
+{
+    double most = highest_point(curves);
+    begin(out, PLOT_HEIGHT, curves->title);
+    curve_axes(out, curves, most);
+    for (unsigned c = 0; c < curves->curve_count; c++) {
+        char command = 'M';
+        fprintf(out, "<path class=\"mark line l%u\" d=\"", c);
+        for (unsigned v = 0; v < curves->value_count; v++) {
+            if (isnan(curves->points[c][v]))
+                continue;
+            fprintf(out, "%c%.1f %.1f", command, x_of_value(curves, v),
+                    y_of_point(curves->points[c][v], most));
+            command = 'L';
+        }
+        fputs("\"/>\n", out);
+        for (unsigned v = 0; v < curves->value_count; v++)
+            if (!isnan(curves->points[c][v]))
+                fprintf(out,
+                        "<circle class=\"l%u\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>%.3f %s"
+                        "</title></circle>\n",
+                        c, x_of_value(curves, v), y_of_point(curves->points[c][v], most),
+                        curves->points[c][v], curves->unit);
+    }
+    fputs("</svg>\n", out);
+}

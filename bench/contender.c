@@ -43,6 +43,16 @@ static hr_status run_disk_to_file(hr_bench_field *field, const hr_bench_contende
                                 error);
 }
 
+static bool wants_tcp_peers(const hr_bench_settings *settings)
+{
+    return settings->peers && settings->address == NULL;
+}
+
+static bool wants_rdma_peers(const hr_bench_settings *settings)
+{
+    return settings->peers && settings->address != NULL;
+}
+
 const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
     [HR_BENCH_IPERF3_CUBIC] = {.name = "iperf3_cubic",
                                .title = "iperf3 -C cubic",
@@ -134,6 +144,27 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                         .program = "rsync",
                         .from_disk = true,
                         .run = hr_bench_run_rsync},
+    [HR_BENCH_WIRE_IPERF3] = {.name = "iperf3_wire",
+                              .title = "iperf3",
+                              .transport = "tcp",
+                              .verbs = 1u << HR_BENCH_WIRE,
+                              .wanted = wants_tcp_peers,
+                              .program = "iperf3",
+                              .run = hr_bench_run_wire_iperf3},
+    [HR_BENCH_WIRE_UCX] = {.name = "ucx_wire",
+                           .title = "ucx_perftest, put",
+                           .transport = "tcp",
+                           .verbs = 1u << HR_BENCH_WIRE,
+                           .wanted = wants_tcp_peers,
+                           .program = "ucx_perftest",
+                           .run = hr_bench_run_wire_ucx},
+    [HR_BENCH_WIRE_IB] = {.name = "ib_write_bw",
+                          .title = "ib_write_bw",
+                          .transport = "verbs",
+                          .verbs = 1u << HR_BENCH_WIRE,
+                          .wanted = wants_rdma_peers,
+                          .program = "ib_write_bw",
+                          .run = hr_bench_run_wire_ib},
     [HR_BENCH_WIRE_ASKED] = {.name = "wire",
                              .title = "wire",
                              .verbs = 1u << HR_BENCH_WIRE,
@@ -208,6 +239,9 @@ const hr_bench_goal hr_bench_goals[] = {
     {HR_BENCH_DISK_TO_HOST, {HR_BENCH_FIO_READ, HR_BENCH_WIRE_CUBIC_DIGESTS}, 0.95},
     {HR_BENCH_DISK_TO_FILE, {HR_BENCH_FIO_COPY, HR_BENCH_FIO_COPY}, 0.90},
     {HR_BENCH_DISK_TO_FILE, {HR_BENCH_RSYNC, HR_BENCH_RSYNC}, 0},
+    {HR_BENCH_WIRE_ASKED, {HR_BENCH_WIRE_IPERF3, HR_BENCH_WIRE_IPERF3}, 0},
+    {HR_BENCH_WIRE_ASKED, {HR_BENCH_WIRE_UCX, HR_BENCH_WIRE_UCX}, 0},
+    {HR_BENCH_WIRE_ASKED, {HR_BENCH_WIRE_IB, HR_BENCH_WIRE_IB}, 0},
     {HR_BENCH_FILES_GET, {HR_BENCH_FILES_RSYNC, HR_BENCH_FILES_RSYNC}, 3},
     {HR_BENCH_FILES_GET, {HR_BENCH_FILES_CP, HR_BENCH_FILES_CP}, 1},
 };

@@ -22,6 +22,9 @@ enum {
     HR_BENCH_FIO_COPY,
     HR_BENCH_DISK_TO_FILE,
     HR_BENCH_RSYNC,
+    HR_BENCH_WIRE_IPERF3, /* of wire --peers */
+    HR_BENCH_WIRE_UCX,
+    HR_BENCH_WIRE_IB,
     HR_BENCH_WIRE_ASKED, /* as the options of wire want it */
     HR_BENCH_DECODE_LZ4,
     HR_BENCH_DECODE_ZSTD,
@@ -45,7 +48,8 @@ struct hr_bench_contender {
     const char *transport;  /* what the bytes cross: "tcp", "none"; NULL: the path of a get tells */
     hr_status (*run)(hr_bench_field *field, const hr_bench_contender *contender,
                      hr_bench_measure *measure_out, hr_error *error);
-    unsigned verbs; /* bit i: the verb i measures it */
+    unsigned verbs;                                    /* bit i: the verb i measures it */
+    bool (*wanted)(const hr_bench_settings *settings); /* NULL: always */
     bool digests;
     bool writes;    /* of those on the storage alone */
     bool from_disk; /* its bytes come from the drive below the directory */
@@ -97,5 +101,12 @@ hr_status hr_bench_run_fanout(hr_bench_field *field, const hr_bench_contender *c
                               hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_loader(hr_bench_field *field, const hr_bench_contender *contender,
                               hr_bench_measure *measure_out, hr_error *error);
+
+hr_status hr_bench_run_wire_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
+                                   hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_wire_ucx(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_wire_ib(hr_bench_field *field, const hr_bench_contender *contender,
+                               hr_bench_measure *measure_out, hr_error *error);
 
 #endif

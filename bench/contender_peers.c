@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "await.h"
+#include "bytes.h"
 #include "child.h"
 #include "contender.h"
 #include "env.h"
@@ -15,6 +17,9 @@
 #define PORT_MAX 8
 #define START_NS (10 * HR_NS_PER_S)
 #define FILE_NS  (600 * HR_NS_PER_S)
+
+#define PAIR_TRIES    50
+#define PAIR_PAUSE_NS (100 * HR_NS_PER_MS)
 
 /* ---- iperf3 ---- */
 
@@ -44,18 +49,38 @@ static hr_status start_iperf3_server(hr_bench_child *server, const char *port, h
     return status;
 }
 
-static hr_status run_iperf3_client(const char *port, const char *congestion, uint64_t duration_ns,
+/* What differs between the races that it takes part in. */
+typedef struct iperf3_wish {
+    uint64_t duration_ns, message_len; /* 0: its own */
+    unsigned links;
+    const char *congestion; /* NULL: the system's */
+} iperf3_wish;
+
+static hr_status run_iperf3_client(const char *port, const iperf3_wish *wish,
                                    hr_bench_measure *measure_out, hr_error *error)
 {
-    char seconds[24];
+    char seconds[24], links[16], length[24];
     hr_bench_child client = {0};
     hr_error ended = {0};
-    snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)(duration_ns / HR_NS_PER_S));
-    const char *argv[] = {"iperf3", "--client",     "127.0.0.1", "--port", port, "--time",
-                          seconds,  "--congestion", congestion,  "--json", NULL};
+    /* Whole seconds: 0 is without an end. */
+    uint64_t whole = (wish->duration_ns + HR_NS_PER_S - 1) / HR_NS_PER_S;
+    snprintf(seconds, sizeof seconds, "%llu", (unsigned long long)whole);
+    snprintf(links, sizeof links, "%u", wish->links);
+    snprintf(length, sizeof length, "%llu", (unsigned long long)wish->message_len);
+    const char *argv[16] = {"iperf3", "--client", "127.0.0.1", "--port",     port,
+                            "--time", seconds,    "--json",    "--parallel", links};
+    unsigned count = 10;
+    if (wish->message_len != 0) {
+        argv[count++] = "--length";
+        argv[count++] = length;
+    }
+    if (wish->congestion != NULL) {
+        argv[count++] = "--congestion";
+        argv[count++] = wish->congestion;
+    }
     hr_status status = hr_bench_child_exec(&client, argv, error);
     if (status == HR_OK)
-        status = hr_bench_child_wait(&client, duration_ns + START_NS, &ended);
+        status = hr_bench_child_wait(&client, wish->duration_ns + START_NS, &ended);
     /* Why it failed stands in the report. */
     if (status == HR_OK || (status == HR_INTERNAL && client.len > 0))
         status = hr_bench_iperf3_read(client.text, measure_out, error);
@@ -65,18 +90,128 @@ static hr_status run_iperf3_client(const char *port, const char *congestion, uin
     return status;
 }
 
-hr_status hr_bench_run_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
-                              hr_bench_measure *measure_out, hr_error *error)
+static hr_status run_iperf3(const iperf3_wish *wish, hr_bench_measure *measure_out, hr_error *error)
 {
     char port[PORT_MAX];
     hr_bench_child server = {0};
     find_port(port);
     hr_status status = start_iperf3_server(&server, port, error);
     if (status == HR_OK)
-        status = run_iperf3_client(port, contender->congestion, field->settings->duration_ns,
-                                   measure_out, error);
+        status = run_iperf3_client(port, wish, measure_out, error);
     hr_bench_child_stop(&server);
     return status;
+}
+
+hr_status hr_bench_run_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
+                              hr_bench_measure *measure_out, hr_error *error)
+{
+    iperf3_wish wish = {.duration_ns = field->settings->duration_ns,
+                        .links = 1,
+                        .congestion = contender->congestion};
+    return run_iperf3(&wish, measure_out, error);
+}
+
+/* As wire was told to. It takes at most 1 MiB at once. */
+hr_status hr_bench_run_wire_iperf3(hr_bench_field *field, const hr_bench_contender *contender,
+                                   hr_bench_measure *measure_out, hr_error *error)
+{
+    const hr_bench_settings *settings = field->settings;
+    (void)contender;
+    iperf3_wish wish = {.duration_ns = settings->duration_ns,
+                        .links = settings->links,
+                        .message_len = hr_min_u64(settings->message_len, 1 << 20),
+                        .congestion =
+                            settings->congestion != NULL ? settings->congestion : "cubic"};
+    return run_iperf3(&wish, measure_out, error);
+}
+
+/* ---- ucx_perftest, ib_write_bw: two ends, the second of which tells ---- */
+
+typedef hr_status (*pair_reader)(const char *text, uint64_t message_len,
+                                 hr_bench_measure *measure_out, hr_error *error);
+
+static hr_status run_pair(const hr_bench_settings *settings, const char *const *server_argv,
+                          const char *const *client_argv, pair_reader read,
+                          hr_bench_measure *measure_out, hr_error *error)
+{
+    hr_bench_child server = {0}, client = {0};
+    hr_status status = hr_bench_child_exec(&server, server_argv, error);
+    for (int tries = 0; status == HR_OK && tries < PAIR_TRIES; tries++) {
+        hr_bench_child_stop(&client);
+        status = hr_bench_child_exec(&client, client_argv, error);
+        if (status == HR_OK)
+            status = hr_bench_child_wait(&client, settings->duration_ns + FILE_NS, error);
+        if (status == HR_OK)
+            break;
+        /* It may not have listened yet, and says nothing when it does. */
+        bool again = status == HR_INTERNAL && tries + 1 < PAIR_TRIES;
+        if (again && hr_bench_await(-1, hr_now_ns(hr_env_system()) + PAIR_PAUSE_NS) == HR_DEADLINE)
+            status = HR_OK;
+    }
+    if (status == HR_OK)
+        status = read(client.text, settings->message_len, measure_out, error);
+    hr_bench_child_stop(&client);
+    hr_bench_child_stop(&server);
+    return status;
+}
+
+/* It counts messages, and not seconds. */
+static void count_messages(const hr_bench_settings *settings, double bytes_per_s, char out[24])
+{
+    double wanted = bytes_per_s * (double)settings->duration_ns / 1e9;
+    double messages = wanted / (double)settings->message_len;
+    snprintf(out, 24, "%.0f", messages < 100 ? 100 : messages > 1e7 ? 1e7 : messages);
+}
+
+hr_status hr_bench_run_wire_ucx(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error)
+{
+    const hr_bench_settings *settings = field->settings;
+    char port[PORT_MAX], length[24], messages[24];
+    (void)contender;
+    find_port(port);
+    snprintf(length, sizeof length, "%llu", (unsigned long long)settings->message_len);
+    count_messages(settings, 1e9, messages);
+    const char *server[] = {"env", "UCX_TLS=tcp", "UCX_NET_DEVICES=lo", "ucx_perftest", "-p",
+                            port,  NULL};
+    const char *client[] = {"env",
+                            "UCX_TLS=tcp",
+                            "UCX_NET_DEVICES=lo",
+                            "ucx_perftest",
+                            "127.0.0.1",
+                            "-p",
+                            port,
+                            "-t",
+                            "ucp_put_bw",
+                            "-s",
+                            length,
+                            "-n",
+                            messages,
+                            "-w",
+                            "10",
+                            NULL};
+    return run_pair(settings, server, client, hr_bench_ucx_read, measure_out, error);
+}
+
+hr_status hr_bench_run_wire_ib(hr_bench_field *field, const hr_bench_contender *contender,
+                               hr_bench_measure *measure_out, hr_error *error)
+{
+    const hr_bench_settings *settings = field->settings;
+    char port[PORT_MAX], length[24], messages[24], slots[16], links[16];
+    (void)contender;
+    find_port(port);
+    snprintf(length, sizeof length, "%llu", (unsigned long long)settings->message_len);
+    snprintf(slots, sizeof slots, "%u", settings->slots);
+    snprintf(links, sizeof links, "%u", settings->links);
+    count_messages(settings, settings->peer_rate != 0 ? (double)settings->peer_rate : 1e9,
+                   messages);
+    /* -R: addresses choose the device, as ours does; -F: whatever the clocks of the cores. */
+    const char *server[] = {"ib_write_bw", "-F",  "-R", "-p",  port, "-s",     length,
+                            "-t",          slots, "-q", links, "-n", messages, NULL};
+    const char *client[] = {"ib_write_bw", "-F",  "-R", "-p",  port, "-s",     length,
+                            "-t",          slots, "-q", links, "-n", messages, settings->address,
+                            NULL};
+    return run_pair(settings, server, client, hr_bench_ib_read, measure_out, error);
 }
 
 /* ---- fio ---- */

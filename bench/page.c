@@ -2,6 +2,7 @@
 #include "page.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compare.h"
@@ -87,16 +88,17 @@ static void write_machines(FILE *out, const hr_bench_result *results, unsigned c
 /* ---- rates ---- */
 
 static void find_names(const hr_bench_result *results, unsigned count,
-                       const hr_bench_result_row *rows[HR_BENCH_ROWS_MAX], unsigned *row_count)
+                       const hr_bench_result_row *rows[HR_BENCH_BARS_MAX], unsigned *row_count)
 {
     *row_count = 0;
     for (unsigned r = 0; r < count; r++) {
         for (unsigned i = 0; i < results[r].row_count; i++) {
             const hr_bench_result_row *row = &results[r].rows[i];
-            bool known = hr_bench_sample_spread(&row->rates).count == 0;
+            bool known =
+                hr_bench_sample_spread(&row->rates).count == 0 || row->parameter[0] != '\0';
             for (unsigned k = 0; k < *row_count; k++)
                 known = known || strcmp(rows[k]->name, row->name) == 0;
-            if (!known && *row_count < HR_BENCH_ROWS_MAX)
+            if (!known && *row_count < HR_BENCH_BARS_MAX)
                 rows[(*row_count)++] = row;
         }
     }
@@ -104,9 +106,11 @@ static void find_names(const hr_bench_result *results, unsigned count,
 
 static void write_rates(FILE *out, const hr_bench_result *results, unsigned count)
 {
-    const hr_bench_result_row *rows[HR_BENCH_ROWS_MAX];
+    const hr_bench_result_row *rows[HR_BENCH_BARS_MAX];
     hr_bench_bars bars = {.title = "rates", .unit = "GB/s", .series_count = count};
     find_names(results, count, rows, &bars.label_count);
+    if (bars.label_count == 0)
+        return; /* all of it are sweeps */
     for (unsigned i = 0; i < bars.label_count; i++) {
         bars.labels[i] = rows[i]->title;
         for (unsigned r = 0; r < count; r++) {
@@ -148,6 +152,120 @@ static void write_classes(FILE *out, const hr_bench_result *results, unsigned co
         }
     }
     fputs("</table></div>\n", out);
+}
+
+/* ---- sweeps ---- */
+
+static unsigned index_of(const char **list, unsigned *count, unsigned max, const char *text)
+{
+    for (unsigned i = 0; i < *count; i++)
+        if (strcmp(list[i], text) == 0)
+            return i;
+    if (*count == max)
+        return max;
+    list[(*count)++] = text;
+    return *count - 1;
+}
+
+static bool is_of_sweep(const hr_bench_result_row *row, bool utilisation)
+{
+    return row->parameter[0] != '\0' && hr_bench_sample_spread(&row->rates).count > 0 &&
+           (!utilisation || row->utilisation > 0);
+}
+
+static void gather_curves(const hr_bench_result *result, bool utilisation, hr_bench_curves *curves)
+{
+    for (unsigned c = 0; c < HR_BENCH_CURVES_MAX; c++)
+        for (unsigned v = 0; v < HR_BENCH_VALUES_MAX; v++)
+            curves->points[c][v] = NAN;
+    for (unsigned i = 0; i < result->row_count; i++) {
+        const hr_bench_result_row *row = &result->rows[i];
+        if (!is_of_sweep(row, utilisation))
+            continue;
+        unsigned c =
+            index_of(curves->labels, &curves->curve_count, HR_BENCH_CURVES_MAX, row->base_title);
+        unsigned v =
+            index_of(curves->values, &curves->value_count, HR_BENCH_VALUES_MAX, row->value);
+        if (c < HR_BENCH_CURVES_MAX && v < HR_BENCH_VALUES_MAX)
+            curves->points[c][v] =
+                utilisation ? 100 * row->utilisation : hr_bench_sample_spread(&row->rates).median;
+    }
+}
+
+/* A search tries values in the order in which it needs them; a chart wants them to grow. */
+static void sort_values(hr_bench_curves *curves)
+{
+    for (unsigned i = 1; i < curves->value_count; i++) {
+        for (unsigned k = i; k > 0; k--) {
+            const char *left = curves->values[k - 1], *right = curves->values[k];
+            char *end;
+            if (strtod(left, &end) <= strtod(right, &end) || *end != '\0')
+                break;
+            curves->values[k - 1] = right;
+            curves->values[k] = left;
+            for (unsigned c = 0; c < curves->curve_count; c++) {
+                double point = curves->points[c][k];
+                curves->points[c][k] = curves->points[c][k - 1];
+                curves->points[c][k - 1] = point;
+            }
+        }
+    }
+}
+
+static const char *parameter_of(const hr_bench_result *result)
+{
+    for (unsigned i = 0; i < result->row_count; i++)
+        if (result->rows[i].parameter[0] != '\0')
+            return result->rows[i].parameter;
+    return NULL;
+}
+
+static void write_sweep(FILE *out, const hr_bench_result *result, bool utilisation)
+{
+    hr_bench_curves curves = {
+        .title = utilisation ? "utilisation of accelerators" : "rate against a parameter",
+        .unit = utilisation ? "%" : "GB/s",
+    };
+    const char *parameter = parameter_of(result);
+    gather_curves(result, utilisation, &curves);
+    if (curves.value_count == 0 || parameter == NULL)
+        return;
+    sort_values(&curves);
+    fprintf(out, "<h2>%s against ", utilisation ? "Utilisation" : "Rate");
+    hr_bench_html(out, parameter);
+    fputs(": ", out);
+    hr_bench_html(out, result->path);
+    fputs("</h2>\n<p>", out);
+    for (unsigned i = 0; i < curves.curve_count; i++)
+        key(out, i, curves.labels[i]);
+    fputs("</p>\n<div class=\"scroll\">\n", out);
+    hr_bench_chart_curves(out, &curves);
+    fputs("</div>\n", out);
+}
+
+/* ---- what cannot be, and what must not be taken for more than it is ---- */
+
+static void write_warnings(FILE *out, const hr_bench_result *result)
+{
+    bool software = false;
+    for (unsigned i = 0; i < result->row_count; i++) {
+        const hr_bench_result_row *row = &result->rows[i];
+        software = software || strcmp(row->transport, "soft-RoCE") == 0;
+        if (row->impossible[0] == '\0')
+            continue;
+        fputs("<p class=\"warning\">Impossible: ", out);
+        hr_bench_html(out, row->title);
+        fputs(": ", out);
+        hr_bench_html(out, row->impossible);
+        fputs("</p>\n", out);
+    }
+    if (software) {
+        fputs("<p class=\"warning\">", out);
+        hr_bench_html(out, result->path);
+        fputs(": over soft-RoCE, which no hardware moves: it shows that it works, and never how "
+              "fast.</p>\n",
+              out);
+    }
 }
 
 /* ---- changes ---- */
@@ -197,7 +315,7 @@ static void write_latencies(FILE *out, const hr_bench_result *result)
 {
     hr_bench_lines lines = {.title = "latency"};
     for (unsigned i = 0; i < result->row_count; i++) {
-        if (!result->rows[i].has_latency)
+        if (!result->rows[i].has_latency || lines.line_count == HR_BENCH_PAGE_RESULTS_MAX)
             continue;
         lines.labels[lines.line_count] = result->rows[i].title;
         lines.latency_us[lines.line_count++] = result->rows[i].latency_us;
@@ -242,7 +360,13 @@ void hr_bench_page_write(FILE *out, const hr_bench_result *results, unsigned cou
           out);
     fputs(style, out);
     fputs("</style></head><body>\n<h1>headrace-bench</h1>\n", out);
+    for (unsigned i = 0; i < count; i++)
+        write_warnings(out, &results[i]);
     write_rates(out, results, count);
+    for (unsigned i = 0; i < count; i++) {
+        write_sweep(out, &results[i], false);
+        write_sweep(out, &results[i], true);
+    }
     for (unsigned i = 1; i < count; i++)
         write_changes(out, &results[0], &results[i]);
     for (unsigned i = 0; i < count; i++)

@@ -9,7 +9,8 @@
 
 bool hr_bench_race_has(const hr_bench_race *race, int contender)
 {
-    return (hr_bench_contenders[contender].verbs >> race->verb & 1) != 0;
+    return (hr_bench_contenders[contender].verbs >> race->verb & 1) != 0 &&
+           !race->lanes[contender].unwanted;
 }
 
 bool hr_bench_race_asks(const hr_bench_race *race, const hr_bench_goal *goal)
@@ -78,11 +79,13 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
     return HR_OK;
 }
 
-void hr_bench_race_begin(hr_bench_race *race, unsigned verb)
+void hr_bench_race_begin(hr_bench_race *race, unsigned verb, const hr_bench_settings *settings)
 {
     race->verb = verb;
     for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
         const char *program = hr_bench_contenders[i].program;
+        bool (*wanted)(const hr_bench_settings *) = hr_bench_contenders[i].wanted;
+        race->lanes[i].unwanted = wanted != NULL && !wanted(settings);
         race->lanes[i].missing = program != NULL && !hr_bench_is_installed(program);
     }
 }

@@ -9,7 +9,8 @@
 
 /* One contender's way through the rounds. A round that failed holds NAN. */
 typedef struct hr_bench_lane {
-    bool missing; /* its program is not installed */
+    bool missing;  /* its program is not installed */
+    bool unwanted; /* the settings leave it out */
     hr_bench_sample rates;
     hr_bench_sample costs[HR_BENCH_SIDES]; /* CPU seconds per GB */
     hr_bench_sample item_rates;            /* per second; none where items are not counted */
@@ -33,7 +34,7 @@ struct hr_bench_race {
 };
 
 /* Nothing was run yet; of zeroed memory. */
-void hr_bench_race_begin(hr_bench_race *race, unsigned verb);
+void hr_bench_race_begin(hr_bench_race *race, unsigned verb, const hr_bench_settings *settings);
 /* One more round. HR_OK whatever became of the single measurements: their lanes tell.
  * HR_INTERRUPTED. */
 HR_CHECKED hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field);

@@ -54,6 +54,13 @@ static bool take_row(const json_t *object, hr_bench_result_row *row)
     take_text(object, "transport_class", row->transport, sizeof row->transport);
     take_text(object, "memory_class", row->memory, sizeof row->memory);
     take_text(object, "in_use", row->in_use, sizeof row->in_use);
+    const json_t *sweep = json_object_get(object, "sweep");
+    take_text(sweep, "parameter", row->parameter, sizeof row->parameter);
+    take_text(sweep, "value", row->value, sizeof row->value);
+    take_text(sweep, "contender", row->base, sizeof row->base);
+    take_text(sweep, "title", row->base_title, sizeof row->base_title);
+    take_text(object, "impossible", row->impossible, sizeof row->impossible);
+    row->utilisation = number(json_object_get(object, "utilisation"), "median");
     row->has_latency = json_is_object(latency);
     for (int i = 0; i < HR_BENCH_PS; i++)
         row->latency_us[i] = number(latency, hr_bench_latency_keys[i]);

@@ -11,7 +11,7 @@
 #include "status.h"
 
 #define HR_BENCH_SCHEMA      1 /* grows when a member changes its meaning */
-#define HR_BENCH_ROWS_MAX    32
+#define HR_BENCH_ROWS_MAX    256
 #define HR_BENCH_STAGES_MAX  32
 #define HR_BENCH_RESULT_TEXT 320
 
@@ -22,6 +22,10 @@ typedef struct hr_bench_result_row {
     hr_bench_sample rates; /* GB/s, one a round */
     bool has_latency;
     double latency_us[HR_BENCH_PS];
+    double utilisation; /* of accelerators, 0 to 1; 0: there are none */
+    char impossible[160];
+    /* Of a sweep: the contender that was measured at this value of this option; else "". */
+    char parameter[24], value[24], base[64], base_title[80];
 } hr_bench_result_row;
 
 typedef struct hr_bench_result_stage {

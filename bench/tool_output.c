@@ -184,3 +184,52 @@ hr_status hr_bench_desk_read(const char *line, unsigned *port_out, hr_error *err
     *port_out = (unsigned)port;
     return HR_OK;
 }
+
+/* ---- UCX, perftest: tables for people, since they have nothing else that can be relied upon ----
+ */
+
+hr_status hr_bench_ucx_read(const char *text, uint64_t message_len, hr_bench_measure *measure_out,
+                            hr_error *error)
+{
+    unsigned long long messages = 0;
+    double typical, average, overall = 0;
+    const char *line = strstr(text, "Final:");
+    if (line == NULL ||
+        sscanf(line, "Final: %llu %lf %lf %lf", &messages, &typical, &average, &overall) != 4)
+        return refuse(error, "ucx_perftest", "has no final line");
+    if (messages == 0 || !(overall > 0) || (double)messages * (double)message_len >= 0x1p62)
+        return refuse(error, "ucx_perftest", "says that nothing was moved");
+    *measure_out = (hr_bench_measure){
+        .bytes = messages * message_len,
+        .items = messages,
+        .seconds = (double)messages * overall / 1e6,
+        .latency = measure_out->latency,
+    };
+    snprintf(measure_out->note, sizeof measure_out->note, "ucp_put_bw over tcp");
+    return HR_OK;
+}
+
+hr_status hr_bench_ib_read(const char *text, uint64_t message_len, hr_bench_measure *measure_out,
+                           hr_error *error)
+{
+    for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+        unsigned long long len, messages;
+        double peak, average;
+        line += *line == '\n';
+        if (sscanf(line, " %llu %llu %lf %lf", &len, &messages, &peak, &average) != 4 ||
+            len != message_len)
+            continue;
+        double bytes = (double)messages * (double)len;
+        if (!(average > 0) || bytes <= 0 || bytes >= 0x1p62)
+            return refuse(error, "ib_write_bw", "says that nothing was moved");
+        *measure_out = (hr_bench_measure){
+            .bytes = (uint64_t)bytes,
+            .items = messages,
+            .seconds = bytes / (average * 0x1p20),
+            .latency = measure_out->latency,
+        };
+        snprintf(measure_out->note, sizeof measure_out->note, "perftest, polling");
+        return HR_OK;
+    }
+    return refuse(error, "ib_write_bw", "has no row for this length");
+}

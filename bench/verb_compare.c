@@ -61,7 +61,7 @@ static void warn_of_machines(const hr_bench_result *before, const hr_bench_resul
 /* Whatever the peers did is not for our bounds. */
 static bool is_peer(const hr_bench_result_row *row)
 {
-    const char *const peers[] = {"iperf3", "fio", "rsync"};
+    const char *const peers[] = {"iperf3", "fio", "rsync", "cp_", "ucx", "ib_write"};
     bool is = false;
     for (size_t i = 0; i < sizeof peers / sizeof peers[0]; i++)
         is = is || strncmp(row->name, peers[i], strlen(peers[i])) == 0;

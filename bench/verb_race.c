@@ -33,11 +33,12 @@ static void begin_point(hr_bench_report *report, unsigned index)
 {
     hr_bench_race *race = &report->races[index];
     const hr_bench_sweep *sweep = &report->sweep;
-    hr_bench_race_begin(race, report->verb);
+    hr_bench_race_begin(race, report->verb, &sweep->points[index].settings);
     if (sweep->parameter[0] != '\0') {
         race->parameter = sweep->parameter;
         race->value = sweep->points[index].value;
-    } else if (report->verb == HR_BENCH_WIRE && !report->settings->json) {
+    } else if (report->verb == HR_BENCH_WIRE && !report->settings->json &&
+               !report->settings->peers) {
         race->measured = tell_round;
     }
     report->race_count = index + 1;

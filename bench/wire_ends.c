@@ -118,7 +118,10 @@ int hr_bench_end_tell(wire_end *end, const char *what)
         return 1;
     }
     snprintf(end->measure.note, sizeof end->measure.note,
-             "%s, %s, %s, %u link%s, %u slots, %llu KiB messages%s, %s", end->transport->ops->name,
+             "%s, %s, %s, %u link%s, %u slots, %llu KiB messages%s, %s",
+             end->verbs == NULL ? "tcp"
+             : end->is_software ? "soft-RoCE"
+                                : "verbs",
              end->path, hr_loop_name(end->loop), wire->links, wire->links == 1 ? "" : "s",
              wire->slots, (unsigned long long)wire->message_len >> 10,
              wire->asks ? " asked for" : "", wire->digests ? hr_crc32c_name() : "no digest");

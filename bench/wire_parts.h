@@ -77,6 +77,7 @@ struct wire_end {
     bool is_lent;
     hr_region region; /* the reader's pool */
     bool is_exposing, is_exposed;
+    bool is_software; /* soft-RoCE: no hardware moves the bytes */
 };
 
 /* ---- wire_ends.c ---- */

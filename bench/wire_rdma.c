@@ -35,6 +35,7 @@ static void name_path(wire_end *end, unsigned rail)
     hr_rail_info info;
     end->transport->ops->rail(end->transport, rail, &info);
     snprintf(end->path, sizeof end->path, "%.60s", info.device);
+    end->is_software = info.software;
 }
 
 /* ---- the writer ---- */

@@ -115,4 +115,34 @@ TEST_F(Page, NamesAreShownAndNotRun)
     EXPECT_NE(std::string::npos, page.find("&quot;&gt;&lt;b&gt;&amp;"));
 }
 
+TEST_F(Page, HasALineForEachContenderOfASweepInTheOrderOfItsValues)
+{
+    hr_bench_result &result = add("sweep");
+    for (const char *value : {"1", "4", "2"}) {
+        for (const char *base : {"loader", "other"}) {
+            hr_bench_result_row &row = add_row(result, base, {1});
+            snprintf(row.parameter, sizeof row.parameter, "accelerators");
+            snprintf(row.value, sizeof row.value, "%s", value);
+            snprintf(row.base, sizeof row.base, "%s", base);
+            snprintf(row.base_title, sizeof row.base_title, "%s", base);
+            row.utilisation = std::string(base) == "loader" ? 0.5 : 0;
+        }
+    }
+    std::string page = write();
+    EXPECT_EQ(3u, count(page, "class=\"mark line l")) << "two rates, one utilisation";
+    EXPECT_LT(page.find(">2</text>"), page.find(">4</text>"));
+    EXPECT_EQ(std::string::npos, page.find("<h2>Rates"));
+}
+
+TEST_F(Page, WarnsOfWhatCannotBeAndOfSoftware)
+{
+    hr_bench_result &result = add("result");
+    hr_bench_result_row &row = add_row(result, "wire", {1});
+    snprintf(row.impossible, sizeof row.impossible, "faster than <light>");
+    snprintf(row.transport, sizeof row.transport, "soft-RoCE");
+    std::string page = write();
+    EXPECT_EQ(2u, count(page, "class=\"warning\""));
+    EXPECT_NE(std::string::npos, page.find("faster than &lt;light&gt;"));
+}
+
 } // namespace

@@ -196,4 +196,31 @@ TEST(ToolOutput, LearnsAddressAndPoolOfAServer)
     EXPECT_EQ(slots_len, 68157440u);
 }
 
+// What perftest 4.5 and UCX 1.13 print, and only what matters of it.
+TEST(ToolOutput, TakesTheRowOfPerftest)
+{
+    const char text[] =
+        " #bytes     #iterations    BW peak[MB/sec]    BW average[MB/sec]   MsgRate[Mpps]\n"
+        " 65536      300              0.00               91.25              0.001460\n";
+    hr_bench_measure measure = {};
+    hr_error error = {};
+    ASSERT_EQ(HR_OK, hr_bench_ib_read(text, 65536, &measure, &error)) << error.text;
+    EXPECT_NEAR(hr_bench_rate(&measure), 91.25 * 1.048576 / 1000, 1e-9);
+    EXPECT_EQ(measure.items, 300u);
+    for (const char *bad : {"", " 65536 300 0.0", " 4096 300 1 2\n", " 65536 300 0.00 0.00 0.0\n"})
+        EXPECT_EQ(HR_PROTOCOL, hr_bench_ib_read(bad, 65536, &measure, &error)) << bad;
+}
+
+TEST(ToolOutput, TakesTheLastLineOfUcx)
+{
+    const char text[] = "[thread 0]  384  0.271  2621.792  2621.792  381.42  381.42  381  381\n"
+                        "Final:      500  0.281 16403.533  5819.156   60.96  171.85   61  172\n";
+    hr_bench_measure measure = {};
+    hr_error error = {};
+    ASSERT_EQ(HR_OK, hr_bench_ucx_read(text, 1 << 20, &measure, &error)) << error.text;
+    EXPECT_NEAR(hr_bench_rate(&measure), 171.85 * 1.048576 / 1000, 1e-5);
+    for (const char *bad : {"", "Final:", "Final: 0 1 1 1", "Final: 5 1 1 0"})
+        EXPECT_EQ(HR_PROTOCOL, hr_bench_ucx_read(bad, 1 << 20, &measure, &error)) << bad;
+}
+
 } // namespace

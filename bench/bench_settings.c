@@ -145,6 +145,13 @@ static const hr_option options[] = {
         .offset = MEMBER(peer_rate),
     },
     {
+        .name = "softroce",
+        .type = HR_OPTION_FLAG,
+        .verbs = WIRE,
+        .help = "Over soft-RoCE: this kernel's, taken down afterwards, or that of a guest.",
+        .offset = MEMBER(softroce),
+    },
+    {
         .name = "congestion",
         .argument = "NAME",
         .type = HR_OPTION_STRING,

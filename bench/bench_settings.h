@@ -15,7 +15,7 @@ typedef struct hr_bench_settings {
     unsigned links, slots;
     uint64_t message_len;
     uint64_t peer_rate; /* about what ib_write_bw will reach, so that it runs as long; 0: 1 GB/s */
-    bool asks, once, peers;
+    bool asks, once, peers, softroce;
     const char *from;           /* the desk of a writer elsewhere */
     const char *host;           /* where a writer is started */
     const char *remote_address; /* of that host's RDMA device */

@@ -170,6 +170,12 @@ static void last_words(const hr_bench_child *child, char words_out[LAST_WORDS])
     hr_quote(words_out, LAST_WORDS, line, strlen(line));
 }
 
+const char *hr_bench_child_last_words(hr_bench_child *child)
+{
+    last_words(child, child->words);
+    return child->words;
+}
+
 static hr_status explain(hr_bench_child *child, hr_status status, hr_error *error)
 {
     char words[LAST_WORDS];

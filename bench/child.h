@@ -20,7 +20,7 @@ typedef struct hr_bench_child {
     double cpu_seconds; /* its own and that of its children, once it is over */
 
     /* the child's own */
-    char label[64];
+    char label[64], words[300];
     int pidfd, input, output, errors;
     uint64_t started_ns;
     char *text; /* its stdout so far, terminated */
@@ -43,6 +43,8 @@ HR_CHECKED hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout
                                          hr_error *error);
 /* Ends it if it still runs, politely first, and frees. Also for one that was never started. */
 void hr_bench_child_stop(hr_bench_child *child);
+/* The last line of its stderr so far; good until the next call for this child. */
+const char *hr_bench_child_last_words(hr_bench_child *child);
 /* CPU seconds so far of a process that runs, all threads; by the clock tick. */
 double hr_bench_child_cpu_seconds(const hr_bench_child *child);
 

@@ -160,7 +160,6 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                            .run = hr_bench_run_wire_ucx},
     [HR_BENCH_WIRE_IB] = {.name = "ib_write_bw",
                           .title = "ib_write_bw",
-                          .transport = "verbs",
                           .verbs = 1u << HR_BENCH_WIRE,
                           .wanted = wants_rdma_peers,
                           .program = "ib_write_bw",

@@ -193,6 +193,15 @@ hr_status hr_bench_run_wire_ucx(hr_bench_field *field, const hr_bench_contender 
     return run_pair(settings, server, client, hr_bench_ucx_read, measure_out, error);
 }
 
+/* Soft-RoCE has an interface for a parent, and no hardware. */
+static void note_device(const char *device, hr_bench_measure *measure)
+{
+    char parent[128];
+    snprintf(parent, sizeof parent, "/sys/class/infiniband/%.60s/parent", device);
+    snprintf(measure->note, sizeof measure->note, "%s, %.60s, perftest, polling",
+             access(parent, F_OK) == 0 ? "soft-RoCE" : "verbs", device);
+}
+
 hr_status hr_bench_run_wire_ib(hr_bench_field *field, const hr_bench_contender *contender,
                                hr_bench_measure *measure_out, hr_error *error)
 {
@@ -211,7 +220,13 @@ hr_status hr_bench_run_wire_ib(hr_bench_field *field, const hr_bench_contender *
     const char *client[] = {"ib_write_bw", "-F",  "-R", "-p",  port, "-s",     length,
                             "-t",          slots, "-q", links, "-n", messages, settings->address,
                             NULL};
-    return run_pair(settings, server, client, hr_bench_ib_read, measure_out, error);
+    hr_status status = run_pair(settings, server, client, hr_bench_ib_read, measure_out, error);
+    if (status == HR_OK) {
+        char device[64];
+        snprintf(device, sizeof device, "%.60s", measure_out->note);
+        note_device(device, measure_out);
+    }
+    return status;
 }
 
 /* ---- fio ---- */

@@ -235,9 +235,9 @@ hr_status hr_bench_material_make(hr_bench_material *material, const hr_bench_mat
 {
     /* Whole alignments: the peers read to the last byte what O_DIRECT gives them. */
     *material = (hr_bench_material){.wish = *wish, .size = hr_round_down(wish->size, PIECE_LEN)};
-    hr_status status = check_room(wish, error);
+    hr_status status = make_folder(material, wish->directory, error);
     if (status == HR_OK)
-        status = make_folder(material, wish->directory, error);
+        status = check_room(wish, error);
     if (status == HR_OK && wish->size > 0)
         status = make_shards(material, error);
     if (status == HR_OK && wish->tree_files > 0)

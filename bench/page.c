@@ -26,7 +26,8 @@ static const char style[] =
     "var(--ink)}.grid{stroke:var(--rule);fill:none}.whisker{stroke:var(--ink);stroke-width:1.2;"
     "fill:none;opacity:.7}.line{fill:none;stroke-width:2}circle{fill:var(--paper)}\n"
     ".busy{fill:var(--c0)}.blocked{fill:var(--blocked)}.starved{fill:var(--starved)}\n"
-    ".key{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}\n"
+    ".key{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 0}.name{display:inline-block;"
+    "margin-right:1em;overflow-wrap:anywhere}\n"
     ".s0{fill:var(--c0)}.s1{fill:var(--c1)}.s2{fill:var(--c2)}.s3{fill:var(--c3)}.s4{fill:var(--c4)"
     "}"
     ".s5{fill:var(--c5)}.s6{fill:var(--c6)}.s7{fill:var(--c7)}\n"
@@ -43,10 +44,12 @@ static void cell(FILE *out, const char *text)
 static void key(FILE *out, unsigned index, const char *text)
 {
     fprintf(out,
-            "<svg class=\"key\" viewBox=\"0 0 1 1\" style=\"min-width:0\"><rect class=\"s%u\" "
+            "<span class=\"name\"><svg class=\"key\" viewBox=\"0 0 1 1\" "
+            "style=\"min-width:0\"><rect class=\"s%u\" "
             "width=\"1\" height=\"1\"/></svg>",
             index % HR_BENCH_PAGE_RESULTS_MAX);
     hr_bench_html(out, text);
+    fputs("</span> ", out);
 }
 
 /* ---- what was measured, where ---- */

@@ -209,6 +209,15 @@ hr_status hr_bench_ucx_read(const char *text, uint64_t message_len, hr_bench_mea
     return HR_OK;
 }
 
+/* " Dual-port       : OFF		Device         : mlx5_0" */
+static void take_device(const char *text, hr_bench_measure *measure)
+{
+    const char *at = strstr(text, "Device ");
+    at = at != NULL ? strchr(at, ':') : NULL;
+    if (at == NULL || sscanf(at, ": %63s", measure->note) != 1)
+        snprintf(measure->note, sizeof measure->note, "?");
+}
+
 hr_status hr_bench_ib_read(const char *text, uint64_t message_len, hr_bench_measure *measure_out,
                            hr_error *error)
 {
@@ -228,7 +237,7 @@ hr_status hr_bench_ib_read(const char *text, uint64_t message_len, hr_bench_meas
             .seconds = bytes / (average * 0x1p20),
             .latency = measure_out->latency,
         };
-        snprintf(measure_out->note, sizeof measure_out->note, "perftest, polling");
+        take_device(text, measure_out);
         return HR_OK;
     }
     return refuse(error, "ib_write_bw", "has no row for this length");

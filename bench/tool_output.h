@@ -29,7 +29,8 @@ HR_CHECKED hr_status hr_bench_desk_read(const char *line, unsigned *port_out, hr
 /* ucx_perftest: its final line, of messages of that length. */
 HR_CHECKED hr_status hr_bench_ucx_read(const char *text, uint64_t message_len,
                                        hr_bench_measure *measure_out, hr_error *error);
-/* ib_write_bw: the row of that length. It tells a rate in MiB/s and a number of messages. */
+/* ib_write_bw: the row of that length. It tells a rate in MiB/s and a number of messages. The note
+ * is the device. */
 HR_CHECKED hr_status hr_bench_ib_read(const char *text, uint64_t message_len,
                                       hr_bench_measure *measure_out, hr_error *error);
 

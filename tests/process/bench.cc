@@ -26,6 +26,17 @@ struct Bench : testing::Test {
     hr_process process = {};
     char directory[HR_TEMP_PATH_MAX] = "";
     json_t *report = nullptr;
+    std::string programs = "/nonexistent"; // where peers are looked for
+
+    // A peer of this name that does what the script says.
+    void make_peer(const char *name, const std::string &script)
+    {
+        programs = std::string(directory) + "/peers";
+        ASSERT_EQ(mkdir(programs.c_str(), 0700), 0);
+        std::string file = programs + "/" + name;
+        std::ofstream(file) << "#!/bin/sh\n" << script << "\n";
+        ASSERT_EQ(chmod(file.c_str(), 0700), 0);
+    }
 
     void SetUp() override
     {
@@ -43,7 +54,8 @@ struct Bench : testing::Test {
         hr_process_stop(&process);
         process = {};
         // No peer is found there, so that the tests are the same on every machine.
-        const char *const environment[] = {"PATH=/nonexistent", nullptr};
+        const std::string path = "PATH=" + programs;
+        const char *const environment[] = {path.c_str(), nullptr};
         arguments.insert(arguments.begin(), HEADRACE_BENCH);
         arguments.push_back(nullptr);
         hr_process_options options = {};
@@ -226,6 +238,141 @@ TEST_F(Bench, FindsHowManyAcceleratorsAreKeptBusy)
     EXPECT_TRUE(json_is_true(json_object_get(loader, "changed")));
     EXPECT_NE(contender("loader@accelerators=1"), nullptr);
     EXPECT_EQ(contender("loader@accelerators=2"), nullptr) << "one was too many";
+}
+
+// Each message is asked for, so that its latency is known; with a rate it counts from when it was
+// due.
+TEST_F(Bench, AsksForMessagesAndTellsHowLongEachTook)
+{
+    start({"wire", "--json", "--rounds", "1", "--seconds", "200ms", "--message", "16KiB", "--slots",
+           "4", "--links", "2", "--rate", "20M", "--digests"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    const json_t *latency = json_object_get(contender("wire"), "latency_us");
+    EXPECT_GT(json_integer_value(json_object_get(latency, "count")), 0);
+    EXPECT_LE(rate("wire"), 0.02 * 1.05) << "no more than what was asked for";
+    start({"wire", "--slots", "1", "--links", "2"});
+    EXPECT_EQ(wait(), 2);
+}
+
+TEST_F(Bench, ReadsFromAWriterElsewhere)
+{
+    hr_process writer = {};
+    const char *const arguments[] = {HEADRACE_BENCH, "wire", "--listen", "127.0.0.1:0", nullptr};
+    hr_process_options options = {};
+    options.arguments = arguments;
+    ASSERT_EQ(hr_process_start(&writer, &options), HR_OK);
+    char *line = hr_process_wait_line(&writer, "listening", HR_PROCESS_WATCHDOG_MS);
+    ASSERT_NE(line, nullptr) << hr_process_stderr(&writer);
+    json_t *listening = json_loads(line, 0, nullptr);
+    free(line);
+    const char *address = json_string_value(json_object_get(listening, "address"));
+    for (const char *ask : {"--ask=no", "--ask=yes"}) {
+        start({"wire", "--json", "--rounds", "2", "--seconds", "100ms", "--from", address, ask});
+        EXPECT_EQ(wait(), 0) << hr_process_stderr(&process);
+        json_decref(report);
+        report = json_loads(hr_process_stdout(&process), 0, nullptr);
+        EXPECT_GT(rate("wire"), 0);
+    }
+    hr_process_signal(&writer, SIGTERM);
+    EXPECT_EQ(hr_process_wait(&writer, HR_PROCESS_WATCHDOG_MS), HR_OK);
+    EXPECT_EQ(writer.exit_code, 0) << hr_process_stderr(&writer);
+    hr_process_stop(&writer);
+    start({"wire", "--from", address, "--rounds", "1"});
+    EXPECT_EQ(wait(), 8);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("wire --listen"), std::string::npos);
+    json_decref(listening);
+}
+
+TEST_F(Bench, StartsAWriterOnAnotherHost)
+{
+    make_peer("ssh", "shift\nexec /bin/sh -c \"$*\"");
+    start({"wire", "--json", "--rounds", "1", "--seconds", "100ms", "--host", "me@127.0.0.1"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("wire"), 0);
+    const json_t *cost = json_object_get(contender("wire"), "sender_cpu_seconds_per_gb");
+    EXPECT_GT(json_real_value(json_object_get(cost, "median")), 0) << "the writer's own";
+}
+
+TEST_F(Bench, SaysWhatAPeerDidWrong)
+{
+    const std::pair<const char *, const char *> wrong[] = {
+        {"echo fire >&2; exit 7", "exit 7: fire"},
+        {"echo '{\"fio version\": \"fio-9\", \"jobs\": [3]}'", "its report"},
+        {"echo nothing", "its report"},
+    };
+    for (const auto &[script, part] : wrong) {
+        std::string fio = std::string(directory) + "/peers";
+        ASSERT_EQ(hr_temp_remove(fio.c_str()), HR_OK);
+        make_peer("fio", script);
+        start({"storage", "--json", "--rounds", "1", "--size", "4MiB", "--directory", directory});
+        EXPECT_EQ(wait(), 3) << script;
+        json_decref(report);
+        report = json_loads(hr_process_stdout(&process), 0, nullptr);
+        std::string failure = json_string_value(json_object_get(contender("fio_read"), "failure"));
+        EXPECT_NE(failure.find(part), std::string::npos) << failure;
+        EXPECT_GT(rate("storage_read"), 0) << "ours was measured all the same";
+        EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
+    }
+}
+
+// In the middle of a peer's work: what was measured is told, and nothing is left.
+TEST_F(Bench, InterruptedItRemovesItsFiles)
+{
+    std::string fifo = std::string(directory) + "/fifo";
+    ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+    make_peer("fio", "echo here >" + fifo + "; exec /bin/sleep 1000");
+    std::string output = std::string(directory) + "/result.json";
+    start({"storage", "--rounds", "3", "--size", "4MiB", "--directory", directory, "-o",
+           output.c_str()});
+    std::string word;
+    std::ifstream(fifo) >> word;
+    EXPECT_EQ(word, "here");
+    hr_process_signal(&process, SIGINT);
+    EXPECT_EQ(wait(), 9) << hr_process_stderr(&process);
+    EXPECT_NE(std::string(hr_process_stdout(&process)).find("0 of 3 rounds"), std::string::npos);
+    EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
+}
+
+TEST_F(Bench, RefusesADirectoryThatCannotBeWritten)
+{
+    start({"storage", "--size", "4MiB", "--directory", "/sys"});
+    EXPECT_EQ(wait(), 6) << hr_process_stderr(&process);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("another --directory"),
+              std::string::npos)
+        << hr_process_stderr(&process);
+}
+
+TEST_F(Bench, HoldsWhatItMeasuredAgainstBounds)
+{
+    start({"storage", "--rounds", "1", "--size", "4MiB", "--directory", directory, "--min-rate",
+           "1000G"});
+    EXPECT_EQ(wait(), 3);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("--min-rate"), std::string::npos);
+    start({"storage", "--rounds", "1", "--size", "4MiB", "--directory", directory, "--max-latency",
+           "1us"});
+    EXPECT_EQ(wait(), 3);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("--max-latency"), std::string::npos);
+}
+
+TEST_F(Bench, RefusesResultsThatAreNone)
+{
+    std::string file = std::string(directory) + "/result.json";
+    const std::pair<const char *, const char *> wrong[] = {
+        {"{\"type\": \"bench\", \"schema\": 1, \"contenders\": [", "cut short"},
+        {"{\"type\": \"bench\", \"schema\": 99, \"contenders\": []}", "another version"},
+        {"{}", "no result"},
+    };
+    for (const auto &[text, part] : wrong) {
+        std::ofstream(file, std::ios::trunc) << text;
+        for (const char *verb : {"report", "compare"}) {
+            start({verb, file.c_str(), file.c_str()});
+            EXPECT_EQ(wait(), 2) << text;
+            EXPECT_NE(std::string(hr_process_stderr(&process)).find(part), std::string::npos)
+                << hr_process_stderr(&process);
+        }
+    }
 }
 
 TEST_F(Bench, ReadsAFileWithoutItsPeerAndLeavesNothing)

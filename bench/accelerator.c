@@ -3,6 +3,7 @@
  * for a fixed time (it sleeps), and takes the next, while files are fetched ahead of it into memory
  * of its own, where they are verified and, if they were packed, decoded. What counts is the part of
  * its time in which it computed. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,7 @@ static hr_status list_files(accelerator *acc)
 /* Each accelerator goes through the files in an order of its own, another one each time. */
 static const char *file_of(const accelerator *acc, uint64_t number)
 {
+    assert(acc->file_count > 0);
     uint64_t epoch = number / acc->file_count, at = number % acc->file_count;
     uint64_t mixed = (acc->seed + epoch) * UINT64_C(0x9E3779B97F4A7C15);
     /* A step that shares no divisor with the count visits each file once. */

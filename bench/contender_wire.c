@@ -55,16 +55,17 @@ static hr_status start_writer(hr_bench_child *writer, const hr_bench_settings *s
     return status;
 }
 
-static hr_status run_from_host(const hr_bench_settings *settings, hr_bench_wire *wire,
-                               hr_bench_measure *measure_out, hr_error *error)
+static hr_status run_from_host(const hr_bench_settings *settings, hr_bench_measure *measure_out,
+                               hr_error *error)
 {
+    hr_bench_wire wire = wire_of(settings);
     char from[160];
     hr_bench_child writer = {0};
     hr_bench_measure sent = {.bytes = 0};
     hr_status status = start_writer(&writer, settings, from, error);
-    wire->from = from;
+    wire.from = from;
     if (status == HR_OK)
-        status = hr_bench_wire_run(wire, measure_out, error);
+        status = hr_bench_wire_run(&wire, measure_out, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&writer, START_NS, error);
     if (status == HR_OK)
@@ -82,6 +83,6 @@ hr_status hr_bench_run_wire(hr_bench_field *field, const hr_bench_contender *con
     hr_bench_wire wire = wire_of(settings);
     (void)contender;
     if (settings->host != NULL)
-        return run_from_host(settings, &wire, measure_out, error);
+        return run_from_host(settings, measure_out, error);
     return hr_bench_wire_run(&wire, measure_out, error);
 }

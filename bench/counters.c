@@ -96,15 +96,24 @@ hr_bench_counters hr_bench_counters_find(const char *root, const char *directory
 
 /* ---- what they say ---- */
 
+/* The third and the seventh number: sectors read, sectors written. */
 static void read_disk(const hr_bench_counters *counters, hr_bench_counted *counted)
 {
     char path[HR_BENCH_SYSFS_MAX + 8], text[256];
-    unsigned long long read = 0, written = 0;
+    uint64_t numbers[7] = {0};
+    unsigned count = 0;
     snprintf(path, sizeof path, "%s/stat", counters->disk);
-    counted->has_disk = counters->disk[0] != '\0' && read_text(path, text, sizeof text) &&
-                        sscanf(text, "%*u %*u %llu %*u %*u %*u %llu", &read, &written) == 2;
-    counted->disk_read = read * SECTOR_LEN;
-    counted->disk_written = written * SECTOR_LEN;
+    if (counters->disk[0] == '\0' || !read_text(path, text, sizeof text))
+        return;
+    for (char *at = text, *end; count < 7; at = end) {
+        unsigned long long number = strtoull(at, &end, 10);
+        if (end == at)
+            break;
+        numbers[count++] = number;
+    }
+    counted->has_disk = count == 7;
+    counted->disk_read = numbers[2] * SECTOR_LEN;
+    counted->disk_written = numbers[6] * SECTOR_LEN;
 }
 
 /* Of every device of a class, the larger of two counters. */

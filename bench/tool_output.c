@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static hr_status refuse(hr_error *error, const char *program, const char *what)
@@ -188,21 +189,35 @@ hr_status hr_bench_desk_read(const char *line, unsigned *port_out, hr_error *err
 /* ---- UCX, perftest: tables for people, since they have nothing else that can be relied upon ----
  */
 
+enum { TABLE_COLUMNS = 4 };
+
+/* The numbers that a line begins with. */
+static bool take_columns(const char *line, double columns_out[TABLE_COLUMNS])
+{
+    for (int i = 0; i < TABLE_COLUMNS; i++) {
+        char *end;
+        columns_out[i] = strtod(line, &end);
+        if (end == line || !(columns_out[i] >= 0 && columns_out[i] < 0x1p53))
+            return false;
+        line = end;
+    }
+    return true;
+}
+
 hr_status hr_bench_ucx_read(const char *text, uint64_t message_len, hr_bench_measure *measure_out,
                             hr_error *error)
 {
-    unsigned long long messages = 0;
-    double typical, average, overall = 0;
+    double row[TABLE_COLUMNS]; /* messages, and us each: the median, of late, of all */
     const char *line = strstr(text, "Final:");
-    if (line == NULL ||
-        sscanf(line, "Final: %llu %lf %lf %lf", &messages, &typical, &average, &overall) != 4)
+    if (line == NULL || !take_columns(line + strlen("Final:"), row))
         return refuse(error, "ucx_perftest", "has no final line");
-    if (messages == 0 || !(overall > 0) || (double)messages * (double)message_len >= 0x1p62)
+    if (row[0] < 1 || !(row[3] > 0) || row[0] * (double)message_len >= 0x1p62)
         return refuse(error, "ucx_perftest", "says that nothing was moved");
+    uint64_t messages = (uint64_t)row[0];
     *measure_out = (hr_bench_measure){
         .bytes = messages * message_len,
         .items = messages,
-        .seconds = (double)messages * overall / 1e6,
+        .seconds = row[0] * row[3] / 1e6,
         .latency = measure_out->latency,
     };
     snprintf(measure_out->note, sizeof measure_out->note, "ucp_put_bw over tcp");
@@ -214,27 +229,25 @@ static void take_device(const char *text, hr_bench_measure *measure)
 {
     const char *at = strstr(text, "Device ");
     at = at != NULL ? strchr(at, ':') : NULL;
-    if (at == NULL || sscanf(at, ": %63s", measure->note) != 1)
-        snprintf(measure->note, sizeof measure->note, "?");
+    at = at != NULL ? at + 1 + strspn(at + 1, " ") : "?";
+    snprintf(measure->note, sizeof measure->note, "%.*s", (int)strcspn(at, " \t\r\n"), at);
 }
 
 hr_status hr_bench_ib_read(const char *text, uint64_t message_len, hr_bench_measure *measure_out,
                            hr_error *error)
 {
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-        unsigned long long len, messages;
-        double peak, average;
+        double row[TABLE_COLUMNS]; /* length, messages, peak, average */
         line += *line == '\n';
-        if (sscanf(line, " %llu %llu %lf %lf", &len, &messages, &peak, &average) != 4 ||
-            len != message_len)
+        if (!take_columns(line, row) || row[0] != (double)message_len)
             continue;
-        double bytes = (double)messages * (double)len;
-        if (!(average > 0) || bytes <= 0 || bytes >= 0x1p62)
+        double bytes = row[0] * row[1];
+        if (!(row[3] > 0) || bytes <= 0 || bytes >= 0x1p62)
             return refuse(error, "ib_write_bw", "says that nothing was moved");
         *measure_out = (hr_bench_measure){
             .bytes = (uint64_t)bytes,
-            .items = messages,
-            .seconds = bytes / (average * 0x1p20),
+            .items = (uint64_t)row[1],
+            .seconds = bytes / (row[3] * 0x1p20),
             .latency = measure_out->latency,
         };
         take_device(text, measure_out);

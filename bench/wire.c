@@ -44,9 +44,9 @@ static void send_at_once(int desk)
 
 static hr_status connect_desk(const char *address, int *desk_out, hr_error *error)
 {
-    struct addrinfo *found;
+    struct addrinfo *found = NULL;
     hr_status status = resolve(address, 0, &found, error);
-    if (status != HR_OK)
+    if (status != HR_OK || found == NULL)
         return status;
     int desk = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int cause = desk < 0 || connect(desk, found->ai_addr, found->ai_addrlen) != 0 ? errno : 0;
@@ -65,10 +65,10 @@ static hr_status connect_desk(const char *address, int *desk_out, hr_error *erro
 
 static hr_status open_desk(const char *address, int *listener_out, hr_error *error)
 {
-    struct addrinfo *found;
+    struct addrinfo *found = NULL;
     int on = 1;
     hr_status status = resolve(address, AI_PASSIVE, &found, error);
-    if (status != HR_OK)
+    if (status != HR_OK || found == NULL)
         return status;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool open = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&

@@ -37,7 +37,7 @@ hr_status hr_bench_end_open(wire_end *end, const hr_bench_wire *wire, int desk)
         status = hr_memory_host_create(env, &end->memory);
     if (status == HR_OK)
         status = end->memory->ops->alloc(
-            end->memory, (size_t)(wire->links * slots * slot_pitch(end)), &end->pool, &pages);
+            end->memory, (size_t)wire->links * slots * (size_t)slot_pitch(end), &end->pool, &pages);
     return status;
 }
 

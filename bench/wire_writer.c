@@ -166,7 +166,7 @@ static bool hear_hello(int desk, hr_bench_wire *wire)
 /* Where the reader of this desk reaches us; on a socket without addresses, on loopback. */
 static void name_host(const wire_end *end, char address_out[80])
 {
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof own;
     char host[INET6_ADDRSTRLEN] = "127.0.0.1";
     bool known = getsockname(end->desk, (struct sockaddr *)&own, &len) == 0;

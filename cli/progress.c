@@ -10,28 +10,58 @@ bool hr_cli_progress_is_due(const hr_cli_progress *progress, uint64_t now_ns)
     return now_ns >= progress->due_ns;
 }
 
-void hr_cli_progress_sample(hr_cli_progress *progress, uint64_t now_ns, uint64_t bytes)
+void hr_cli_progress_sample(hr_cli_progress *progress, uint64_t now_ns,
+                            const hr_get_progress *count)
 {
     unsigned slot = progress->count++ % HR_CLI_PROGRESS_SEEN;
     progress->seen[slot].at_ns = now_ns;
-    progress->seen[slot].bytes = bytes;
+    progress->seen[slot].bytes = count->bytes_verified;
+    progress->seen[slot].files = count->files_done + count->files_failed;
     progress->due_ns = now_ns + HR_CLI_PROGRESS_NS;
 }
 
-uint64_t hr_cli_progress_rate(const hr_cli_progress *progress)
+/* How much came in the time that is remembered, and how long that is. */
+static double seen_seconds(const hr_cli_progress *progress, uint64_t *bytes_out,
+                           uint64_t *files_out)
 {
+    *bytes_out = *files_out = 0;
     if (progress->count < 2)
         return 0;
     unsigned newest = (progress->count - 1) % HR_CLI_PROGRESS_SEEN;
     unsigned oldest =
         progress->count > HR_CLI_PROGRESS_SEEN ? progress->count % HR_CLI_PROGRESS_SEEN : 0;
-    uint64_t ns = progress->seen[newest].at_ns - progress->seen[oldest].at_ns;
-    uint64_t bytes = progress->seen[newest].bytes - progress->seen[oldest].bytes;
-    return (uint64_t)((double)bytes * 1e9 / (double)ns);
+    *bytes_out = progress->seen[newest].bytes - progress->seen[oldest].bytes;
+    *files_out = progress->seen[newest].files - progress->seen[oldest].files;
+    return (double)(progress->seen[newest].at_ns - progress->seen[oldest].at_ns) / 1e9;
+}
+
+uint64_t hr_cli_progress_rate(const hr_cli_progress *progress)
+{
+    uint64_t bytes, files;
+    double seconds = seen_seconds(progress, &bytes, &files);
+    return seconds > 0 ? (uint64_t)((double)bytes / seconds) : 0;
+}
+
+static double work_of(uint64_t bytes, uint64_t files)
+{
+    return (double)bytes + (double)files * HR_CLI_PROGRESS_FILE;
+}
+
+double hr_cli_progress_left(const hr_cli_progress *progress, const hr_get_progress *count)
+{
+    uint64_t bytes, files, over = count->files_done + count->files_failed;
+    double seconds = seen_seconds(progress, &bytes, &files);
+    double done = work_of(bytes, files);
+    if (count->listing || seconds <= 0 || done <= 0)
+        return -1;
+    bytes = count->bytes > count->bytes_verified ? count->bytes - count->bytes_verified : 0;
+    files = count->files > over ? count->files - over : 0;
+    return work_of(bytes, files) * seconds / done;
 }
 
 /* "  24%  1.10 GB/s  3.45 s left", as much of it as is known. */
-static void describe_pace(char *out, size_t size, const hr_get_progress *count, uint64_t rate)
+static void describe_pace(char *out, size_t size, const hr_get_progress *count, uint64_t rate,
+                          double left)
 {
     char text[HR_CLI_UNIT_MAX];
     int used = 0;
@@ -44,17 +74,16 @@ static void describe_pace(char *out, size_t size, const hr_get_progress *count, 
     bool are_named = count->files_done + count->files_failed >= count->files;
     if (!count->listing && verified == count->bytes && count->files > 1 && !are_named)
         snprintf(out + used, size - (size_t)used, "  syncing and naming");
-    else if (!count->listing && rate > 0)
-        snprintf(out + used, size - (size_t)used, "  %s left",
-                 hr_cli_duration(text, (double)(count->bytes - verified) / (double)rate));
+    else if (left >= 0)
+        snprintf(out + used, size - (size_t)used, "  %s left", hr_cli_duration(text, left));
 }
 
 void hr_cli_progress_line(char out[HR_CLI_LINE_MAX], const hr_get_progress *count, uint64_t rate,
-                          const char *path)
+                          double left, const char *path)
 {
     char verified[HR_CLI_UNIT_MAX], total[HR_CLI_UNIT_MAX];
     char pace[100], files[80] = "";
-    describe_pace(pace, sizeof pace, count, rate);
+    describe_pace(pace, sizeof pace, count, rate, left);
     if (count->files > 1)
         snprintf(files, sizeof files, "  %llu of %llu files", (unsigned long long)count->files_done,
                  (unsigned long long)count->files);

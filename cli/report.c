@@ -40,7 +40,7 @@ void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings,
         .ticks = !settings->quiet && (settings->json || hr_cli_has_terminal()),
     };
     /* The first line comes when there is something to tell. */
-    hr_cli_progress_sample(&report->progress, report->start_ns, 0);
+    hr_cli_progress_sample(&report->progress, report->start_ns, &(hr_get_progress){.files = 0});
 }
 
 uint64_t hr_cli_report_wait_ns(const hr_cli_report *report)
@@ -66,18 +66,22 @@ static void tell_progress(const hr_cli_report *report, const hr_get_progress *co
                           const char *path)
 {
     uint64_t rate = hr_cli_progress_rate(&report->progress);
+    double left = hr_cli_progress_left(&report->progress, count);
     if (report->settings->json) {
-        hr_cli_print_json(json_pack(
+        json_t *object = json_pack(
             "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}", "type", "progress", "files",
             (json_int_t)count->files, "files_done", (json_int_t)count->files_done, "files_failed",
             (json_int_t)count->files_failed, "bytes_total", (json_int_t)count->bytes,
             "bytes_verified", (json_int_t)count->bytes_verified, "bytes_moved",
             (json_int_t)count->bytes_moved, "bytes_reused", (json_int_t)count->bytes_reused,
             "rate_bytes_per_second", (json_int_t)rate, "links", (int)count->links, "path",
-            text_of(path)));
+            text_of(path));
+        if (left >= 0)
+            json_object_set_new(object, "seconds_left", json_real(left));
+        hr_cli_print_json(object);
     } else {
         char line[HR_CLI_LINE_MAX];
-        hr_cli_progress_line(line, count, rate, path);
+        hr_cli_progress_line(line, count, rate, left, path);
         hr_cli_live(line);
     }
 }
@@ -93,7 +97,7 @@ void hr_cli_report_step(hr_cli_report *report, const hr_get *get)
         tell_plan(report, &count, hr_get_path(get));
     if (!is_due)
         return;
-    hr_cli_progress_sample(&report->progress, now, count.bytes_verified);
+    hr_cli_progress_sample(&report->progress, now, &count);
     tell_progress(report, &count, hr_get_path(get));
 }
 

@@ -37,7 +37,7 @@ void hr_cli_tally_begin(hr_cli_tally *tally)
 {
     tally->start_ns = now_ns();
     tally->ticks = !tally->settings->quiet && (tally->settings->json || hr_cli_has_terminal());
-    hr_cli_progress_sample(&tally->progress, tally->start_ns, 0);
+    hr_cli_progress_sample(&tally->progress, tally->start_ns, &(hr_get_progress){.files = 0});
 }
 
 uint64_t hr_cli_tally_wait_ns(const hr_cli_tally *tally)
@@ -83,7 +83,8 @@ void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count)
     uint64_t now = tally->ticks ? now_ns() : 0;
     if (!tally->ticks || !hr_cli_progress_is_due(&tally->progress, now))
         return;
-    hr_cli_progress_sample(&tally->progress, now, count->bytes_done);
+    const hr_get_progress shown = {.bytes = count->bytes, .bytes_verified = count->bytes_done};
+    hr_cli_progress_sample(&tally->progress, now, &shown);
     uint64_t rate = hr_cli_progress_rate(&tally->progress);
     if (tally->settings->json) {
         json_t *object = object_of("progress", count);
@@ -91,8 +92,8 @@ void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count)
         hr_cli_print_json(object);
     } else {
         char line[HR_CLI_LINE_MAX];
-        hr_get_progress shown = {.bytes = count->bytes, .bytes_verified = count->bytes_done};
-        hr_cli_progress_line(line, &shown, rate, count->codec);
+        hr_cli_progress_line(line, &shown, rate, hr_cli_progress_left(&tally->progress, &shown),
+                             count->codec);
         hr_cli_live(line);
     }
 }

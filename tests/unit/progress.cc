@@ -24,10 +24,18 @@ hr_get_progress half_way()
     return count;
 }
 
-std::string line(const hr_get_progress &count, uint64_t rate)
+void sample(hr_cli_progress *progress, uint64_t now_ns, uint64_t bytes, uint64_t files = 0)
+{
+    hr_get_progress count = {};
+    count.bytes_verified = bytes;
+    count.files_done = files;
+    hr_cli_progress_sample(progress, now_ns, &count);
+}
+
+std::string line(const hr_get_progress &count, uint64_t rate, double left = -1)
 {
     char out[HR_CLI_LINE_MAX];
-    hr_cli_progress_line(out, &count, rate, "tcp, 1 link");
+    hr_cli_progress_line(out, &count, rate, left, "tcp, 1 link");
     return out;
 }
 
@@ -35,7 +43,7 @@ TEST(Progress, IsDueFiveTimesASecond)
 {
     hr_cli_progress progress = {};
     EXPECT_TRUE(hr_cli_progress_is_due(&progress, 7));
-    hr_cli_progress_sample(&progress, 7, 0);
+    sample(&progress, 7, 0);
     EXPECT_FALSE(hr_cli_progress_is_due(&progress, 7 + kSecond / 5 - 1));
     EXPECT_TRUE(hr_cli_progress_is_due(&progress, 7 + kSecond / 5));
 }
@@ -44,19 +52,19 @@ TEST(Progress, TakesTheRateOfTheLastSamples)
 {
     hr_cli_progress progress = {};
     EXPECT_EQ(hr_cli_progress_rate(&progress), 0u);
-    hr_cli_progress_sample(&progress, 1 * kSecond, 0);
+    sample(&progress, 1 * kSecond, 0);
     EXPECT_EQ(hr_cli_progress_rate(&progress), 0u);
-    hr_cli_progress_sample(&progress, 2 * kSecond, 500);
+    sample(&progress, 2 * kSecond, 500);
     EXPECT_EQ(hr_cli_progress_rate(&progress), 500u);
     // Once it goes at another pace for long enough the first one is forgotten.
     for (unsigned i = 0; i < HR_CLI_PROGRESS_SEEN; i++)
-        hr_cli_progress_sample(&progress, (3 + i) * kSecond, 500 + 100 * (i + 1));
+        sample(&progress, (3 + i) * kSecond, 500 + 100 * (i + 1));
     EXPECT_EQ(hr_cli_progress_rate(&progress), 100u);
 }
 
 TEST(Progress, TellsBytesRateTimeLeftAndPath)
 {
-    EXPECT_EQ(line(half_way(), 1000000000),
+    EXPECT_EQ(line(half_way(), 1000000000, 2),
               "2.00 GB of 4.00 GB  50%  1.00 GB/s  2.00 s left  tcp, 1 link");
 }
 
@@ -71,11 +79,47 @@ TEST(Progress, ForetellsNothingWithoutARateOrATotal)
               "2.00 GB of 4.00 GB and more  1.00 MB/s  70 of 120 files  tcp, 1 link");
 }
 
+// What is left takes as long as what came did, whether that was bytes or files.
+TEST(Progress, ForetellsByBytesAndByFiles)
+{
+    hr_cli_progress progress = {};
+    hr_get_progress count = half_way();
+    EXPECT_LT(hr_cli_progress_left(&progress, &count), 0);
+    sample(&progress, 1 * kSecond, 0);
+    EXPECT_LT(hr_cli_progress_left(&progress, &count), 0) << "nothing came yet";
+    sample(&progress, 3 * kSecond, 2000000000);
+    EXPECT_NEAR(hr_cli_progress_left(&progress, &count), 2, 0.01);
+    count.listing = true;
+    EXPECT_LT(hr_cli_progress_left(&progress, &count), 0) << "nobody knows how much there is";
+
+    progress = {};
+    count = {};
+    count.files = 100000;
+    count.files_done = 20000;
+    count.bytes = count.bytes_verified = 100000; // of such small ones all have come
+    sample(&progress, 0, 100000, 0);
+    sample(&progress, 2 * kSecond, 100000, 20000);
+    EXPECT_NEAR(hr_cli_progress_left(&progress, &count), 8, 0.01);
+    count.files_done = 100000;
+    EXPECT_EQ(hr_cli_progress_left(&progress, &count), 0);
+
+    // Large ones first: that few files came says nothing of the small ones.
+    progress = {};
+    count = {};
+    count.files = 1010;
+    count.files_done = 10;
+    count.bytes = 10001000000;
+    count.bytes_verified = 10000000000;
+    sample(&progress, 0, 5000000000, 5);
+    sample(&progress, 5 * kSecond, 10000000000, 10);
+    EXPECT_LT(hr_cli_progress_left(&progress, &count), 0.2);
+}
+
 TEST(Progress, KeepsToItsLineWhateverThePathSays)
 {
     char out[HR_CLI_LINE_MAX];
     hr_get_progress count = half_way();
-    hr_cli_progress_line(out, &count, 1, std::string(1000, 'p').c_str());
+    hr_cli_progress_line(out, &count, 1, 1, std::string(1000, 'p').c_str());
     EXPECT_EQ(std::string(out).size(), HR_CLI_LINE_MAX - 1u);
 }
 

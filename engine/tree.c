@@ -311,9 +311,12 @@ void hr_tree_pump(hr_get *get)
 {
     if (may_go_on(get) && !get->flow.begun)
         begin(get);
-    do
+    bool was_full;
+    do {
         hr_flow_pump(get);
-    while (may_go_on(get) && get->flow.probed && go_on(get));
+        was_full = get->flow.full;
+        /* What became full by this leaves at once: nothing else may be under way that pumps. */
+    } while (may_go_on(get) && get->flow.probed && (go_on(get) || (!was_full && get->flow.full)));
     hr_check_pump(get);
     get->progress.listing = get->is_tree && !hr_tree_is_listed(get);
     hr_get_finish_if_over(get);

@@ -59,8 +59,8 @@ static void release(checked_file *file)
 /* In its turn; those that would wait for too many begin at once. */
 static void start(hr_get *get, const char *path)
 {
-    if (!hr_flow_wait(get, path) && !get->ending)
-        hr_get_start_item(get, path);
+    if (!hr_flow_wait(get, path, false) && !get->ending)
+        hr_get_start_item(get, path, false);
 }
 
 /* It is not what the source has, or nobody can tell: the transfer will meet that too. */

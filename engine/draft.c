@@ -278,7 +278,9 @@ static void renamed(hr_io *io)
         return;
     if (io->status == HR_EXISTS) {
         hr_draft_fail(draft, HR_EXISTS,
-                      "%s was made by somebody else meanwhile; --overwrite replaces it",
+                      draft->options.fresh
+                          ? "%s" HR_DRAFT_CAME
+                          : "%s was made by somebody else meanwhile; --overwrite replaces it",
                       draft->shown);
         return;
     }

@@ -27,6 +27,10 @@ typedef struct hr_draft_events {
     void (*closed)(void *context); /* nothing is under way any more, everything is closed */
 } hr_draft_events;
 
+#define HR_DRAFT_CAME                                                                              \
+    " got its name from somebody else meanwhile, or from a name that differs only in case, where " \
+    "the file system takes both for one"
+
 typedef struct hr_draft_options {
     hr_dir *dir;
     const char *name;  /* beneath dir, may have slashes */
@@ -41,6 +45,7 @@ typedef struct hr_draft_options {
     bool sparse;       /* the source has holes: no space is reserved */
     uint32_t chunk_len;
     bool overwrite;
+    bool fresh;         /* there was none of this name: one that is there now is another's */
     bool keep_same;     /* a target of this size and time was brought before */
     bool look;          /* only reads what an earlier run left: makes and changes nothing */
     uint64_t flush_len; /* bytes between flushes of data and journal; 0: 4 GiB */

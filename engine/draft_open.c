@@ -351,6 +351,8 @@ static void looked_up_name(hr_io *io)
     else if (io->status == HR_OK && draft->options.keep_same && io->info.type == HR_FILE_REGULAR &&
              io->info.size == draft->options.size && io->info.mtime_ns == draft->options.mtime_ns)
         keep_same(draft, &looked);
+    else if (io->status == HR_OK && draft->options.fresh)
+        hr_draft_fail(draft, HR_EXISTS, "%s" HR_DRAFT_CAME, draft->shown);
     else if (io->status == HR_OK && !draft->options.overwrite)
         hr_draft_fail(draft, HR_EXISTS, "%s exists already; --overwrite replaces it", draft->shown);
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)

@@ -17,7 +17,7 @@
 
 /* ---- files of their own ---- */
 
-static bool put_waiting(hr_get *get, const char *path)
+static bool put_waiting(hr_get *get, const char *path, bool fresh)
 {
     size_t len = strlen(path) + 1;
     hr_flow_waiting *waiting = hr_alloc(get->env, sizeof *waiting + len);
@@ -26,14 +26,15 @@ static bool put_waiting(hr_get *get, const char *path)
         return false;
     }
     memcpy(waiting->path, path, len);
+    waiting->fresh = fresh;
     hr_list_append(&get->flow.waiting, &waiting->node);
     get->flow.waiting_count++;
     return true;
 }
 
-bool hr_flow_wait(hr_get *get, const char *path)
+bool hr_flow_wait(hr_get *get, const char *path, bool fresh)
 {
-    return get->flow.waiting_count < WAITING_MAX && put_waiting(get, path);
+    return get->flow.waiting_count < WAITING_MAX && put_waiting(get, path, fresh);
 }
 
 static void synced_directories(hr_io *io)
@@ -74,14 +75,14 @@ static void start_waiting(hr_get *get)
         hr_list *node = hr_list_take_first(&flow->waiting);
         hr_flow_waiting *waiting = HR_CONTAINER(node, hr_flow_waiting, node);
         flow->waiting_count--;
-        hr_get_start_item(get, waiting->path);
+        hr_get_start_item(get, waiting->path, waiting->fresh);
         hr_release(get->env, waiting);
     }
 }
 
 /* ---- small files: moving ---- */
 
-bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info)
+bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh)
 {
     hr_flow *flow = &get->flow;
     char temporary[HR_STAGE_PATH_MAX];
@@ -97,7 +98,8 @@ bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info)
     }
     if (flow->to_disk)
         hr_stage_path(flow->next_number, temporary);
-    flow->full = !hr_parcel_add(flow->collecting, path, flow->to_disk ? temporary : NULL, info);
+    flow->full =
+        !hr_parcel_add(flow->collecting, path, flow->to_disk ? temporary : NULL, info, fresh);
     if (flow->full)
         return false;
     flow->next_number++;
@@ -121,7 +123,7 @@ static void try_again(hr_get *get, const hr_parcel *parcel, const hr_io_file *fi
         return;
     if (get->client->status == HR_OK) {
         get->progress.bytes -= file->info.size; /* it comes again when it is opened */
-        put_waiting(get, file->path_to);
+        put_waiting(get, file->path_to, file->exclusive);
     } else {
         hr_get_report(get, file->path_to, error->status != HR_OK ? error->status : file->status,
                       error->status != HR_OK ? error->text : hr_status_text(file->status), 0);

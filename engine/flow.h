@@ -12,6 +12,7 @@
 /* A file that waits for its turn as a transfer of its own. */
 typedef struct hr_flow_waiting {
     hr_list node;
+    bool fresh;
     char path[]; /* below the request's */
 } hr_flow_waiting;
 

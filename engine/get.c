@@ -320,8 +320,9 @@ static void begin_item(hr_get_item *item)
         .dir = get->dir,
         .name = get->is_tree ? item->path : get->name,
         .shown = shown,
-        .overwrite = get->options.overwrite,
-        .keep_same = get->is_tree && !hr_names_has(&get->different, item->path),
+        .overwrite = get->options.overwrite && !item->fresh,
+        .keep_same = get->is_tree && !item->fresh && !hr_names_has(&get->different, item->path),
+        .fresh = item->fresh,
         .owner = get->options.owner,
         .look = get->options.dry_run,
     };
@@ -369,7 +370,8 @@ static void item_opened(void *context, hr_transfer *transfer)
                                  .mode = transfer->mode,
                                  .mtime_ns = transfer->mtime_ns,
                                  .uid = transfer->uid,
-                                 .gid = transfer->gid});
+                                 .gid = transfer->gid},
+                     false);
         if (get->ending) /* for want of memory, and this transfer with it */
             return;
     }
@@ -390,7 +392,7 @@ static void item_opened(void *context, hr_transfer *transfer)
 
 static const hr_transfer_events item_events = {.opened = item_opened, .over = item_over};
 
-void hr_get_start_item(hr_get *get, const char *path)
+void hr_get_start_item(hr_get *get, const char *path, bool fresh)
 {
     hr_get_item *item = hr_alloc(get->env, sizeof *item);
     char *copy = NULL;
@@ -403,6 +405,7 @@ void hr_get_start_item(hr_get *get, const char *path)
     int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
     item->get = get;
     item->path = copy;
+    item->fresh = fresh;
     hr_list_append(&get->items, &item->node);
     get->item_count++;
     if (get->options.limit_bytes_per_s != 0)
@@ -547,6 +550,7 @@ static void release_get(hr_get *get)
         hr_release(get->env, HR_CONTAINER(node, hr_get_folder, node));
     hr_release(get->env, get->listed);
     hr_names_release(&get->names);
+    hr_twins_release(&get->twins);
     hr_names_release(&get->different);
     hr_keep_release(&get->keep);
     release_rules(get);
@@ -573,7 +577,7 @@ static void client_settled(hr_client_waiter *waiter)
         return;
     }
     describe(get);
-    hr_get_start_item(get, "");
+    hr_get_start_item(get, "", false);
 }
 
 static void deliver_cancel(hr_letter *letter)
@@ -655,6 +659,7 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     hr_list_init(&get->items);
     hr_list_init(&get->folders);
     hr_names_init(&get->names, get->env);
+    hr_twins_init(&get->twins, get->env);
     hr_names_init(&get->different, get->env);
     hr_check_init(&get->check);
     hr_tree_init(get);

@@ -13,6 +13,7 @@
 #include "rate.h"
 #include "sift.h"
 #include "transfer.h"
+#include "twins.h"
 
 /* One file of the request. */
 typedef struct hr_get_item {
@@ -20,12 +21,14 @@ typedef struct hr_get_item {
     hr_get *get;
     hr_list node;
     char *path; /* below the request's, "" for a single file */
+    bool fresh; /* the target had none of this name */
 } hr_get_item;
 
 /* A directory of the source that has not been listed to its end. */
 typedef struct hr_get_folder {
     hr_list node;
     uint64_t cookie; /* of the next page */
+    bool twin;       /* of another one, by case */
     const hr_folder *folder;
 } hr_get_folder;
 
@@ -62,6 +65,7 @@ struct hr_get {
     hr_listing *listing;
     hr_get_item *opened_item; /* waits for the target directory */
     hr_names names;           /* that were listed */
+    hr_twins twins;           /* of them */
     hr_keep keep;
     hr_prune prune;
     hr_check check;
@@ -111,13 +115,13 @@ void hr_get_report(hr_get *get, const char *path, hr_status status, const char *
 /* Adds what a transfer that is over has moved. */
 void hr_get_count_over(hr_get *get, const hr_transfer_counters *counters);
 /* Starts the transfer of one file, by its path below the request's. */
-void hr_get_start_item(hr_get *get, const char *path);
+void hr_get_start_item(hr_get *get, const char *path, bool fresh);
 
 /* ---- of tree.c ---- */
 
 void hr_tree_init(hr_get *get);
 /* Remembers a directory that is to be listed. parent: that it lies in; NULL: it is the tree. */
-void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry);
+void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry, bool twin);
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get);
 /* All files are over: makes the rest of it; hr_get_finish_if_over is called again after it. */
@@ -129,8 +133,8 @@ bool hr_tree_is_listed(const hr_get *get);
 
 /* What a file that was listed is to be. */
 hr_file_info hr_sift_info(const hr_get *get, const hr_entry *entry);
-/* A file that was listed; the sift is not full. */
-void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed);
+/* A file that was listed; the sift is not full. twin: of another one, by case. */
+void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed, bool twin);
 /* Looks at what the target has of them. */
 void hr_sift_look(hr_get *get);
 /* Decides on the next one of those that were looked at. False: it has to wait. */
@@ -141,10 +145,11 @@ bool hr_sift_decide(hr_get *get);
 void hr_flow_init(hr_flow *flow);
 /* The target is open, and nothing was added yet. */
 void hr_flow_begin(hr_get *get);
-/* A small file, to be moved in a bundle. False: there is no room now. */
-bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info);
+/* A small file, to be moved in a bundle. fresh: it was not there, and replaces nothing. False:
+ * there is no room now. */
+bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh);
 /* A file that is to be a transfer of its own. False as above. */
-bool hr_flow_wait(hr_get *get, const char *path);
+bool hr_flow_wait(hr_get *get, const char *path, bool fresh);
 void hr_flow_pump(hr_get *get);
 void hr_flow_end(hr_get *get, hr_status status, const char *text);
 /* False: not yet, and hr_get_finish_if_over is called again. */

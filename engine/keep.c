@@ -180,6 +180,7 @@ static void end_failed(hr_keep *keep, const hr_io *io, const char *what)
 static void stamped(hr_io *io)
 {
     hr_keep *keep = io->context;
+    keep->changed |= io->changed;
     bool missing =
         io->status == HR_NOT_FOUND || io->status == HR_NOT_DIRECTORY || io->status == HR_POLICY;
     if (io->status == HR_OK || (missing && keep->kept->kind == KEPT_FOLDER))
@@ -194,12 +195,11 @@ static void stamped(hr_io *io)
 static void stamp(hr_keep *keep)
 {
     const hr_kept *kept = keep->kept;
-    keep->changed = true;
     step(keep,
          &(hr_io){
              .kind = HR_IO_STAMP,
              .flags = HR_IO_NO_SYMLINKS | (kept->kind >= KEPT_FILE ? HR_IO_MODE : 0) |
-                      (kept->kind == KEPT_FOLDER ? HR_IO_ONLY_DIR : 0) |
+                      (kept->kind == KEPT_FOLDER ? HR_IO_ONLY_DIR | HR_IO_IF_OTHER : 0) |
                       (keep->owner ? HR_IO_OWNER : 0),
              .path = kept->path,
              .info = {.mtime_ns = kept->mtime_ns,

@@ -50,14 +50,14 @@ static const char *keep_name(hr_parcel *parcel, const char *name)
 }
 
 bool hr_parcel_add(hr_parcel *parcel, const char *path, const char *temporary,
-                   const hr_file_info *info)
+                   const hr_file_info *info, bool exclusive)
 {
     size_t names_len = strlen(path) + 1 + (temporary != NULL ? strlen(temporary) + 1 : 0);
     size_t count = parcel->load.file_count;
     if (count == HR_PARCEL_FILES_MAX || parcel->bytes >= HR_PARCEL_BYTES_MAX ||
         names_len > sizeof parcel->names - parcel->names_len)
         return false;
-    hr_io_file file = {.path_to = path, .info = *info, .status = HR_AGAIN};
+    hr_io_file file = {.path_to = path, .info = *info, .status = HR_AGAIN, .exclusive = exclusive};
     hr_message_small small = small_of(&file, count > 0 ? &parcel->files[count - 1] : NULL);
     size_t small_len = hr_message_small_len(&small);
     if (small_len > HR_MESSAGE_BODY_MAX - parcel->message_len)

@@ -30,10 +30,10 @@ typedef struct hr_parcel {
 /* base_len: of the path that its files lie below. NULL: out of memory. */
 hr_parcel *hr_parcel_create(const hr_env *env, size_t base_len);
 void hr_parcel_destroy(const hr_env *env, hr_parcel *parcel);
-/* path: of the file below the base. temporary: where it is written first, or NULL. False: it is
- * full. */
+/* path: of the file below the base. temporary: where it is written first, or NULL. exclusive: it
+ * replaces nothing. False: it is full. */
 bool hr_parcel_add(hr_parcel *parcel, const char *path, const char *temporary,
-                   const hr_file_info *info);
+                   const hr_file_info *info, bool exclusive);
 /* Asks for it: transfer is opening then. */
 HR_CHECKED hr_status hr_parcel_open(hr_parcel *parcel, hr_client *client, const char *base,
                                     const hr_transfer_events *events);

@@ -19,7 +19,7 @@ hr_file_info hr_sift_info(const hr_get *get, const hr_entry *entry)
     };
 }
 
-void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed)
+void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed, bool twin)
 {
     hr_sift *sift = get->sift;
     assert(!hr_sift_is_full(sift));
@@ -28,6 +28,7 @@ void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed)
     sift->names_len += len;
     sift->files[sift->count] = (hr_io_file){.path = name, .status = HR_NOT_FOUND};
     sift->listed[sift->count] = *listed;
+    sift->twins[sift->count] = twin;
     sift->count++;
 }
 
@@ -68,6 +69,7 @@ static void synced_names(hr_io *io)
     hr_get *get = io->context;
     get->io_busy = false;
     get->names_synced = true;
+    get->flow.directories_unsynced &= !get->flow.syncs_all; /* those too */
     if (io->status != HR_OK)
         hr_get_end(get, io->status, "syncing what is there already: %s",
                    hr_status_text(io->status));
@@ -128,9 +130,34 @@ static void keep(hr_get *get, const char *path)
     hr_get_report(get, path, HR_OK, "", 0);
 }
 
+static void told_apart(void *context, bool folds)
+{
+    hr_get *get = context;
+    get->io_busy = false;
+    get->sift->told_apart = true;
+    get->sift->folds = folds;
+    hr_tree_pump(get);
+}
+
+/* What is there under the name of a twin may be the other one. */
+static void tell_apart(hr_get *get, const char *path)
+{
+    get->io_busy = true;
+    hr_twins_look(&get->twins, hr_get_home(get)->storage, get->dir, path, told_apart, get);
+}
+
 /* False: it has to wait. */
 static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *listed)
 {
+    const hr_sift *sift = get->sift;
+    if (there->status == HR_OK && sift->twins[sift->next] && !sift->told_apart) {
+        tell_apart(get, there->path);
+        return false;
+    }
+    if (sift->folds) {
+        hr_get_skip(get, there->path, HR_EXISTS, HR_TWINS_TEXT);
+        return true;
+    }
     hr_status status = compare(get, there, listed);
     if (status == HR_OK && !get->names_synced && !get->options.dry_run) {
         sync_names(get);
@@ -149,6 +176,7 @@ static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *lis
         keep(get, there->path);
         return true;
     }
+    bool fresh = there->status == HR_NOT_FOUND && get->dir != NULL;
     bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX;
     if (small && get->options.dry_run) {
         get->progress.files++;
@@ -156,8 +184,8 @@ static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *lis
         hr_get_report(get, there->path, HR_OK, "", listed->size);
         return true;
     }
-    if (small && get->flow.takes_bundles ? !hr_flow_add(get, there->path, listed)
-                                         : !hr_flow_wait(get, there->path))
+    if (small && get->flow.takes_bundles ? !hr_flow_add(get, there->path, listed, fresh)
+                                         : !hr_flow_wait(get, there->path, fresh))
         return false;
     get->progress.files++;
     return true;
@@ -168,6 +196,7 @@ bool hr_sift_decide(hr_get *get)
     hr_sift *sift = get->sift;
     if (!decide(get, &sift->files[sift->next], &sift->listed[sift->next]))
         return false;
+    sift->told_apart = sift->folds = false;
     if (++sift->next == sift->count) {
         sift->count = sift->next = sift->names_len = 0;
         sift->looked = false;

@@ -9,7 +9,7 @@
 
 /* Before all that were remembered when the page began, so that what a directory holds comes before
  * what lies beside it: never more are remembered than a page of each level above. */
-void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry)
+void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry, bool twin)
 {
     hr_get_folder *pending = hr_alloc(get->env, sizeof *pending);
     const hr_folder *folder = hr_folders_add(&get->keep.folders, parent, entry);
@@ -19,6 +19,7 @@ void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry)
         return;
     }
     pending->folder = folder;
+    pending->twin = twin;
     hr_list_append(get->folders_mark, &pending->node);
 }
 
@@ -74,7 +75,7 @@ static void take_xattrs(hr_get *get, const char *path, const hr_entry *entry)
         check_noted(get, hr_keep_xattrs(&get->keep, path, entry));
 }
 
-static void take_file(hr_get *get, const char *path, const hr_entry *entry)
+static void take_file(hr_get *get, const char *path, const hr_entry *entry, bool twin)
 {
     bool noted = false;
     hr_status status = hr_keep_name(&get->keep, path, entry, &noted);
@@ -84,7 +85,7 @@ static void take_file(hr_get *get, const char *path, const hr_entry *entry)
     if (status == HR_OK && checked)
         status = hr_check_add(get, path, &listed);
     else if (status == HR_OK && !noted)
-        hr_sift_add(get, path, &listed);
+        hr_sift_add(get, path, &listed, twin);
     check_noted(get, status);
 }
 
@@ -113,15 +114,17 @@ static void take_entry(hr_get *get, const hr_entry *entry)
                          entry->type == HR_ENTRY_DIRECTORY) ||
         is_listed_twice(get, path))
         return;
+    bool twin = false;
+    check_noted(get, hr_twins_add(&get->twins, path, &twin));
     if (get->options.owner && get->dir != NULL)
         take_xattrs(get, path, entry);
     switch (entry->type) {
     case HR_ENTRY_FILE:
-        take_file(get, path, entry);
+        take_file(get, path, entry, twin);
         break;
     case HR_ENTRY_DIRECTORY:
     case HR_ENTRY_EXPORT:
-        hr_tree_push(get, get->listed->folder, entry);
+        hr_tree_push(get, get->listed->folder, entry, twin);
         break;
     case HR_ENTRY_SYMLINK:
         get->progress.files++;
@@ -178,6 +181,8 @@ static void made_folder(hr_io *io)
         hr_tree_pump(get);
         return;
     }
+    /* What was there before this run is synced with what it holds, once. */
+    get->flow.directories_unsynced |= get->flow.syncs_all && (io->changed || !get->names_synced);
     get->io = (hr_io){
         .kind = HR_IO_CLOSE_DIR,
         .dir = io->dir_out,
@@ -188,24 +193,9 @@ static void made_folder(hr_io *io)
 }
 
 /* Each directory is made before it is listed, so that empty ones are kept too. */
-static void next_folder(hr_get *get)
+static void make_listed(hr_get *get)
 {
-    hr_list *node = hr_list_take_first(&get->folders);
-    if (node == NULL)
-        return;
-    get->listed = HR_CONTAINER(node, hr_get_folder, node);
-    hr_status status = hr_folder_path(get->listed->folder, get->listed_path);
-    assert(status == HR_OK); /* it was a path when it was listed */
-    (void)status;
-    if (!get->options.remove) /* then the whole tree's are needed */
-        hr_names_clear(&get->names);
-    bool is_there = get->listed_path[0] == '\0' || get->listed->cookie != 0;
-    if (get->dir == NULL || get->options.dry_run || is_there) {
-        start_listing(get);
-        return;
-    }
     unsigned unsynced = get->flow.syncs_all ? HR_IO_UNSYNCED : 0;
-    get->flow.directories_unsynced |= unsynced != 0;
     get->io_busy = true;
     get->io = (hr_io){
         .kind = HR_IO_OPEN_DIR,
@@ -216,6 +206,46 @@ static void next_folder(hr_get *get)
         .context = get,
     };
     hr_storage_submit(hr_get_home(get)->storage, &get->io);
+}
+
+/* Two directories that become one would mix what is in them. */
+static void told_folder_apart(void *context, bool folds)
+{
+    hr_get *get = context;
+    get->io_busy = false;
+    if (!folds && !get->ending) {
+        make_listed(get);
+        return;
+    }
+    hr_get_skip(get, get->listed_path, HR_EXISTS, HR_TWINS_TEXT);
+    hr_release(get->env, get->listed);
+    get->listed = NULL;
+    hr_tree_pump(get);
+}
+
+static void next_folder(hr_get *get)
+{
+    hr_list *node = hr_list_take_first(&get->folders);
+    if (node == NULL)
+        return;
+    get->listed = HR_CONTAINER(node, hr_get_folder, node);
+    hr_status status = hr_folder_path(get->listed->folder, get->listed_path);
+    assert(status == HR_OK); /* it was a path when it was listed */
+    (void)status;
+    if (!get->options.remove) { /* then the whole tree's are needed */
+        hr_names_clear(&get->names);
+        hr_twins_clear(&get->twins);
+    }
+    bool is_there = get->listed_path[0] == '\0' || get->listed->cookie != 0;
+    if (get->dir == NULL || get->options.dry_run || is_there) {
+        start_listing(get);
+    } else if (get->listed->twin) {
+        get->io_busy = true;
+        hr_twins_look(&get->twins, hr_get_home(get)->storage, get->dir, get->listed_path,
+                      told_folder_apart, get);
+    } else {
+        make_listed(get);
+    }
 }
 
 static void finish_listing(hr_get *get)

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- nodes ---- */
 
@@ -132,7 +133,7 @@ void hr_disk_kill(hr_disk *disk)
 hr_disk_entry *hr_disk_entry_of(hr_disk_names *names, const char *name)
 {
     for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->entries[i].name, name) == 0)
+        if ((names->folds ? strcasecmp : strcmp)(names->entries[i].name, name) == 0)
             return &names->entries[i];
     return NULL;
 }
@@ -181,6 +182,8 @@ hr_status hr_disk_link(hr_disk *disk, hr_disk_node *parent, const char *name, hr
     disk->last_id++;
     node->users++;
     node->info.links++;
+    if (node->info.type == HR_FILE_DIRECTORY)
+        node->names.folds = parent->names.folds;
     changed(disk, parent);
     return HR_OK;
 }

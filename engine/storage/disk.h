@@ -20,6 +20,7 @@ typedef struct hr_disk_entry {
 typedef struct hr_disk_names {
     hr_disk_entry *entries;
     size_t count, capacity;
+    bool folds; /* case: "a" and "A" are one name */
 } hr_disk_names;
 
 typedef struct hr_disk_bytes {

@@ -57,6 +57,15 @@ hr_status hr_disk_put(hr_disk *disk, const char *path, const void *bytes, size_t
     return status == HR_OK ? sync_way(disk, path) : status;
 }
 
+hr_status hr_disk_put_folding(hr_disk *disk, const char *path)
+{
+    hr_disk_node *node;
+    hr_status status = hr_disk_make_path(disk, disk->root, path, true, &node);
+    if (status == HR_OK)
+        node->names.folds = true;
+    return status;
+}
+
 hr_status hr_disk_get(hr_disk *disk, const char *path, const void **bytes_out, size_t *len_out)
 {
     hr_disk_node *file;

@@ -454,6 +454,7 @@ void hr_posix_finish(hr_io *io, int error)
 void hr_posix_act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
 {
     io->bytes = 0;
+    io->changed = false;
     int error = act(env, calls, io);
     if (error != 0)
         io->bytes = 0;

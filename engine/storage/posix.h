@@ -63,7 +63,7 @@ int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *f
 /* The directory that holds, or would hold, the last name of path; name_out points into path. */
 int hr_posix_open_parent(const hr_io *io, const char *path, int *fd_out, const char **name_out);
 /* Makes the directories of io->path that are missing. */
-int hr_posix_make_path(const hr_io *io);
+int hr_posix_make_path(hr_io *io);
 
 /* ---- posix_info.c ---- */
 

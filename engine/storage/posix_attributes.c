@@ -31,10 +31,24 @@ int hr_posix_stamp_time(int fd, int64_t mtime_ns)
     return utimensat(fd, "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
-static int stamp_descriptor(int fd, const hr_io *io)
+static bool is_so(int fd, const hr_io *io)
+{
+    struct statx stat;
+    if (hr_posix_stat(fd, "", &stat) != 0)
+        return false;
+    const hr_file_info now = hr_posix_info(&stat), *wanted = &io->info;
+    bool mode = !(io->flags & HR_IO_MODE) || now.mode == wanted->mode;
+    bool owner = !(io->flags & HR_IO_OWNER) || (now.uid == wanted->uid && now.gid == wanted->gid);
+    return now.mtime_ns == wanted->mtime_ns && mode && owner;
+}
+
+static int stamp_descriptor(int fd, hr_io *io)
 {
     const hr_file_info *info = &io->info;
     int error = 0;
+    if (io->flags & HR_IO_IF_OTHER && is_so(fd, io))
+        return 0;
+    io->changed = true;
     if (io->flags & HR_IO_OWNER)
         error = fchownat(fd, "", info->uid, info->gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
     if (error == 0 && io->flags & HR_IO_MODE)

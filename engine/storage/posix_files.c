@@ -146,7 +146,7 @@ static int rename_file(const hr_io *io, int parent, const char *name, const hr_i
     int error = find_parent(io, file->path_to, parent_to, &name_to);
     if (error != 0)
         return error;
-    if (io->flags & HR_IO_EXCLUSIVE)
+    if (io->flags & HR_IO_EXCLUSIVE || file->exclusive)
         error = hr_posix_rename_exclusive(parent, name, parent_to->fd, name_to);
     else if (renameat(parent, name, parent_to->fd, name_to) != 0)
         error = errno;

@@ -125,14 +125,16 @@ static int sync_names(int directory)
     return error;
 }
 
-static int make_one(const hr_io *io, const char *path)
+static int make_one(hr_io *io, const char *path)
 {
     int parent = -1;
     const char *name;
     int error = hr_posix_open_parent(io, path, &parent, &name);
     if (error != 0)
         return error;
-    if (mkdirat(parent, name, 0777) != 0 && errno != EEXIST)
+    if (mkdirat(parent, name, 0777) == 0)
+        io->changed = true;
+    else if (errno != EEXIST)
         error = errno;
     if (error == 0 && !(io->flags & HR_IO_UNSYNCED))
         error = sync_names(parent);
@@ -155,7 +157,7 @@ static int sync_existing(const hr_io *io, const char *path)
 
 /* From the top, whatever exists already: only what is missing, and the last, cost more than a look.
  * Unsynced it is one of many, and its parent most often there. */
-int hr_posix_make_path(const hr_io *io)
+int hr_posix_make_path(hr_io *io)
 {
     char part[HR_PATH_MAX];
     if (strlen(io->path) >= sizeof part)

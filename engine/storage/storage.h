@@ -145,6 +145,7 @@ enum {
     HR_IO_ONLY_DIR = 1 << 12, /* STAMP: HR_NOT_DIRECTORY if it is anything else */
     HR_IO_SPARSE = 1 << 10,   /* WRITE: where there are only zeros there will be a hole */
     HR_IO_UNSYNCED = 1 << 11, /* OPEN_DIR with CREATE: the caller syncs what is made */
+    HR_IO_IF_OTHER = 1 << 14, /* STAMP: what is so already is left alone, its ctime too */
 };
 
 /* One of many small files. */
@@ -153,6 +154,7 @@ typedef struct hr_io_file {
     void *data;
     hr_file_info info;
     hr_status status;
+    bool exclusive; /* RENAME_FILES: this one replaces nothing */
 } hr_io_file;
 
 /* One request. The caller's before submit and again from the call of done on; what it points to
@@ -178,7 +180,8 @@ struct hr_io {
     hr_status status;
     int error; /* the errno behind status, 0 if there is none */
     size_t bytes;
-    bool last; /* LIST: nothing comes behind this page */
+    bool last;    /* LIST: nothing comes behind this page */
+    bool changed; /* OPEN_DIR with CREATE: some were missing; STAMP: it was not so already */
     hr_file_info info;
     hr_dir *dir_out;
     hr_file *file_out;

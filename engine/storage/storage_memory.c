@@ -50,6 +50,7 @@ static hr_status open_dir(memory_storage *storage, hr_io *io)
 {
     hr_disk_node *start, *node;
     hr_status status = find_start(storage, io, &start);
+    io->changed = status == HR_OK && hr_disk_find(start, io->path, &node) == HR_NOT_FOUND;
     if (status == HR_OK)
         status = io->flags & HR_IO_CREATE ? hr_disk_make_path(storage->disk, start, io->path,
                                                               !(io->flags & HR_IO_UNSYNCED), &node)
@@ -243,6 +244,14 @@ static hr_status set_len(memory_storage *storage, hr_io *io)
 }
 
 /* Lives in the inode, which a crash may lose: see hr_disk_crash. */
+static bool is_other(const hr_file_info *now, const hr_io *io)
+{
+    const hr_file_info *wanted = &io->info;
+    bool mode = io->flags & HR_IO_MODE && now->mode != wanted->mode;
+    bool owner = io->flags & HR_IO_OWNER && (now->uid != wanted->uid || now->gid != wanted->gid);
+    return now->mtime_ns != wanted->mtime_ns || mode || owner;
+}
+
 static hr_status stamp(memory_storage *storage, hr_io *io)
 {
     hr_disk_node *node = io->file != NULL ? file_of(io)->target : NULL;
@@ -253,6 +262,9 @@ static hr_status stamp(memory_storage *storage, hr_io *io)
         return status != HR_OK ? status : HR_IO;
     if (io->flags & HR_IO_ONLY_DIR && node->info.type != HR_FILE_DIRECTORY)
         return HR_NOT_DIRECTORY;
+    io->changed = !(io->flags & HR_IO_IF_OTHER) || is_other(&node->info, io);
+    if (!io->changed)
+        return HR_OK;
     node->info.mtime_ns = io->info.mtime_ns;
     if (io->flags & HR_IO_MODE)
         node->info.mode = io->info.mode;
@@ -425,6 +437,7 @@ static hr_status write_one(memory_storage *storage, const hr_io *io, hr_io_file 
 static hr_status rename_one(memory_storage *storage, const hr_io *io, hr_io_file *file)
 {
     hr_io one = request_of(io, file);
+    one.flags |= file->exclusive ? HR_IO_EXCLUSIVE : 0;
     return file->status == HR_OK ? rename_entry(storage, &one) : file->status;
 }
 

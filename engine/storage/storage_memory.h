@@ -24,6 +24,8 @@ void hr_disk_stop_at(hr_disk *disk, uint64_t nth, bool after);
 bool hr_disk_is_stopped(const hr_disk *disk);
 /* For tests: put and get a whole file, synced; parent directories are made. */
 HR_CHECKED hr_status hr_disk_put(hr_disk *disk, const char *path, const void *bytes, size_t len);
+/* Makes a directory in which, and in all that are made in it, case does not tell names apart. */
+HR_CHECKED hr_status hr_disk_put_folding(hr_disk *disk, const char *path);
 HR_CHECKED hr_status hr_disk_get(hr_disk *disk, const char *path, const void **bytes_out,
                                  size_t *len_out);
 /* Calls visit for each file and directory below path. */

@@ -17,6 +17,14 @@ hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsigned workers
         .worker_pool_len = settings->pool_len,
         .io = (hr_io_choice)settings->io,
         .transport = (hr_transport_choice)settings->transport,
+        .rdma =
+            {
+                .devices = settings->rdma_devices,
+                .message_len = (uint32_t)settings->rdma_message_len,
+                .send_queue = settings->rdma_queue,
+                .ack_timeout = settings->rdma_timeout,
+                .retries = settings->rdma_retries,
+            },
         .congestion = settings->congestion,
         .log_level = settings->quiet         ? 0
                      : settings->verbose < 2 ? (int)settings->verbose

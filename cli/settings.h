@@ -10,6 +10,9 @@ typedef struct hr_cli_settings {
     unsigned workers;
     unsigned io;        /* hr_io_choice */
     unsigned transport; /* hr_transport_choice */
+    const char *rdma_devices;
+    uint64_t rdma_message_len;
+    unsigned rdma_queue, rdma_timeout, rdma_retries;
     const char *congestion;
     bool footprint, stages;
 

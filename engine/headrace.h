@@ -63,12 +63,23 @@ typedef enum hr_transport_choice {
     HR_TRANSPORT_VERBS, /* RDMA or HR_UNSUPPORTED */
 } hr_transport_choice;
 
+/* How RDMA is driven. */
+typedef struct hr_rdma_options {
+    const char *devices;  /* names, with commas; NULL: all */
+    uint32_t message_len; /* bytes of one RDMA write; 0: 1 MiB */
+    unsigned send_queue;  /* work requests of a queue pair; 0: 128 */
+    unsigned ack_timeout; /* a packet is sent again after 4.096 us << ack_timeout, which is at most
+                             31; 0: 14, 18 on soft-RoCE */
+    unsigned retries;     /* so many times, at most 7; 0: 7 */
+} hr_rdma_options;
+
 /* Zero means default, everywhere. */
 typedef struct hr_engine_options {
     unsigned workers;       /* 0: half of the cores, 1 to 8 */
     size_t worker_pool_len; /* bytes of slots that one worker takes at the start; 0: 64 MiB */
     hr_io_choice io;
     hr_transport_choice transport;
+    hr_rdma_options rdma;
     const char *congestion; /* TCP congestion control; NULL: chosen, see hr_transport.h */
     int log_level;          /* 0 warnings and errors, 1 and informations, 2 and debug */
     void (*log)(void *context, int level, const char *line); /* NULL: stderr */

@@ -116,11 +116,23 @@ static void read_boot_id(const hr_env *env, uint8_t boot_id_out[16])
 }
 
 /* Where there is no RDMA, why is kept for those who ask for it; only who insists on it fails. */
-static hr_status open_verbs(system_platform *system, hr_transport_choice choice, hr_error *error)
+static hr_status open_verbs(system_platform *system, hr_transport_choice choice,
+                            const hr_rdma_options *rdma, hr_error *error)
 {
     hr_platform *platform = &system->base;
     hr_error why = {0};
-    hr_verbs_options options = {0};
+    hr_verbs_options options = {
+        .message_len = rdma->message_len,
+        .send_queue = rdma->send_queue,
+        .ack_timeout = (uint8_t)rdma->ack_timeout,
+        .retry = (uint8_t)rdma->retries,
+        .devices = rdma->devices,
+    };
+    if (rdma->ack_timeout > 31 || rdma->retries > 7)
+        return hr_error_set(error, HR_INVALID,
+                            "RDMA's ACK timeout is at most 31 and its retries are at most 7; %u "
+                            "and %u were asked for",
+                            rdma->ack_timeout, rdma->retries);
     if (choice != HR_TRANSPORT_TCP &&
         hr_verbs_create(&system->env, system->helpers, &options, &system->verbs, &why) == HR_OK) {
         platform->rdma_create = rdma_create;
@@ -128,6 +140,8 @@ static hr_status open_verbs(system_platform *system, hr_transport_choice choice,
     }
     if (choice == HR_TRANSPORT_TCP)
         hr_error_set(&why, HR_UNSUPPORTED, "--transport tcp");
+    if (why.status == HR_INVALID)
+        return hr_error_set(error, HR_INVALID, "%s", why.text);
     snprintf(platform->rdma_why, sizeof platform->rdma_why, "%.199s", why.text);
     if (choice != HR_TRANSPORT_VERBS)
         return HR_OK;
@@ -179,7 +193,7 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
     if (status != HR_OK)
         hr_error_set(error, status, "making the engine: %s", hr_status_text(status));
     else
-        status = open_verbs(system, options->transport, error);
+        status = open_verbs(system, options->transport, &options->rdma, error);
     if (status != HR_OK) {
         destroy(&system->base);
         return status;

@@ -84,6 +84,9 @@ TEST_P(Verbs, SaysWhyItCannotBeHad)
     hr_verbs_options other = {}, short_messages = {};
     other.devices = "mlx5_0,fake";
     short_messages.message_len = 4096;
+    hr_verbs_fake_setup shallow = {};
+    shallow.max_qp_wr = 4;
+    ExpectSays(WhyNot(shallow), HR_UNSUPPORTED, "the send queue of fake0 has room for 4");
     ExpectSays(WhyNot({}, other), HR_UNSUPPORTED, "mlx5_0,fake");
     ExpectSays(WhyNot({}, short_messages), HR_INVALID, "try longer messages");
 }

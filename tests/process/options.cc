@@ -103,6 +103,20 @@ TEST_F(Options, ConfigurationFileIsHeldToTheSameRules)
     EXPECT_NE(std::string::npos, program_.errors().find("no such file")) << program_.errors();
 }
 
+TEST_F(Options, RdmaMessagesOfAChunkFitIntoTheSendQueue)
+{
+#ifndef HEADRACE_HAS_VERBS
+    GTEST_SKIP() << "built without RDMA";
+#endif
+    offer("file", 10);
+    run({"get", data("file"), target("file"), "--rdma-message", "4KiB"});
+    EXPECT_EQ(2, exit_code_) << program_.errors();
+    EXPECT_NE(std::string::npos, program_.errors().find("try longer messages"))
+        << program_.errors();
+    run({"get", data("file"), target("file"), "--rdma-message", "4KiB", "--rdma-queue", "2048"});
+    EXPECT_EQ(0, exit_code_) << program_.errors();
+}
+
 TEST_F(Options, ServerSaysWhatItCannotServe)
 {
     run({"serve", at("nothing"), "--listen", "127.0.0.1:0"});

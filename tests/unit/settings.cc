@@ -64,6 +64,30 @@ TEST(Settings, ChooseTheIoOfTheApi)
     EXPECT_EQ(parse({"get", "a", "b", "--io=threads"}).io, static_cast<unsigned>(HR_IO_THREADS));
 }
 
+// Both ends of a link have a queue pair, and each sets up its own.
+TEST(Settings, DriveRdmaOnBothSides)
+{
+    for (const std::vector<std::string> &words :
+         {std::vector<std::string>{"get", "a", "b"}, std::vector<std::string>{"serve", "a"}}) {
+        hr_cli_settings settings = parse(words);
+        EXPECT_EQ(settings.rdma_message_len, 1u << 20);
+        EXPECT_EQ(settings.rdma_queue, 128u);
+        EXPECT_EQ(settings.rdma_timeout, 0u);
+        EXPECT_EQ(settings.rdma_retries, 7u);
+        EXPECT_EQ(settings.rdma_devices, nullptr);
+        std::vector<std::string> more = words;
+        for (const char *word : {"--rdma-message=256KiB", "--rdma-queue=64", "--rdma-timeout=16",
+                                 "--rdma-retries=3", "--rdma-devices=mlx5_0,mlx5_1"})
+            more.push_back(word);
+        settings = parse(more);
+        EXPECT_EQ(settings.rdma_message_len, 256u << 10);
+        EXPECT_EQ(settings.rdma_queue, 64u);
+        EXPECT_EQ(settings.rdma_timeout, 16u);
+        EXPECT_EQ(settings.rdma_retries, 3u);
+        EXPECT_NE(settings.rdma_devices, nullptr); // in words, which are gone
+    }
+}
+
 TEST(Settings, HaveHelpThatFitsATerminal)
 {
     std::vector<const hr_verb *> verbs = {nullptr};

@@ -213,17 +213,34 @@ static hr_status open_devices(hr_verbs *verbs, const hr_verbs_options *options, 
 }
 
 /* A chunk's chain goes to the device at once, so the send queue has to hold the longest. */
-static hr_status check_options(const hr_verbs *verbs, hr_error *error)
+static uint32_t longest_chain(const hr_verbs *verbs)
+{
+    return (uint32_t)((HR_SLOT_LEN + (uint64_t)verbs->message_len - 1) / verbs->message_len) + 1;
+}
+
+/* Whatever the devices are. */
+static hr_status check_options(const hr_verbs *verbs, const hr_verbs_options *options,
+                               hr_error *error)
+{
+    uint32_t queue = options->send_queue != 0 ? options->send_queue : SEND_QUEUE;
+    if (longest_chain(verbs) <= queue)
+        return HR_OK;
+    return hr_error_set(error, HR_INVALID,
+                        "RDMA messages of %u bytes make %u work requests of a chunk, and a send "
+                        "queue of %u has no room for them; try longer messages",
+                        verbs->message_len, longest_chain(verbs), queue);
+}
+
+static hr_status check_queues(const hr_verbs *verbs, hr_error *error)
 {
     for (unsigned i = 0; i < verbs->device_count; i++) {
         const hr_verbs_device *device = &verbs->devices[i];
-        uint64_t longest = (HR_SLOT_LEN + (uint64_t)verbs->message_len - 1) / verbs->message_len;
-        if (longest + 1 > device->send_queue)
-            return hr_error_set(error, HR_INVALID,
-                                "RDMA messages of %u bytes make %llu work requests of a chunk, "
+        if (longest_chain(verbs) > device->send_queue)
+            return hr_error_set(error, HR_UNSUPPORTED,
+                                "RDMA messages of %u bytes make %u work requests of a chunk, "
                                 "and the send queue of %s has room for %u; try longer messages",
-                                verbs->message_len, (unsigned long long)longest + 1,
-                                device->info.device, device->send_queue);
+                                verbs->message_len, longest_chain(verbs), device->info.device,
+                                device->send_queue);
     }
     return HR_OK;
 }
@@ -244,9 +261,11 @@ hr_status hr_verbs_create(const hr_env *env, hr_helpers *helpers, const hr_verbs
         .message_len = options->message_len != 0 ? options->message_len : MESSAGE_LEN,
         .retry = options->retry != 0 ? options->retry : RETRY,
     };
-    hr_status status = open_devices(verbs, options, error);
+    hr_status status = check_options(verbs, options, error);
     if (status == HR_OK)
-        status = check_options(verbs, error);
+        status = open_devices(verbs, options, error);
+    if (status == HR_OK)
+        status = check_queues(verbs, error);
     if (status != HR_OK) {
         hr_verbs_destroy(verbs);
         return status;

@@ -24,7 +24,7 @@ void hr_loop_init(hr_loop *loop, const hr_loop_ops *ops, const hr_env *env)
 void hr_loop_fini(hr_loop *loop)
 {
     assert(loop->under_way == 0 && loop->timer_count == 0);
-    assert(hr_list_is_empty(&loop->pollers));
+    assert(hr_list_is_empty(&loop->pollers) && loop->resting == 0);
     hr_release(loop->env, loop->timers);
 }
 
@@ -193,14 +193,22 @@ static unsigned run_tasks(hr_loop *loop)
 
 /* ---- pollers ---- */
 
+static void end_rest(hr_loop *loop, hr_poller *poller)
+{
+    loop->resting -= poller->rests ? 1 : 0;
+    poller->rests = false;
+}
+
 void hr_loop_poller_add(hr_loop *loop, hr_poller *poller)
 {
+    end_rest(loop, poller);
     if (hr_list_is_empty(&poller->node))
         hr_list_append(&loop->pollers, &poller->node);
 }
 
-void hr_loop_poller_remove(hr_poller *poller)
+void hr_loop_poller_remove(hr_loop *loop, hr_poller *poller)
 {
+    end_rest(loop, poller);
     hr_list_remove(&poller->node);
 }
 
@@ -225,6 +233,8 @@ static unsigned let_rest(hr_loop *loop)
     unsigned did = 0;
     while (did == 0 && !hr_list_is_empty(&loop->pollers)) {
         hr_poller *poller = HR_CONTAINER(hr_list_take_first(&loop->pollers), hr_poller, node);
+        poller->rests = true;
+        loop->resting++;
         did += poller->rest(poller);
     }
     return did;

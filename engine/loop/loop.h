@@ -103,7 +103,8 @@ void hr_loop_defer(hr_loop *loop, hr_task *task);
 /* Something that is looked at without a system call, as a completion queue. Added, it is looked at
  * in each step; before the loop sleeps it looks some 128 times more, and then takes the poller out
  * and lets it rest: from there on its own descriptor (HR_OP_POLL_IN) has to wake the loop. The
- * owner adds it again when there is something to look for. */
+ * owner adds it again when there is something to look for, and removes it, resting or not, before
+ * it goes. */
 typedef struct hr_poller hr_poller;
 struct hr_poller {
     /* Takes what is there; how many. */
@@ -112,11 +113,12 @@ struct hr_poller {
      * again. */
     unsigned (*rest)(hr_poller *poller);
     hr_list node; /* the loop's; initialised by the owner */
+    bool rests;   /* the loop's */
 };
 
 /* Neither minds being called twice. */
 void hr_loop_poller_add(hr_loop *loop, hr_poller *poller);
-void hr_loop_poller_remove(hr_poller *poller);
+void hr_loop_poller_remove(hr_loop *loop, hr_poller *poller);
 
 /* ---- the loop itself ---- */
 

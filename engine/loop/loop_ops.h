@@ -28,6 +28,7 @@ struct hr_loop {
     hr_mailbox mailbox;
     hr_task *task_first, *task_last;
     hr_list pollers;
+    unsigned resting;     /* pollers */
     unsigned empty_looks; /* in a row */
     bool has_spun;        /* pollers were looked at until now: wait need not spin as well */
     hr_timer **timers;    /* a binary heap from index 1 */

@@ -377,12 +377,13 @@ static unsigned uring_wait(hr_loop *base, uint64_t deadline_ns)
     fill(loop);
     if (!hr_list_is_empty(&loop->queued))
         deadline_ns = 0;
-    /* A loop that looks at completion queues gets its bytes from there. It has spun over these,
-     * which costs no system call, so that it can go to sleep with the next one. */
-    if (deadline_ns == 0 || !base->has_spun)
+    /* A loop that looks at completion queues gets its bytes from there. It spins over these, which
+     * costs no system call, and goes to sleep with the next one; also while they rest. */
+    bool looks_elsewhere = base->has_spun || base->resting > 0;
+    if (deadline_ns == 0 || !looks_elsewhere)
         fetch(loop);
     did += reap(loop);
-    bool spin = deadline_ns != 0 && loop->in_ring > 0 && !base->has_spun;
+    bool spin = deadline_ns != 0 && loop->in_ring > 0 && !looks_elsewhere;
     for (unsigned i = 0; spin && i < SPINS && did == 0 && !loop->woken; i++) {
         fetch(loop);
         did += reap(loop);

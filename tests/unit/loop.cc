@@ -93,7 +93,7 @@ struct Poller : hr_poller {
             auto *self = static_cast<Poller *>(poller);
             self->looks++;
             if (!self->stays)
-                hr_loop_poller_remove(self);
+                hr_loop_poller_remove(self->loop, self);
             return self->Take();
         };
         rest = [](hr_poller *poller) {
@@ -768,6 +768,7 @@ TEST_P(Loop, APollerThatFindsNothingRestsBeforeTheLoopSleeps)
     hr_loop_step(loop, 0);
     EXPECT_EQ(poller.looks, looks); // until it is added again
     EXPECT_TRUE(hr_loop_is_idle(loop));
+    hr_loop_poller_remove(loop, &poller);
 }
 
 TEST_P(Loop, APollerThatFindsSomethingAtTheLastMomentKeepsTheLoopAwake)
@@ -781,6 +782,7 @@ TEST_P(Loop, APollerThatFindsSomethingAtTheLastMomentKeepsTheLoopAwake)
     EXPECT_EQ(hr_loop_next_due_ns(loop), 0u); // it added itself
     poller.stays = other.stays = false;
     hr_loop_step(loop, 0);
+    hr_loop_poller_remove(loop, &other);
 }
 
 TEST_P(Loop, APollerRestsTooWhereTheCallerSleepsElsewhere)
@@ -793,6 +795,7 @@ TEST_P(Loop, APollerRestsTooWhereTheCallerSleepsElsewhere)
     EXPECT_GT(steps, 10);
     EXPECT_LE(steps, 128);
     EXPECT_TRUE(hr_loop_is_idle(loop));
+    hr_loop_poller_remove(loop, &poller);
 }
 
 TEST_P(RealLoop, LookingCostsNoSystemCall)
@@ -813,6 +816,15 @@ TEST_P(RealLoop, LookingCostsNoSystemCall)
     EXPECT_EQ(poller.rests, 1);
     // The sleep submits, too; no spinning over the ring on top.
     EXPECT_LE(hr_loop_count(loop).syscalls - before.syscalls, 1u);
+    // Nor while it rests, whatever wakes the loop.
+    while (order.empty())
+        hr_loop_step(loop, HR_NEVER);
+    SetTimer(&timer, HR_NS_PER_MS);
+    before = hr_loop_count(loop);
+    hr_loop_step(loop, HR_NEVER);
+    EXPECT_LE(hr_loop_count(loop).syscalls - before.syscalls, 1u);
+    EXPECT_EQ(poller.rests, 1);
+    hr_loop_poller_remove(loop, &poller);
     hr_loop_timer_clear(loop, &timer);
     hr_loop_cancel(loop, &recv);
     StepUntilDone(recv);

@@ -77,7 +77,7 @@ void hr_verbs_link_end(hr_verbs_link *link, hr_status status)
     link->ending = true;
     link->status = link->closed ? HR_OK : status;
     hr_loop_timer_clear(loop, &link->timer);
-    hr_loop_poller_remove(&link->poller);
+    hr_loop_poller_remove(loop, &link->poller);
     if (link->is_watching_events)
         hr_loop_cancel(loop, &link->event_watch);
     if (link->is_watching_completions)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "helpers.h"
@@ -72,6 +74,14 @@ static hr_status rdma_create(hr_platform *platform, hr_loop *loop, hr_transport 
 {
     system_platform *system = (system_platform *)platform;
     return hr_transport_verbs_create(loop, system->verbs, transport_out);
+}
+
+static bool drive_site(hr_platform *platform, const char *path, hr_site *site_out)
+{
+    struct stat about;
+    (void)platform;
+    return stat(path, &about) == 0 &&
+           hr_site_of_block("", major(about.st_dev), minor(about.st_dev), site_out);
 }
 
 static void destroy(hr_platform *platform)
@@ -178,6 +188,7 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
         .storage_create = storage_create,
         .network_create = network_create,
         .inproc_create = inproc_create,
+        .drive_site = drive_site,
         .destroy = destroy,
     };
     read_boot_id(&system->env, system->base.boot_id);

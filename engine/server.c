@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "access.h"
+#include "nearness.h"
 
 #define SESSIONS_DEFAULT 256
 #define HANDSHAKES_MAX   64 /* sessions that have not said hello */
+#define DRIVES_MAX       8  /* that NICs are chosen by */
 
 struct hr_server {
     hr_engine *engine;
@@ -169,6 +171,41 @@ static void rdma_refused(hr_server *server, hr_status status, const char *what)
         hr_log(server->env, HR_LOG_WARN, "serving over TCP only: %s", text);
 }
 
+/* Of the exports' drives, those that are known. */
+static size_t find_drives(const hr_server *server, hr_site drives[DRIVES_MAX])
+{
+    hr_platform *platform = server->engine->platform;
+    const hr_store *store = &server->store;
+    size_t count = 0;
+    for (size_t i = 0; i < store->count && count < DRIVES_MAX && platform->drive_site != NULL; i++)
+        count += platform->drive_site(platform, store->exports[i].path, &drives[count]) ? 1 : 0;
+    return count;
+}
+
+/* Those that clients are told of, the one first that a client with a single link takes. */
+static void list_rails(hr_server *server, const hr_transport *rdma)
+{
+    hr_rail_address addresses[HR_RAILS_MAX];
+    hr_rail_info rails[HR_RAILS_MAX];
+    hr_site drives[DRIVES_MAX];
+    hr_transport_caps caps;
+    size_t drive_count = find_drives(server, drives);
+    rdma->ops->query(rdma, &caps);
+    for (unsigned i = 0; i < caps.rails; i++)
+        rdma->ops->rail(rdma, i, &rails[i]);
+    size_t count = rdma->ops->addresses(server->rdma_listener, addresses, HR_RAILS_MAX);
+    hr_nearness_sort(addresses, count, rails, drives, drive_count);
+    for (size_t i = 0; i < count; i++) {
+        const hr_rail_info *rail = &rails[addresses[i].rail];
+        memcpy(server->rails.addresses[i], addresses[i].address, sizeof addresses[i].address);
+        hr_log(server->env, HR_LOG_INFO,
+               "RDMA links come in at %s (%s, %.0f Gb/s; from the nearest drive: %s)",
+               addresses[i].address, rail->device, (double)rail->bits_per_s / 1e9,
+               hr_distance_text(hr_nearness(rail, drives, drive_count)));
+    }
+    server->rails.count = count;
+}
+
 /* Data links over RDMA, at the port of the channels. */
 static void start_rdma(hr_server *server)
 {
@@ -192,10 +229,7 @@ static void start_rdma(hr_server *server)
         rdma_refused(server, status, what);
         return;
     }
-    server->rails.count =
-        rdma->ops->addresses(server->rdma_listener, server->rails.addresses, HR_RAILS_MAX);
-    for (size_t i = 0; i < server->rails.count; i++)
-        hr_log(server->env, HR_LOG_INFO, "RDMA links come in at %s", server->rails.addresses[i]);
+    list_rails(server, rdma);
 }
 
 static void start_listening(hr_server *server)

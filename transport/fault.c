@@ -88,7 +88,8 @@ static void fault_refuse(hr_transport *transport, hr_incoming *incoming)
     inner->ops->refuse(inner, incoming);
 }
 
-static size_t fault_addresses(const hr_listener *listener, char (*addresses_out)[64], size_t max)
+static size_t fault_addresses(const hr_listener *listener, hr_rail_address *addresses_out,
+                              size_t max)
 {
     return listener->inner_ops->addresses(listener->inner, addresses_out, max);
 }

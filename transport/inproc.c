@@ -117,18 +117,22 @@ static void inproc_query(const hr_transport *transport, hr_transport_caps *caps_
     };
 }
 
-static size_t inproc_addresses(const hr_listener *listener, char (*addresses_out)[64], size_t max)
+static size_t inproc_addresses(const hr_listener *listener, hr_rail_address *addresses_out,
+                               size_t max)
 {
     size_t count = 0;
-    for (; count < listener->rails && count < max; count++)
-        snprintf(addresses_out[count], 64, "%.50s/%zu", listener->name, count);
+    for (; count < listener->rails && count < max; count++) {
+        addresses_out[count].rail = (unsigned)count;
+        snprintf(addresses_out[count].address, sizeof addresses_out[count].address, "%.50s/%zu",
+                 listener->name, count);
+    }
     return count;
 }
 
 static void inproc_rail(const hr_transport *transport, unsigned rail, hr_rail_info *info_out)
 {
     (void)transport;
-    *info_out = (hr_rail_info){.software = true, .numa_node = -1};
+    *info_out = (hr_rail_info){.software = true, .site = {.node = -1}};
     snprintf(info_out->device, sizeof info_out->device, "rail%u", rail);
 }
 

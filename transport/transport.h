@@ -21,6 +21,7 @@
 #include "list.h"
 #include "loop.h"
 #include "receipt.h"
+#include "site.h"
 #include "span.h"
 #include "status.h"
 
@@ -107,9 +108,15 @@ typedef struct hr_link_ring {
 typedef struct hr_rail_info {
     char device[64]; /* "mlx5_0", "rxe0" */
     bool software;   /* soft-RoCE: no hardware moves the bytes */
-    int numa_node;   /* -1: not known */
+    hr_site site;    /* its own device */
     uint64_t bits_per_s;
 } hr_rail_info;
+
+/* Where a listener can be reached over one of them. */
+typedef struct hr_rail_address {
+    char address[64];
+    unsigned rail;
+} hr_rail_address;
 
 /* ---- links ---- */
 
@@ -259,7 +266,7 @@ typedef struct hr_transport_ops {
     void (*refuse)(hr_transport *transport, hr_incoming *incoming);
     /* Only where caps.regions is set: the addresses, one a rail, at which a listener can be
      * reached; returns their number. */
-    size_t (*addresses)(const hr_listener *listener, char (*addresses_out)[64], size_t max);
+    size_t (*addresses)(const hr_listener *listener, hr_rail_address *addresses_out, size_t max);
     /* Only where caps.regions is set. */
     void (*rail)(const hr_transport *transport, unsigned rail, hr_rail_info *info_out);
     const hr_region_ops *region;

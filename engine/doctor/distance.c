@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How far NIC, drive and GPU are from each other: by their way through the PCI tree, as the kernel
- * shows it. Bytes that cross from one root to another go through the processors' own link. */
-#include <limits.h>
+/* How far NIC, drive and GPU are from each other. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,14 +12,11 @@
 static void add(hr_parts *parts, const char *root, hr_part_kind kind, const char *name,
                 const char *link)
 {
-    char path[HR_SYSFS_PATH_MAX + 16];
     hr_part *part = &parts->parts[parts->count];
-    if (parts->count == HR_PARTS_MAX || !hr_sysfs_resolve(root, link, part->path))
+    if (parts->count == HR_PARTS_MAX || !hr_site_find(root, link, &part->site))
         return;
     part->kind = kind;
     snprintf(part->name, sizeof part->name, "%s", name);
-    snprintf(path, sizeof path, "%s/numa_node", part->path);
-    part->node = (int)hr_sysfs_number("", path);
     parts->count++;
 }
 
@@ -60,55 +55,6 @@ void hr_parts_find(const char *root, hr_parts *parts_out)
     add_gpus(parts_out, root);
 }
 
-/* "/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0": how many leading names two have in common
- * below the root of a PCI tree, and whether the root is the same. */
-static const char *pci_root(const char *path)
-{
-    const char *at = strstr(path, "/pci");
-    return at != NULL ? at + 1 : NULL;
-}
-
-static unsigned bridges(const char *path)
-{
-    unsigned count = 0;
-    for (; *path != '\0'; path++)
-        count += *path == '/';
-    return count;
-}
-
-hr_distance hr_part_distance(const hr_part *a, const hr_part *b)
-{
-    const char *x = pci_root(a->path), *y = pci_root(b->path);
-    if (x == NULL || y == NULL)
-        return HR_DISTANCE_UNKNOWN;
-    size_t same = 0, last = 0;
-    while (x[same] != '\0' && x[same] == y[same]) {
-        if (x[same] == '/')
-            last = same;
-        same++;
-    }
-    if (x[same] == y[same])
-        return HR_DISTANCE_SWITCH; /* functions of one device */
-    if (last == 0)
-        return a->node >= 0 && a->node == b->node ? HR_DISTANCE_NODE : HR_DISTANCE_SYSTEM;
-    if (memchr(x, '/', last) == NULL)
-        return HR_DISTANCE_HOST; /* nothing in common but the root complex */
-    return bridges(x + last) + bridges(y + last) <= 4 ? HR_DISTANCE_SWITCH : HR_DISTANCE_SWITCHES;
-}
-
-const char *hr_distance_text(hr_distance distance)
-{
-    static const char *const texts[] = {
-        [HR_DISTANCE_SWITCH] = "one PCI switch between (PIX)",
-        [HR_DISTANCE_SWITCHES] = "several PCI switches between (PXB)",
-        [HR_DISTANCE_HOST] = "same PCI root (PHB)",
-        [HR_DISTANCE_NODE] = "same NUMA node, other PCI root (NODE)",
-        [HR_DISTANCE_SYSTEM] = "another NUMA node (SYS)",
-        [HR_DISTANCE_UNKNOWN] = "not on a PCI bus",
-    };
-    return texts[distance];
-}
-
 static const char *kind_name(hr_part_kind kind)
 {
     return kind == HR_PART_NIC ? "NIC" : kind == HR_PART_DRIVE ? "drive" : "GPU";
@@ -120,7 +66,7 @@ static const hr_part *nearest(const hr_parts *parts, const hr_part *to, hr_part_
     const hr_part *best = NULL;
     for (unsigned i = 0; i < parts->count; i++) {
         const hr_part *part = &parts->parts[i];
-        hr_distance distance = hr_part_distance(part, to);
+        hr_distance distance = hr_site_distance(&part->site, &to->site);
         if (part->kind != kind || (best != NULL && distance >= *distance_out))
             continue;
         best = part;
@@ -158,8 +104,8 @@ static void note_part(const hr_doctor *doctor, const hr_parts *parts, const hr_p
 {
     char name[160];
     snprintf(name, sizeof name, "%s %s", kind_name(part->kind), part->name);
-    if (part->node >= 0)
-        hr_doctor_ok(doctor, TOPIC, name, "NUMA node %d", part->node);
+    if (part->site.node >= 0)
+        hr_doctor_ok(doctor, TOPIC, name, "NUMA node %d", part->site.node);
     if (part->kind != HR_PART_NIC)
         note_nearest(doctor, parts, part, HR_PART_NIC);
     if (part->kind == HR_PART_GPU)

@@ -108,9 +108,10 @@ TEST_P(Verbs, ARailIsADeviceAndALinkSaysWhich)
     ASSERT_EQ(ops->listen(world->server.transport, "127.0.0.2:0", &listener_events, &listener,
                           &listener.listener, listener.bound),
               HR_OK);
-    char addresses[4][64];
+    hr_rail_address addresses[4];
     EXPECT_EQ(ops->addresses(listener.listener, addresses, 4), 1u);
-    EXPECT_STREQ(addresses[0], listener.bound);
+    EXPECT_STREQ(addresses[0].address, listener.bound);
+    EXPECT_EQ(addresses[0].rail, 1u);
     OpenLinks();
     EXPECT_EQ(reader.link->rail, 1u);
     EXPECT_EQ(writer.link->rail, 1u);

@@ -113,6 +113,40 @@ TEST_F(Rails, ContentForAFileLandsInSlots)
     EXPECT_EQ(2u, armed_in_slots);
 }
 
+// ---- which rail ----
+
+void (*inner_rail)(const hr_transport *, unsigned, hr_rail_info *);
+
+void second_is_faster(const hr_transport *transport, unsigned rail, hr_rail_info *info_out)
+{
+    inner_rail(transport, rail, info_out);
+    info_out->bits_per_s = rail == 1 ? 200000000000 : 100000000000;
+}
+
+hr_status wrap_to_speed_up(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    hr_transport_caps caps;
+    inner->ops->query(inner, &caps);
+    if (caps.regions) {
+        ops = *inner->ops;
+        inner_rail = ops.rail;
+        ops.rail = second_is_faster;
+        inner->ops = &ops;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+// As near as each other, for nothing is known of where the drive is.
+TEST_F(Rails, ASingleLinkTakesTheServersFastestRail)
+{
+    scenario_.links = 1;
+    EXPECT_EQ(0u, play().find("verbs (rail0"));
+    options_.wrap_server_transport = wrap_to_speed_up;
+    EXPECT_EQ(0u, play().find("verbs (rail1"));
+}
+
 // ---- what the server does with the bytes ----
 
 std::set<const void *> read_to; // where the disk put chunks

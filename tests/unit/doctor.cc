@@ -74,8 +74,9 @@ class Doctor : public ::testing::Test
         EXPECT_NE(nullptr, second) << b;
         if (first == nullptr || second == nullptr)
             return HR_DISTANCE_UNKNOWN;
-        EXPECT_EQ(hr_part_distance(first, second), hr_part_distance(second, first));
-        return hr_part_distance(first, second);
+        EXPECT_EQ(hr_site_distance(&first->site, &second->site),
+                  hr_site_distance(&second->site, &first->site));
+        return hr_site_distance(&first->site, &second->site);
     }
     // The only row of that name whose text holds part.
     Found row(const std::string &name, const std::string &part)
@@ -113,6 +114,26 @@ TEST_F(Doctor, DistanceIsTheWayThroughThePciTree)
     EXPECT_EQ(HR_DISTANCE_NODE, distance("mlx5_0", "nvme3"));
     EXPECT_EQ(HR_DISTANCE_SYSTEM, distance("mlx5_0", "nvme4"));
     EXPECT_EQ(HR_DISTANCE_UNKNOWN, distance("mlx5_0", "nvme5"));
+}
+
+// A server chooses its NICs by it.
+TEST_F(Doctor, ABlockDeviceSitsWhereItsDriveDoes)
+{
+    const std::string drive = "pci0000:00/0000:00:01.0/0000:01:00.0";
+    hr_site site, expected;
+    plant_device(drive, NVME, 1);
+    plant_device(drive + "/nvme/nvme0/nvme0n1/nvme0n1p1", "/sys/dev/block/259:1", -1);
+    plant_device("virtual/block/dm-0", "/sys/dev/block/253:0", -1);
+    plant("/sys/devices/virtual/block/dm-0/slaves/nvme0n1p1/x", "");
+    plant_device(drive + "/nvme/nvme0/nvme0n1/nvme0n1p1", "/sys/class/block/nvme0n1p1", -1);
+    ASSERT_TRUE(hr_site_find(root_.c_str(), NVME, &expected));
+    EXPECT_EQ(1, expected.node);
+    for (unsigned major : {259u, 253u}) {
+        EXPECT_TRUE(hr_site_of_block(root_.c_str(), major, major == 259 ? 1 : 0, &site));
+        EXPECT_STREQ(expected.path, site.path) << major;
+        EXPECT_EQ(1, site.node) << major;
+    }
+    EXPECT_FALSE(hr_site_of_block(root_.c_str(), 0, 42, &site)) << "tmpfs is on no drive";
 }
 
 TEST_F(Doctor, NearestNicOfADriveIsNamedAndAFarOneIsALack)

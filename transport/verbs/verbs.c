@@ -76,16 +76,13 @@ static uint64_t bits_per_s_of(uint32_t speed)
     return 0;
 }
 
-static int numa_node_of(const char *device)
+static hr_site site_of(const char *device)
 {
-    char path[128], line[16] = "";
-    snprintf(path, sizeof path, "/sys/class/infiniband/%s/device/numa_node", device);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return -1;
-    const char *read = fgets(line, sizeof line, file);
-    fclose(file);
-    return read == NULL ? -1 : (int)strtol(line, NULL, 10);
+    char path[128];
+    hr_site site;
+    snprintf(path, sizeof path, "/sys/class/infiniband/%.60s/device", device);
+    (void)hr_site_find("", path, &site);
+    return site;
 }
 
 /* The speed of the first active port. False: none is active. */
@@ -142,7 +139,7 @@ static hr_status add_device(hr_verbs *verbs, struct ibv_context *context,
     *device = (hr_verbs_device){
         .context = context,
         .pd = pd,
-        .info = {.software = soft, .numa_node = numa_node_of(name), .bits_per_s = bits_per_s},
+        .info = {.software = soft, .site = site_of(name), .bits_per_s = bits_per_s},
         .max_mr_len = attr.max_mr_size,
         .send_queue = (uint32_t)hr_min_u64(queue, (uint64_t)attr.max_qp_wr),
         .ack_timeout = options->ack_timeout != 0 ? options->ack_timeout : timeout,

@@ -102,7 +102,7 @@ hr_status hr_verbs_listen(hr_transport *transport, const char *address,
                           const hr_listener_events *events, void *context,
                           hr_listener **listener_out, char bound_out[64]);
 void hr_verbs_unlisten(hr_listener *listener);
-size_t hr_verbs_addresses(const hr_listener *listener, char (*addresses_out)[64], size_t max);
+size_t hr_verbs_addresses(const hr_listener *listener, hr_rail_address *addresses_out, size_t max);
 void hr_verbs_refuse(hr_transport *transport, hr_incoming *incoming);
 /* Moves the identifier and its events into the connection. Consumes incoming. */
 void hr_verbs_take_incoming(hr_transport *transport, hr_incoming *incoming,

@@ -241,7 +241,7 @@ static hr_verbs_device *find_device(const hr_listener *listener, const struct so
 
 /* IPv4 first: the first address of a device is the one that stays. */
 static size_t list_addresses(const hr_listener *listener, const struct ifaddrs *all,
-                             char (*addresses_out)[64], size_t max)
+                             hr_rail_address *addresses_out, size_t max)
 {
     static const sa_family_t families[] = {AF_INET, AF_INET6};
     bool has_one[HR_RAILS_MAX] = {0};
@@ -256,7 +256,8 @@ static size_t list_addresses(const hr_listener *listener, const struct ifaddrs *
                 continue;
             has_one[rail] = true;
             set_port(at->ifa_addr, port_of(&listener->id->route.addr.src_addr));
-            hr_tcp_address_print(at->ifa_addr, addresses_out[count++]);
+            addresses_out[count].rail = (unsigned)rail;
+            hr_tcp_address_print(at->ifa_addr, addresses_out[count++].address);
         }
     }
     return count;
@@ -274,14 +275,16 @@ static bool is_any(const struct sockaddr *address)
     return IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
 }
 
-size_t hr_verbs_addresses(const hr_listener *listener, char (*addresses_out)[64], size_t max)
+size_t hr_verbs_addresses(const hr_listener *listener, hr_rail_address *addresses_out, size_t max)
 {
     const struct sockaddr *bound = &listener->id->route.addr.src_addr;
     struct ifaddrs *all;
     if (max == 0)
         return 0;
     if (!is_any(bound)) {
-        hr_tcp_address_print(bound, addresses_out[0]);
+        const hr_verbs_device *device = hr_verbs_device_of(listener->verbs, listener->id);
+        addresses_out[0].rail = device == NULL ? 0 : (unsigned)(device - listener->verbs->devices);
+        hr_tcp_address_print(bound, addresses_out[0].address);
         return 1;
     }
     if (getifaddrs(&all) != 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel says of itself in small files, below a root that tests replace. */
-#ifndef HR_DOCTOR_SYSFS_H
-#define HR_DOCTOR_SYSFS_H
+#ifndef HR_SYSFS_H
+#define HR_SYSFS_H
 
 #include <stdbool.h>
 #include <stddef.h>

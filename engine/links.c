@@ -308,7 +308,8 @@ static void rail_failed(hr_client *client, const hr_receiver *receiver, hr_statu
     const char *address = rails->rails[receiver->server_rail].address;
     bool rests = hr_rails_failed(rails, receiver->server_rail, now_ns);
     hr_log(client->env, HR_LOG_INFO, "a link over the rail %s died: %s%s", address,
-           hr_status_text(status), rests ? "; it rests for ten seconds" : "; opening another");
+           status == HR_OK ? "the server says so" : hr_status_text(status),
+           rests ? "; it rests for ten seconds" : "; opening another");
     if (hr_rails_never_worked(rails) && hr_rails_choose(rails, 0, now_ns) == HR_RAIL_NONE) {
         char what[120];
         snprintf(what, sizeof what, "the probe over the rail %s", address);

@@ -12,6 +12,10 @@
 
 #include <thread>
 
+extern "C" {
+#include "verbs.h"
+}
+
 namespace
 {
 
@@ -46,6 +50,55 @@ class Verbs : public Transport
 };
 
 INSTANTIATE_TEST_SUITE_P(All, Verbs, testing::Values(verbs_kind));
+
+// ---- on a real device only ----
+
+class RealVerbs : public Transport
+{
+  protected:
+    void SetUp() override
+    {
+        if (getenv("HEADRACE_VERBS_ADDRESS") == nullptr)
+            GTEST_SKIP()
+                << "HEADRACE_VERBS_ADDRESS names no device (tests/vm/cases/verbs_contract)";
+    }
+    // As a fatal error of the device would.
+    static void Break(hr_link *link)
+    {
+        ibv_qp_attr attr = {};
+        attr.qp_state = IBV_QPS_ERR;
+        ibv_qp *qp = reinterpret_cast<hr_verbs_link *>(link)->connection.id->qp;
+        ASSERT_EQ(ibv_modify_qp(qp, &attr, IBV_QP_STATE), 0);
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(All, RealVerbs, testing::Values(verbs_kind));
+
+TEST_P(RealVerbs, AQueuePairForcedIntoErrorEndsItsLinkAtBothEndsAndTheNextOneWorks)
+{
+    Open(verbs_kind, {});
+    for (bool at_writer : {true, false}) {
+        SCOPED_TRACE(at_writer);
+        OpenLinks();
+        Chunk &chunk = Make(1, 3 << 20);
+        Arm(chunk);
+        Break(at_writer ? writer.link : reader.link);
+        Write(chunk);
+        ASSERT_TRUE(UntilBothDown());
+        EXPECT_TRUE(reader.landed.empty());
+        EXPECT_EQ(chunk.done, 1);
+        EXPECT_NE(chunk.write.status, HR_OK);
+        End(&reader);
+        End(&writer);
+        reader = writer = Link();
+    }
+    OpenLinks();
+    Chunk &chunk = Make(2, 3 << 20);
+    Arm(chunk);
+    Write(chunk);
+    ASSERT_TRUE(world->Until([&] { return chunk.done > 0 && !reader.landed.empty(); }));
+    EXPECT_TRUE(chunk.IsThere());
+}
 
 // ---- devices ----
 

@@ -220,6 +220,11 @@ static void start_rdma(hr_server *server)
         rdma_refused(server, status, "registering the slots with the NICs");
         return;
     }
+    if (hr_engine_home(engine)->slots.pages == HR_PAGES_PLAIN)
+        hr_log(
+            server->env, HR_LOG_INFO,
+            "the NICs know the slots page by page, 4 KiB each: huge pages make that less (sysctl "
+            "vm.nr_hugepages, /sys/kernel/mm/transparent_hugepage/enabled, headrace doctor)");
     char bound[64];
     status = rdma->ops->listen(rdma, server->address, &rdma_events, server, &server->rdma_listener,
                                bound);

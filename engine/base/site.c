@@ -9,8 +9,14 @@
 /* "0000:3b:00.0" */
 static bool is_pci_address(const char *name)
 {
-    unsigned domain, bus, slot, function;
-    return sscanf(name, "%x:%x:%x.%x", &domain, &bus, &slot, &function) == 4;
+    const char *separators = "::.";
+    for (size_t i = 0; i <= 3; i++) {
+        size_t digits = strspn(name, "0123456789abcdef");
+        name += digits;
+        if (digits == 0 || (i < 3 && *name++ != separators[i]))
+            return false;
+    }
+    return *name == '/' || *name == '\0';
 }
 
 /* What a device is made of (ports, namespaces, partitions) sits where the device does. */

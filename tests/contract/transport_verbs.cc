@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <thread>
 
 extern "C" {
@@ -394,17 +395,32 @@ hr_status LockedStatus()
     return limit.rlim_cur == RLIM_INFINITY ? HR_NO_MEMORY : HR_LIMIT;
 }
 
+std::mutex saying;
+std::string said;
+
+void Overhear(void *, hr_log_level, const char *line)
+{
+    std::lock_guard<std::mutex> lock(saying);
+    said += line;
+}
+
 TEST_P(Verbs, MemoryThatMayNotBeLockedIsRefusedAndTheRestGoesOn)
 {
     fake.devices = 2;
     fake.locked_max = 1 << 20;
     OpenWorld();
+    said = "";
+    world->sim.env.log = Overhear;
     OpenLinks();
     std::vector<uint8_t> memory(800 << 10);
     hr_span span = hr_span_host(memory.data(), memory.size());
     unsigned before = hr_verbs_fake_count().regions;
     EXPECT_EQ(ops->region->lend(world->server.transport, span), LockedStatus());
     EXPECT_EQ(hr_verbs_fake_count().regions, before); // the device that had taken it, too
+    EXPECT_NE(said.find("800 KiB cannot be registered with fake"), std::string::npos) << said;
+    if (LockedStatus() == HR_LIMIT) {
+        EXPECT_NE(said.find("800 KiB x (1 ring + 2 NICs) = 2400 KiB"), std::string::npos) << said;
+    }
     Move(1, 100000);
 }
 
@@ -427,13 +443,24 @@ TEST_P(Verbs, AnExposedDmabufIsRegisteredByItsDescriptor)
     ASSERT_TRUE(world->Until([&] { return answers == 2; }));
     EXPECT_EQ(region.status, HR_OK);
     close(fd);
-    // What is no descriptor is refused, as is memory of a kind that no call is there for.
+    // "Bad address" says what is missing.
+    said = "";
+    world->sim.env.log = Overhear;
+    hr_verbs_fake_fail("reg_dmabuf_mr", 1, EFAULT);
     ops->region->expose(world->client.transport, &region);
     ASSERT_TRUE(world->Until([&] { return answers == 3; }));
     EXPECT_EQ(region.status, HR_INVALID);
-    region.span.kind = HR_MEMORY_CUDA;
+    EXPECT_NE(said.find("64 KiB cannot be registered with fake0: Bad address: the device cannot "
+                        "reach this memory; of a GPU's, peer memory (the module nvidia_peermem)"),
+              std::string::npos)
+        << said;
+    // What is no descriptor is refused, as is memory of a kind that no call is there for.
     ops->region->expose(world->client.transport, &region);
     ASSERT_TRUE(world->Until([&] { return answers == 4; }));
+    EXPECT_EQ(region.status, HR_INVALID);
+    region.span.kind = HR_MEMORY_CUDA;
+    ops->region->expose(world->client.transport, &region);
+    ASSERT_TRUE(world->Until([&] { return answers == 5; }));
     EXPECT_EQ(region.status, HR_UNSUPPORTED);
 }
 

@@ -18,9 +18,9 @@ class Keyring : public testing::Test
     {
         hr_keyring_fini(&keyring, hr_env_system());
     }
-    hr_status Add(uint32_t index, uint64_t address, uint64_t len, uint32_t rkey)
+    hr_status Add(uint32_t index, uint64_t at, uint64_t len, uint32_t remote_key)
     {
-        const hr_region_key key = {index, address, len, rkey};
+        const hr_region_key key = {index, at, len, remote_key};
         return hr_keyring_add(&keyring, hr_env_system(), &key);
     }
     hr_status Find(uint32_t index, uint64_t offset, uint64_t len)

@@ -4,25 +4,44 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "bytes.h"
 #include "verbs.h"
 
-static void log_refusal(const hr_verbs *verbs, const hr_verbs_device *device, size_t len, int error)
+/* Locked memory counts once for each registration. */
+static void log_locked(const hr_verbs *verbs, const hr_verbs_device *device, const hr_span *span,
+                       bool is_pool, int error)
 {
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    char needs[120];
+    size_t kib = span->len >> 10;
     (void)getrlimit(RLIMIT_MEMLOCK, &limit);
-    if (hr_verbs_status(error) == HR_LIMIT)
-        hr_log(verbs->env, HR_LOG_WARN,
-               "%zu KiB cannot be registered with %s: %s. This process may lock %llu KiB; it needs "
-               "its pool once for each ring and each NIC ('ulimit -l', or LimitMEMLOCK=infinity)",
-               len >> 10, device->info.device, strerror(error),
-               (unsigned long long)limit.rlim_cur >> 10);
+    if (is_pool)
+        snprintf(needs, sizeof needs, "%zu KiB x (1 ring + %u NIC%s) = %zu KiB for each worker",
+                 kib, verbs->device_count, verbs->device_count == 1 ? "" : "s",
+                 kib * (1 + verbs->device_count));
     else
-        hr_log(verbs->env, HR_LOG_WARN, "%zu KiB cannot be registered with %s: %s%s", len >> 10,
-               device->info.device, strerror(error),
+        snprintf(needs, sizeof needs,
+                 "its pool once for each ring and each NIC, and a target in "
+                 "memory once for each NIC");
+    hr_log(verbs->env, HR_LOG_WARN,
+           "%zu KiB cannot be registered with %s: %s. This process may lock %llu KiB; it needs %s "
+           "('ulimit -l', or LimitMEMLOCK=infinity)",
+           kib, device->info.device, strerror(error), (unsigned long long)limit.rlim_cur >> 10,
+           needs);
+}
+
+static void log_refusal(const hr_verbs *verbs, const hr_verbs_device *device, const hr_span *span,
+                        bool is_pool, int error)
+{
+    if (hr_verbs_status(error) == HR_LIMIT)
+        log_locked(verbs, device, span, is_pool, error);
+    else
+        hr_log(verbs->env, HR_LOG_WARN, "%zu KiB cannot be registered with %s: %s%s",
+               span->len >> 10, device->info.device, strerror(error),
                error == EFAULT ? ": the device cannot reach this memory; of a GPU's, peer memory "
                                  "(the module nvidia_peermem) or dma-buf is missing"
                                : "");
@@ -90,7 +109,7 @@ static hr_status lend_to_all(const hr_verbs *verbs, lent_span *loan)
             pthread_join(rails[i].thread, NULL);
         if (rails[i].error == 0 || status != HR_OK)
             continue;
-        log_refusal(verbs, &verbs->devices[i], loan->span.len, rails[i].error);
+        log_refusal(verbs, &verbs->devices[i], &loan->span, true, rails[i].error);
         status = hr_verbs_status(rails[i].error);
     }
     return status;
@@ -201,7 +220,7 @@ static void run_expose(hr_job *job)
         exposed->mr = calls->reg_mr(pd, span->addr, span->len, access);
     region->status = exposed->mr != NULL ? HR_OK : hr_verbs_status(errno);
     if (exposed->mr == NULL) {
-        log_refusal(exposed->verbs, &exposed->verbs->devices[region->rail], span->len, errno);
+        log_refusal(exposed->verbs, &exposed->verbs->devices[region->rail], span, false, errno);
         return;
     }
     region->address = (uint64_t)(uintptr_t)span->addr;

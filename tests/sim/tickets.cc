@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tickets of data links over imitated NICs: one that is wrong, shown twice or shown late opens nothing,
-// and the transfer that it was meant for does not suffer.
+// Tickets of data links over imitated NICs: one that is wrong, shown twice or shown late opens
+// nothing, and the transfer that it was meant for does not suffer.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -132,8 +132,8 @@ TEST_F(Tickets, OneThatIsShownAgainOpensNothing)
     EXPECT_EQ(1u, thief.downs);
 }
 
-// The client's first ticket is taken away from it (it shows another, is refused, and asks again), and
-// shown by the thief after so many seconds.
+// The client's first ticket is taken away from it (it shows another, is refused, and asks again),
+// and shown by the thief after so many seconds.
 template <unsigned seconds>
 hr_status steal(hr_transport *transport, const char *address, const hr_greeting *greeting,
                 const hr_link_events *events, void *context, hr_link **link_out)
@@ -144,9 +144,9 @@ hr_status steal(hr_transport *transport, const char *address, const hr_greeting 
         thief.address = address;
         thief.greeting = *greeting;
         thief.timer.fire = [](hr_timer *) { show_ticket(); };
-        EXPECT_EQ(HR_OK, hr_loop_timer_set(transport->loop, &thief.timer,
-                                           hr_loop_now_ns(transport->loop) +
-                                               seconds * HR_NS_PER_S));
+        EXPECT_EQ(HR_OK,
+                  hr_loop_timer_set(transport->loop, &thief.timer,
+                                    hr_loop_now_ns(transport->loop) + seconds * HR_NS_PER_S));
         shown.ticket[0] ^= 1;
     }
     return inner_connect(transport, address, &shown, events, context, link_out);

@@ -1,32 +1,60 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# bench_wire.sh [PAIRS [SECONDS]]: the verbs link alone beside ib_write_bw, in one guest and one boot.
-# The two take turns, so that what else the host does meets both; each pair gives a ratio. Here it
-# starts the guest, there it measures. HEADRACE_BUILD names the build folder (build-release), and
-# HEADRACE_VM_CPU the guest's processor (qemu64, whose rxe is the fastest).
+# bench_wire.sh [PAIRS [SECONDS]]: what RDMA carries beside ib_write_bw: the verbs link alone and the whole path
+# (from the drive, with digests, into memory) in one guest, then the whole path between two. Within
+# a boot they take turns, so that what else the host does meets all of them; each turn gives a ratio.
+# Here it starts the guests, there it measures. HEADRACE_BUILD names the build folder (build-release), and
+# HEADRACE_VM_CPU the guests' processor (qemu64, whose rxe is the fastest).
 set -euo pipefail
 
-pairs=${1:-9} seconds=${2:-4}
-messages=$((seconds * 60)) # about as long, at the rates of a guest
-build=${HEADRACE_BUILD:-build-release}
+pairs=${1:-9} seconds=${2:-3}
+build=$PWD/${HEADRACE_BUILD:-build-release}
+mount=/mnt/nvme data=/mnt/nvme/data port=7431
+# About as long as that, at the rates of one guest, or of two.
+case ${VM_ROLE-} in
+server | client) messages=$((seconds * 10)) ;;
+*) messages=$((seconds * 60)) ;;
+esac
 
 # One pair, messages as long as a link's, as many of them posted as a link has slots for. It counts
 # messages and not seconds, because of the latter it leaves out two at each end.
-perftest() {
-    local server said
-    ib_write_bw -d rxe0 -F -R -s 1048576 -t 64 -n "$messages" >/dev/null 2>&1 &
-    server=$!
-    until rdma resource show cm_id | grep -q LISTEN; do :; done
-    said=$(ib_write_bw -d rxe0 -F -R -s 1048576 -t 64 -n "$messages" "$VM_SERVER" 2>&1) || { echo "$said" >&2; return 1; }
-    wait "$server"
-    # MiB/s there, MB/s here.
-    awk '$1 == 1048576 { printf "%.2f\n", $4 * 1.048576 }' <<<"$said"
+perftest() { ib_write_bw -d rxe0 -F -R -s 1048576 -t 64 -n "$messages" "$@" 2>&1; }
+
+# MB/s. It gives no figure when it could not find the clock's rate on a busy host: then it is asked again.
+theirs() {
+    local figure=0.00 said
+    while [ "${figure:-0.00}" = 0.00 ]; do
+        if [ "$VM_ROLE" = guest ]; then
+            perftest >/dev/null &
+            until rdma resource show cm_id | grep -q 'LISTEN.*ib_write_bw'; do :; done
+        fi
+        until said=$(perftest "$VM_SERVER"); do
+            [ "$VM_ROLE" = client ] || { echo "$said" >&2; return 1; }
+        done
+        # MiB/s there, MB/s here.
+        figure=$(awk '$1 == 1048576 { printf "%.2f\n", $4 * 1.048576 }' <<<"$said")
+    done
+    echo "$figure"
 }
 
-headrace() {
+link_alone() {
     "$build/bin/headrace-bench" wire --rdma "$VM_SERVER" --rounds 1 --seconds "${seconds}s" --json --quiet |
         sed -n 's/.*"gb_per_second":{"median":\([0-9.e-]*\).*/\1/p' | awk '{ printf "%.2f\n", $1 * 1000 }'
+}
+
+# Connecting and the probe are in it.
+whole_path() {
+    "$build/bin/headrace" get "hr://$VM_SERVER:$port/data/file" host: --json --quiet --insecure --require rdma |
+        sed -n 's/.*"type":"summary".*"bytes_moved":\([0-9]*\).*"seconds":\([0-9.]*\).*/\1 \2/p' |
+        awk '{ printf "%.2f\n", $1 / $2 / 1e6 }'
+}
+
+serve() {
+    mkdir -p "$data"
+    head -c $((messages << 20)) /dev/urandom >"$data/file"
+    "$build/bin/headrace" serve "$data" --listen "$VM_SERVER:$port" --insecure >"$mount/said" 2>&1 &
+    until grep -q ' serving ' "$mount/said"; do kill -0 $!; done
 }
 
 # The median of the column, and the interval of its order statistics that holds it with 95 per cent.
@@ -40,25 +68,42 @@ summary() {
         printf "%s: median %.3f, 95%% interval %.3f to %.3f, %d pairs\n", what, m, v[k], v[NR + 1 - k], NR }'
 }
 
+# measure WHAT...: in turns with ib_write_bw; a column of ratios for each.
 measure() {
-    local i ours theirs ratios
-    ratios=$(mktemp)
-    printf '%4s %17s %17s %7s\n' pair ib_write_bw headrace ratio
+    local i what base ours line
     for ((i = 1; i <= pairs; i++)); do
-        theirs=0.00
-        # It gives no figure when it could not find the clock's rate on a busy host.
-        until [ "${theirs:-0.00}" != 0.00 ]; do theirs=$(perftest); done
-        ours=$(headrace)
-        awk -v i="$i" -v a="$theirs" -v b="$ours" 'BEGIN {
-            printf "%4d %12.1f MB/s %12.1f MB/s %7.3f\n", i, a, b, b / a }'
-        awk -v a="$theirs" -v b="$ours" 'BEGIN { print b / a }' >>"$ratios"
+        base=$(theirs)
+        line=$(printf '%4d ib_write_bw %7.1f MB/s' "$i" "$base")
+        for what in "$@"; do
+            ours=$($what)
+            line+=$(awk -v what="$what" -v a="$base" -v b="$ours" 'BEGIN { printf "; %s %.1f MB/s, %.3f", what, b, b / a }')
+            awk -v a="$base" -v b="$ours" 'BEGIN { print b / a }' >>"$mount/$what.ratios"
+        done
+        echo "$line"
     done
-    summary 'link alone, of ib_write_bw' <"$ratios"
+    for what in "$@"; do summary "${what/_/ }, of ib_write_bw, ${guests}" <"$mount/$what.ratios"; done
 }
 
-if [ -n "${VM_ROLE-}" ]; then
-    measure
-else
+case ${VM_ROLE-} in
+guest)
+    guests='one guest'
+    serve
+    measure link_alone whole_path
+    ;;
+server)
+    serve
+    while :; do perftest >/dev/null || true; done
+    ;;
+client)
+    guests='two guests'
+    until (: <"/dev/tcp/$VM_SERVER/$port") 2>/dev/null; do :; done
+    measure whole_path
+    ;;
+*)
     cd "$(dirname "$0")/../.."
-    exec scripts/softroce-vm --cpu "${HEADRACE_VM_CPU:-qemu64}" --timeout 600 bash tests/vm/bench_wire.sh "$pairs" "$seconds"
-fi
+    guest=(scripts/softroce-vm --cpu "${HEADRACE_VM_CPU:-qemu64}" --timeout 600 --drive 512M --mount "$mount")
+    command=(bash tests/vm/bench_wire.sh "$pairs" "$seconds")
+    "${guest[@]}" "${command[@]}"
+    "${guest[@]}" --guests 2 "${command[@]}" -- "${command[@]}"
+    ;;
+esac

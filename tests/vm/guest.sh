@@ -6,6 +6,7 @@
 # command's, control carries words: "<role> ready|exit N|broken SENTENCE" out, "start" and "stop" in.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 . /run/vm/settings
+. "$tree/tests/vm/rails.sh"
 group=/sys/fs/cgroup/command
 
 must() {
@@ -49,27 +50,6 @@ mount_rest() {
     ln -sfn /proc/self/fd/0 /dev/stdin
     ln -sfn /proc/self/fd/1 /dev/stdout
     ln -sfn /proc/self/fd/2 /dev/stderr
-}
-
-# One guest talks to itself over a dummy interface (rdma_cm does not work on 127.0.0.1); two talk
-# over the emulated wire. An MTU of 4200 lets an RDMA MTU of 4096 fit in.
-set_up_rail() {
-    local rail=$1 device=eth$1
-    if [ "$guests" = 1 ]; then
-        device=d$rail
-        must ip link add "$device" type dummy
-    fi
-    must ip link set "$device" mtu 4200 up
-    must ip address add "10.77.$rail.$host/24" dev "$device"
-    must ip address add "fd77:$((rail + 1))::$host/64" dev "$device" nodad
-    must "$tree/scripts/softroce" up "$device"
-}
-
-set_up_rails() {
-    local rail
-    must ip link set lo up
-    if [ "$guests" = 1 ]; then must modprobe dummy; else must modprobe virtio_net; fi
-    for ((rail = 0; rail < rails; rail++)); do set_up_rail "$rail"; done
 }
 
 set_up_drive() {

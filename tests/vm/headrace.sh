@@ -18,9 +18,9 @@ trap 'jobs -p | xargs -r kill -9 2>/dev/null || true' EXIT
 # make_file NAME BYTES: something that compresses badly and has no period.
 make_file() { mkdir -p "$data" && head -c "$2" /dev/urandom >"$data/$1"; }
 
-# serve [OPTION...]: until it listens. Its process is $server.
+# serve [OPTION...]: until it listens, at $listen if that is set. Its process is $server.
 serve() {
-    "$headrace" serve "$data" --listen "${address:-$VM_SERVER}:$port" --insecure -v "$@" \
+    "$headrace" serve "$data" --listen "${listen:-${address:-$VM_SERVER}}:$port" --insecure -v "$@" \
         >"$logs/serve" 2>&1 &
     server=$!
     until grep -q ' serving ' "$logs/serve"; do

@@ -1,54 +1,108 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh [CASE...]: runs the cases of tests/vm/cases (all, unless named), each in a guest of its own
-# with a watchdog, and counts. A case says in its head what it needs:
+# run.sh [CASE...]: runs the cases of tests/vm/cases (all, unless named) and counts. A case says in its
+# head what it needs:
 #
-#   # vm: OPTIONS    options of scripts/softroce-vm; with --guests 2 it runs in both, as VM_ROLE
+#   # vm: OPTIONS    options of scripts/softroce-vm; cases with the same ones share a guest, in turns
 #   # vm: host       it runs here and starts guests itself
 #
-# It ends with 0 for passed, 77 for skipped (its last line is the reason), anything else for failed.
+# It ends with 0 for passed, 77 for skipped (its last line is the reason), anything else for failed. Two
+# guests' worth of cases run at once: HEADRACE_VM_JOBS.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 cases=tests/vm/cases
-watchdog_s=180
+watchdog_s=240
+jobs=${HEADRACE_VM_JOBS:-2}
 passed=0 failed=0 skipped=0
-output=$(mktemp)
-trap 'rm -f "$output"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 
 needs_of() { sed -n 's/^# vm: //p' "$1" | head -n 1; }
 
-run_case() {
-    local file=$1 needs
-    local options command=(bash "$1")
-    needs=$(needs_of "$file")
-    if [ "$needs" = host ]; then
-        timeout -k 10 $((watchdog_s * 3)) bash "$file"
+# A file in $work for each guest, or case of the host: its options, then its cases. Those that start
+# guests themselves take longest and go first.
+plan() {
+    local file needs
+    for file in "$@"; do
+        needs=$(needs_of "$file")
+        if [ "$needs" = host ]; then
+            printf 'host\n%s\n' "$file" >"$work/0-$(basename "$file" .sh).job"
+            continue
+        fi
+        local job
+        job=$work/1-$(tr -c 'A-Za-z0-9\n' _ <<<"$needs").job
+        [ -e "$job" ] || echo "$needs" >"$job"
+        echo "$file" >>"$job"
+    done
+}
+
+run_job() {
+    local job=$1 code=0 start=$SECONDS
+    local lines options
+    mapfile -t lines <"$job"
+    if [ "${lines[0]}" = host ]; then
+        echo "::begin $(basename "${lines[1]}" .sh)"
+        timeout -k 10 $((watchdog_s * 2)) bash "${lines[1]}" 2>&1 </dev/null || code=$?
+        echo "::end $code $((SECONDS - start))"
         return
     fi
-    read -ra options <<<"$needs"
-    if [[ $needs == *"--guests 2"* ]]; then command+=(-- bash "$file"); fi
-    scripts/softroce-vm --timeout "$watchdog_s" "${options[@]}" "${command[@]}"
+    read -ra options <<<"${lines[0]}"
+    scripts/softroce-vm --timeout $((watchdog_s * ${#lines[@]})) "${options[@]}" \
+        bash tests/vm/group.sh "$watchdog_s" "${lines[@]:1}" </dev/null || code=$?
+    echo "::over $code $((SECONDS - start))"
+}
+
+# Those that have ended are told of when the next one ends.
+run_jobs() {
+    local job
+    for job in "$work"/*.job; do
+        if [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; then wait -n || true; fi
+        tell_ended
+        { run_job "$job" >"$job.out" 2>&1; mv "$job" "$job.ended"; } &
+    done
+    while [ -n "$(jobs -rp)" ]; do
+        wait -n || true
+        tell_ended
+    done
+    tell_ended
+}
+
+tell_ended() {
+    local job
+    for job in "$work"/*.ended; do
+        [ -e "$job" ] || continue
+        read_job "$job" "${job%.ended}.out"
+        rm "$job"
+    done
 }
 
 count() {
-    local name=$1 code=$2 seconds=$3
-    sed 's/^/    /' "$output"
+    local name=$1 code=$2 seconds=$3 last=$4
     case $code in
     0) passed=$((passed + 1)); echo "passed   $name ($seconds s)" ;;
-    77) skipped=$((skipped + 1)); echo "skipped  $name: $(tail -n 1 "$output")" ;;
+    77) skipped=$((skipped + 1)); echo "skipped  $name: $last" ;;
     *) failed=$((failed + 1)); echo "failed   $name: exit $code after $seconds s" ;;
     esac
 }
 
-run_all() {
-    local file code start
-    for file in "$@"; do
-        code=0 start=$SECONDS
-        run_case "$file" >"$output" 2>&1 </dev/null || code=$?
-        count "$(basename "$file" .sh)" "$code" $((SECONDS - start))
-    done
+# Prints what a job said, and counts its cases; those that the guest never came to have failed.
+read_job() {
+    local line word first second name='' last='' done=''
+    while IFS= read -r line; do
+        read -r word first second <<<"$line"
+        case $word in
+        ::begin) name=$first ;;
+        ::end) count "$name" "$first" "$second" "$last"; done+=" $name "; name='' ;;
+        ::over) echo "         (one guest for these $(($(wc -l <"$1") - 1)): $second s)" ;;
+        *) echo "    $line"; last=$line ;;
+        esac
+    done <"$2"
+    while IFS= read -r line; do
+        name=$(basename "$line" .sh)
+        [[ $done == *" $name "* ]] || count "$name" "unknown" "?" ''
+    done < <(tail -n +2 "$1")
 }
 
 files=()
@@ -62,7 +116,8 @@ if ! reason=$(tests/vm/packages.sh 2>&1 && tests/vm/kernel.sh 2>&1); then
     echo "skipped  everything: no guest can be run here: ${reason##*$'\n'}"
     skipped=${#files[@]}
 else
-    run_all "${files[@]}"
+    plan "${files[@]}"
+    run_jobs
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

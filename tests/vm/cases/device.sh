@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# vm: --rails 2 --drive 768M --mount /mnt/nvme
 # The guest's rxe device is active, carries 4096 bytes a packet and answers to its IPv4 address.
 set -euo pipefail
 

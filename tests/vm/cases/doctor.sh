@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --drive 512M --mount /mnt/nvme
+# vm: --rails 2 --drive 768M --mount /mnt/nvme
 # headrace doctor on a machine that has soft-RoCE and an NVMe drive.
 set -euo pipefail
 
-program=${HEADRACE_BUILD:-build-dev}/bin/headrace
-[ -x "$program" ] || { echo "not built: $program (scripts/build dev)"; exit 77; }
+program=${HEADRACE_BUILD:-build-release}/bin/headrace
+[ -x "$program" ] || { echo "not built: $program (scripts/build)"; exit 77; }
 
 "$program" doctor --dir /mnt/nvme
 findings=$("$program" doctor --dir /mnt/nvme --json)

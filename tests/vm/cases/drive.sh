@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --drive 512M --mount /mnt/nvme
+# vm: --rails 2 --drive 768M --mount /mnt/nvme
 # The NVMe drive takes and gives O_DIRECT through io_uring: what fio writes into a file comes back
 # with the right digests, and the raw device can be read.
 set -euo pipefail

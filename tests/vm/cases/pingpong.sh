@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# vm: --rails 2 --drive 768M --mount /mnt/nvme
 # Two processes of one guest exchange data: over a queue pair set up by hand, then by rdma_cm on IPv4
 # and IPv6, then with one packet in fifty lost.
 set -euo pipefail

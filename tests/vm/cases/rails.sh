@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --rails 2
+# vm: --rails 2 --drive 768M --mount /mnt/nvme
 # Two rails in one guest: each device talks to itself on an address of its own, both at once.
 set -euo pipefail
 

@@ -11,6 +11,14 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/tmp" "$work/a directory"
 export TMPDIR=$work/tmp
 
+# A command that does not end, beside the others: it takes its time.
+mkdir "$work/other"
+(
+    code=0
+    TMPDIR=$work/other "$vm" --timeout 60 sleep 1000 >"$work/other.err" 2>&1 || code=$?
+    echo "$code" >"$work/other.code"
+) &
+
 # run WANTED-CODE COMMAND...: its output in $work/out and $work/err.
 run() {
     local wanted=$1 code=0
@@ -45,10 +53,6 @@ run 125 "$vm" bash -c 'echo c >/proc/sysrq-trigger'
 said 'Kernel panic'
 echo "a panic ends with 125 and the kernel's last words"
 
-run 124 "$vm" --timeout 40 sleep 1000
-said 'after 40 s'
-echo "a command that does not end is ended"
-
 # A background command would ignore SIGINT without env.
 mkfifo "$work/words"
 env --default-signal=INT "$vm" bash -c 'echo started; sleep 1000' >"$work/words" 2>"$work/err" &
@@ -62,3 +66,9 @@ wait "$pid" || code=$?
 [ -z "$(ls -A "$TMPDIR")" ]
 if pgrep -f "vm.job=$TMPDIR"; then echo "a guest was left"; exit 1; fi
 echo "Ctrl-C leaves neither a guest nor files"
+
+wait
+[ "$(cat "$work/other.code")" = 124 ]
+grep -q 'after 60 s' "$work/other.err"
+[ -z "$(ls -A "$work/other")" ]
+echo "a command that does not end is ended"

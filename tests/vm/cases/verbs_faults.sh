@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --drive 768M --mount /mnt/nvme --cpu qemu64
+# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
 # What a fabric does to a transfer: packets that are lost, late and out of order, an interface that
 # goes away and comes back, and a receiver that is slower than its sender.
 . tests/vm/headrace.sh
@@ -16,7 +16,23 @@ arrived large /mnt/nvme/lossy
 tc qdisc del dev lo root
 echo "lost, late and out of order: $(of seconds) s"
 
-get large /mnt/nvme/slow --require rdma --limit 8M
+# A receiver that stops again and again, each time until nothing comes to it any more.
+sent() { cat /sys/class/infiniband/rxe0/ports/1/hw_counters/sent_pkts; }
+get large /mnt/nvme/slow --require rdma &
+getting=$!
+until receiver=$(pgrep -P "$getting" headrace); do kill -0 "$getting"; done
+stops=0
+while kill -STOP "$receiver" 2>/dev/null && [ "$stops" -lt 6 ]; do
+    packets=''
+    until [ "$packets" = "$(sent)" ]; do packets=$(sent); done
+    kill -CONT "$receiver" 2>/dev/null || break # it had ended
+    stops=$((stops + 1))
+    until [ "$packets" != "$(sent)" ] || ! kill -0 "$receiver" 2>/dev/null; do :; done
+done
+kill -CONT "$receiver" 2>/dev/null || true
+wait "$getting"
+echo "a receiver that stopped $stops times"
+[ "$stops" -gt 0 ]
 arrived large /mnt/nvme/slow
 
 # Down for as long as it takes to be noticed, then up.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --rails 2 --drive 512M --mount /mnt/nvme --cpu qemu64
+# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
 # From the drive over RDMA to memory and to files, on each rail, and what is said where there is none.
 . tests/vm/headrace.sh
 
@@ -32,9 +32,7 @@ kill "$server" && wait "$server" || true
 
 # Everything that both networks have: two rails, and a link on each.
 address=${addresses[0]}
-"$headrace" serve "$data" --listen "0.0.0.0:$port" --insecure -v >"$logs/serve" 2>&1 &
-server=$!
-until grep -q ' serving ' "$logs/serve"; do kill -0 "$server"; done
+listen=0.0.0.0 serve
 [ "$(grep -c 'RDMA links come in' "$logs/serve")" -ge 2 ]
 get large /mnt/nvme/both --require rdma --links 2 -vv
 expect_way verbs

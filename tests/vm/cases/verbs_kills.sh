@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --drive 768M --mount /mnt/nvme --cpu qemu64
+# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
 # kill -9 of either side in the middle of a transfer over RDMA, then the same command again: it goes on
 # where it was, moves no more than what is missing and a window, and the bytes are the source's.
 . tests/vm/headrace.sh

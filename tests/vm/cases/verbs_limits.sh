@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --drive 512M --mount /mnt/nvme --cpu qemu64
+# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
 # A machine that has RDMA but will not let us: nothing may be locked, the device may not be opened, the
 # port is down. TCP carries the data and it is said why; --require refuses.
 . tests/vm/headrace.sh
@@ -38,6 +38,31 @@ exits 11 get some /mnt/nvme/out/none --require rdma
 grep -qi 'permission' "$logs/get.err" || { show_logs; exit 1; }
 headrace=$headrace_as_root
 
-# A server whose pool may not be locked serves over TCP.
+# No port of the device is up: the data takes the other way, and why is said.
 kill "$server" && wait "$server" || true
+serve
+interface=$(rdma link show rxe1/1 | sed -n 's/.*netdev \([a-z0-9]*\).*/\1/p')
+ip link set "$interface" down
 chmod 666 /dev/infiniband/*
+get some /mnt/nvme/out/down --rdma-devices rxe1
+expect_way tcp
+exits 11 get some /mnt/nvme/out/none --rdma-devices rxe1 --require rdma
+grep -q 'No port of the RDMA device rxe1 is active' "$logs/get.err" || { show_logs; exit 1; }
+ip link set "$interface" up
+kill "$server" && wait "$server" || true
+
+# A server whose pool may not be locked serves over TCP, or not at all if it was told to use RDMA.
+ulimit -S -l 64
+headrace=/tmp/limited serve
+grep -q 'serving over TCP only' "$logs/serve" || { show_logs; exit 1; }
+grep 'KiB cannot be registered with rxe0.*This process may lock 64 KiB; it needs 66560 KiB x (1 ring + 2 NICs) = 199680 KiB' "$logs/serve"
+ulimit -S -l unlimited 2>/dev/null || ulimit -S -l "$(ulimit -H -l)"
+get some /mnt/nvme/out/served
+expect_way tcp
+arrived some /mnt/nvme/out/served
+exits 11 get some /mnt/nvme/out/none --require rdma
+grep -q 'the server offers no RDMA' "$logs/get.err"
+kill "$server" && wait "$server" || true
+ulimit -S -l 64
+exits 11 timeout 60 /tmp/limited serve "$data" --listen "$VM_SERVER:$port" --insecure --transport verbs 2>"$logs/serve"
+grep 'registering the slots with the NICs' "$logs/serve"

@@ -7,9 +7,7 @@
 
 make_file large 90000001
 read -ra addresses <<<"$VM_SERVERS"
-"$headrace" serve "$data" --listen "0.0.0.0:$port" --insecure -v >"$logs/serve" 2>&1 &
-server=$!
-until grep -q ' serving ' "$logs/serve"; do kill -0 "$server"; done
+listen=0.0.0.0 serve
 rails=$(grep -c 'RDMA links come in' "$logs/serve")
 [ "$rails" -ge 2 ]
 sent() { cat /sys/class/infiniband/"$1"/ports/1/hw_counters/sent_pkts; }

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# vm: --rails 2 --drive 768M --mount /mnt/nvme
 # What the guest's rxe carries, as perftest measures it: the figure that ours are compared with.
 set -euo pipefail
 

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
+# What a chunk costs the server, counted by the kernel and by a preloaded library while a short file and a
+# long one go to memory: the difference is chunks alone. No byte is copied, and a MiB takes less
+# than one system call, rxe's doorbells (a write to the device's descriptor each) apart.
+. tests/vm/headrace.sh
+
+counter=$(realpath "${HEADRACE_TESTS:-build-dev}/lib/libcount_copies.so" 2>/dev/null || true)
+[ -e "$counter" ] || { echo "libcount_copies.so is not built: scripts/build dev, or HEADRACE_TESTS names the folder"; exit 77; }
+make_file short 20971520
+make_file long 104857600
+export COUNT_COPIES=$logs/copied
+LD_PRELOAD=$counter serve
+unset COUNT_COPIES
+
+tracing=/sys/kernel/tracing
+mountpoint -q $tracing || mount -t tracefs tracefs $tracing
+calls=$tracing/events/raw_syscalls/sys_enter writes=$tracing/events/syscalls/sys_enter_write
+by_call='hist:keys=common_pid,id:size=4096' by_fd='hist:keys=common_pid,fd:size=4096'
+trap 'echo "!$by_call" >$calls/trigger; echo "!$by_fd" >$writes/trigger; jobs -p | xargs -r kill -9 2>/dev/null || true' EXIT
+
+# count FILE KEY VALUE THREADS: the sum of a histogram's lines of these threads, those apart whose KEY is one of VALUE.
+count() {
+    awk -v key="$2" -v value=" $3 " -v threads=" $4 " '
+        /common_pid:/ {
+            gsub(/[{},:]/, " ")
+            for (i = 1; i < NF; i++) field[$i] = $(i + 1)
+            if (index(threads, " " field["common_pid"] " ") && !index(value, " " field[key] " ")) sum += field["hitcount"]
+        }
+        END { print sum + 0 }' "$1"
+}
+
+# Which descriptors are the RDMA devices.
+doorbells=$(find "/proc/$server/fd" -lname '/dev/infiniband/uverbs*' -printf '%f ')
+[ -n "$doorbells" ]
+
+# cost NAME: the server's system calls, and bytes copied, for one transfer of it.
+cost() {
+    local copied threads all without
+    copied=$(od -An -t u8 "$logs/copied")
+    echo "$by_call" >$calls/trigger
+    echo "$by_fd" >$writes/trigger
+    get "$1" host: --require rdma
+    threads=$(ls "/proc/$server/task" | tr '\n' ' ')
+    # clock_gettime (228) is none: only where the clock is emulated does it reach the kernel.
+    all=$(count $calls/hist id 228 "$threads")
+    without=$(count $writes/hist fd "$doorbells" "$threads")
+    spent=$((all - $(count $writes/hist fd '' "$threads") + without))
+    echo "!$by_call" >$calls/trigger
+    echo "!$by_fd" >$writes/trigger
+    copied=$(($(od -An -t u8 "$logs/copied") - copied))
+    spent=("$spent" "$copied" "$all")
+}
+
+cost short # the first has links to make
+cost short
+short=("${spent[@]}")
+cost long
+mib=$(((104857600 - 20971520) >> 20)) chunks=$(((104857600 - 20971520) / 4194304))
+calls_more=$((spent[0] - short[0])) copied_more=$((spent[1] - short[1]))
+echo "$mib MiB more cost the server $calls_more system calls (with doorbells $((spent[2] - short[2]))) and $copied_more bytes copied"
+[ "$calls_more" -lt "$mib" ]
+# What goes along with a chunk: its grant, its receipt, the requests.
+[ "$copied_more" -lt $((chunks * 4096)) ]

@@ -139,7 +139,7 @@ static void print_goal(const hr_bench_race *race, const hr_bench_goal *goal)
                least, "unknown", peers);
     else
         printf("%-25s %6.2f  %6.2f .. %-6.2f %8s  %-8s %s\n", hr_bench_contenders[goal->ours].title,
-               verdict.ratio.median, verdict.ratio.min, verdict.ratio.max, least, word, peers);
+               verdict.ratio.median, verdict.ratio.low, verdict.ratio.high, least, word, peers);
 }
 
 static void print_goals(const hr_bench_race *race)
@@ -150,7 +150,7 @@ static void print_goals(const hr_bench_race *race)
     if (!any)
         return;
     printf("\n%-25s %6s  %-16s %8s  %-8s %s\n", "ratio to the peer's round", "median",
-           "   min .. max", "at least", "", "peer");
+           "  95 % interval", "at least", "", "peer");
     for (unsigned i = 0; i < hr_bench_goal_count; i++) {
         if (hr_bench_race_asks(race, &hr_bench_goals[i]))
             print_goal(race, &hr_bench_goals[i]);

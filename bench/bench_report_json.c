@@ -21,8 +21,8 @@ static json_t *spread(const hr_bench_spread *of)
 {
     if (of->count == 0)
         return json_null();
-    return json_pack("{s:f, s:f, s:f, s:i}", "median", of->median, "min", of->min, "max", of->max,
-                     "count", (int)of->count);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:i}", "median", of->median, "min", of->min, "max",
+                     of->max, "low", of->low, "high", of->high, "count", (int)of->count);
 }
 
 static json_t *microseconds(const hr_bench_histogram *latency)

@@ -140,8 +140,8 @@ static const hr_option options[] = {
         .type = HR_OPTION_RATE,
         .verbs = WIRE,
         .min = "1M",
-        .help =
-            "About what ib_write_bw will reach; it counts messages, and runs so as long as ours.",
+        .help = "About what ucx_perftest or ib_write_bw reach: they count messages, and run so as "
+                "long.",
         .offset = MEMBER(peer_rate),
     },
     {

@@ -14,7 +14,8 @@ typedef struct hr_bench_settings {
     bool digests;
     unsigned links, slots;
     uint64_t message_len;
-    uint64_t peer_rate; /* about what ib_write_bw will reach, so that it runs as long; 0: 1 GB/s */
+    uint64_t peer_rate; /* about what a peer that counts messages reaches, so that it runs as long;
+                           0: guessed */
     bool asks, once, peers, softroce;
     const char *from;           /* the desk of a writer elsewhere */
     const char *host;           /* where a writer is started */

@@ -171,7 +171,8 @@ hr_status hr_bench_run_wire_ucx(hr_bench_field *field, const hr_bench_contender 
     (void)contender;
     find_port(port);
     snprintf(length, sizeof length, "%llu", (unsigned long long)settings->message_len);
-    count_messages(settings, 1e9, messages);
+    count_messages(settings, settings->peer_rate != 0 ? (double)settings->peer_rate : 3e8,
+                   messages);
     const char *server[] = {"env", "UCX_TLS=tcp", "UCX_NET_DEVICES=lo", "ucx_perftest", "-p",
                             port,  NULL};
     const char *client[] = {"env",

@@ -17,6 +17,22 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* How many of the sorted numbers at each end lie outside: as many as so few of count tosses of a
+ * coin show heads in 5 per cent of all cases, both ends together. */
+static unsigned outside(unsigned count)
+{
+    double term = pow(0.5, count), sum = 0;
+    unsigned left_out = 0;
+    for (unsigned i = 0; i < count / 2; i++) {
+        sum += term;
+        if (2 * sum > 0.05)
+            break;
+        left_out = i;
+        term *= (double)(count - i) / (i + 1);
+    }
+    return left_out;
+}
+
 hr_bench_spread hr_bench_sample_spread(const hr_bench_sample *sample)
 {
     double sorted[HR_BENCH_ROUNDS_MAX];
@@ -34,6 +50,8 @@ hr_bench_spread hr_bench_sample_spread(const hr_bench_sample *sample)
         .median = (sorted[(count - 1) / 2] + sorted[count / 2]) / 2,
         .min = sorted[0],
         .max = sorted[count - 1],
+        .low = sorted[outside(count)],
+        .high = sorted[count - 1 - outside(count)],
     };
 }
 

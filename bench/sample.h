@@ -16,6 +16,8 @@ typedef struct hr_bench_sample {
 typedef struct hr_bench_spread {
     unsigned count; /* of the numbers; 0: nothing else is set */
     double median, min, max;
+    double low, high; /* an interval that holds the true median with 95 per cent; below six numbers
+                         there is none, and it is from min to max */
 } hr_bench_spread;
 
 void hr_bench_sample_add(hr_bench_sample *sample, double value);

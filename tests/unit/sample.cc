@@ -106,4 +106,19 @@ TEST(Sample, DriftIsWhatSetsTheHalvesOfTheRoundsApart)
     EXPECT_EQ(0, hr_bench_sample_drift(&failed));
 }
 
+// 1 and 2 heads of 9 tosses: 2 * (1 + 9) / 512 is 4 per cent, with the next ones more than 5.
+TEST(Sample, TheIntervalOfNineLeavesOneOutAtEachEnd)
+{
+    hr_bench_sample sample = {};
+    for (double value : {9, 1, 8, 2, 7, 3, 6, 4, 5})
+        hr_bench_sample_add(&sample, value);
+    hr_bench_spread spread = hr_bench_sample_spread(&sample);
+    EXPECT_EQ(spread.low, 2);
+    EXPECT_EQ(spread.high, 8);
+    sample.count = 5; // too few: from the least to the most
+    spread = hr_bench_sample_spread(&sample);
+    EXPECT_EQ(spread.low, 1);
+    EXPECT_EQ(spread.high, 9);
+}
+
 } // namespace

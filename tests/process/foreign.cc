@@ -4,6 +4,10 @@
 #include "content.h"
 #include "fixture.h"
 
+extern "C" {
+#include "packed_reader.h"
+}
+
 namespace
 {
 
@@ -48,6 +52,13 @@ class Foreign : public Headrace
         Program program;
         program.start({"verify", data("shard")});
         EXPECT_EQ(0, program.wait()) << program.errors();
+        const Bytes table = read_text(data("shard.hrindex")), chunks = read_text(data("shard"));
+        Bytes other(content.size(), 0);
+        EXPECT_TRUE(packed_reader_read(reinterpret_cast<const uint8_t *>(table.data()),
+                                       table.size(),
+                                       reinterpret_cast<const uint8_t *>(chunks.data()),
+                                       chunks.size(), reinterpret_cast<uint8_t *>(&other[0])));
+        EXPECT_TRUE(other == content) << "what another reader makes of it";
         serve();
         Result result = get(url("shard"), target("file"), {"--unpack"});
         EXPECT_EQ(0, result.exit_code) << result.errors;

@@ -103,6 +103,12 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
         hr_transfer_end(transfer, landing->status, "%s: chunk %u (offset %llu): %s",
                         hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
                         (unsigned long long)offset, hr_upload_error(transfer->target.upload));
+    else if (landing->status == HR_UNSUPPORTED && landing->in_slot)
+        hr_transfer_end(transfer, HR_UNSUPPORTED,
+                        "unpacking %s: chunk %u (offset %llu) was made by a later version; a newer "
+                        "headrace reads it, and with --as-is its bytes come as they are",
+                        hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
+                        (unsigned long long)offset);
     else if (landing->from_peer)
         hr_transfer_end(transfer, landing->status, "%s: reading chunk %u (offset %llu): %s%s",
                         hr_transfer_shown(transfer, name, sizeof name), landing->chunk,

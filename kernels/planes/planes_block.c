@@ -220,10 +220,9 @@ static void join_with_rests(const uint8_t *restrict exponents, const uint8_t *re
                             const uint8_t *restrict rests, uint32_t count, uint8_t *restrict values)
 {
     for (size_t i = 0; i < count; i++) {
-        values[4 * i] = rests[2 * i];
-        values[4 * i + 1] = rests[2 * i + 1];
-        values[4 * i + 2] = (uint8_t)((mantissas[i] & 0x7f) | exponents[i] << 7);
-        values[4 * i + 3] = (uint8_t)((mantissas[i] & 0x80) | exponents[i] >> 1);
+        uint32_t head =
+            (mantissas[i] & 0x80u) << 8 | (uint32_t)exponents[i] << 7 | (mantissas[i] & 0x7fu);
+        hr_put_u32(values + 4 * i, head << 16 | hr_get_u16(rests + 2 * i));
     }
 }
 

@@ -544,8 +544,8 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
         {
             .name = "decode",
             .arguments = "",
-            .summary = "Each codec by itself, on one core.",
-            .details = "Chunks of 4 MiB in memory, of text, and for planes of weights in bfloat16.",
+            .summary = "Each codec by itself, on one core, beside its library.",
+            .details = "Chunks of 4 MiB in memory, of text, and for planes of weights.",
         },
     [HR_BENCH_REGISTER] =
         {

@@ -27,8 +27,11 @@ enum {
     HR_BENCH_WIRE_IB,
     HR_BENCH_WIRE_ASKED, /* as the options of wire want it */
     HR_BENCH_DECODE_LZ4,
+    HR_BENCH_DECODE_LIBLZ4,
     HR_BENCH_DECODE_ZSTD,
+    HR_BENCH_DECODE_LIBZSTD,
     HR_BENCH_DECODE_PLANES,
+    HR_BENCH_DECODE_PLANES_FP32,
     HR_BENCH_REGISTER_HUGE,
     HR_BENCH_REGISTER_PLAIN,
     HR_BENCH_FILES_GET,
@@ -51,10 +54,12 @@ struct hr_bench_contender {
     unsigned verbs;                                    /* bit i: the verb i measures it */
     bool (*wanted)(const hr_bench_settings *settings); /* NULL: always */
     bool digests;
-    bool writes;    /* of those on the storage alone */
-    bool from_disk; /* its bytes come from the drive below the directory */
-    unsigned codec; /* of those that decode: hr_codec_id */
-    bool huge;      /* of those that register: pages */
+    bool writes;      /* of those on the storage alone */
+    bool from_disk;   /* its bytes come from the drive below the directory */
+    unsigned codec;   /* of those that decode: hr_codec_id */
+    unsigned element; /* hr_element of the content; 0: text */
+    bool library;     /* by the library's own reader of frames */
+    bool huge;        /* of those that register: pages */
 };
 
 extern const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS];

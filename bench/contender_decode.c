@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The codecs alone: chunks in memory, decoded over and over on one core. What comes out depends on
  * the content as much as on the code, so each codec has content of the kind that it is for. */
+#include <lz4frame.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 #include "child.h"
 #include "codec.h"
@@ -17,20 +19,44 @@
 
 typedef struct decode_run {
     const hr_codec *codec;
+    const hr_bench_contender *contender;
+    LZ4F_dctx *lz4; /* of the libraries */
+    ZSTD_DCtx *zstd;
     uint64_t duration_ns;
     uint8_t *content, *stored[CHUNKS], *scratch;
     size_t stored_len[CHUNKS], scratch_len, stored_sum;
     hr_bench_histogram latency;
 } decode_run;
 
-static const char *fill(hr_codec_id codec, uint8_t *out, size_t len)
+/* The upper halves are what bfloat16 is, the lower ones noise. */
+static void fill_fp32(uint8_t *out, size_t len)
 {
-    if (codec == HR_CODEC_PLANES) {
+    hr_bench_fill_random(out, len / 2, 1);
+    hr_bench_fill_weights(out + len / 2, len / 2, 1);
+    uint8_t *halves = malloc(len);
+    if (halves == NULL)
+        return;
+    memcpy(halves, out, len);
+    for (size_t i = 0; i < len / 4; i++) {
+        memcpy(out + 4 * i, halves + 2 * i, 2);
+        memcpy(out + 4 * i + 2, halves + len / 2 + 2 * i, 2);
+    }
+    free(halves);
+}
+
+static const char *fill(unsigned element, uint8_t *out, size_t len)
+{
+    switch (element) {
+    case HR_ELEMENT_BF16:
         hr_bench_fill_weights(out, len, 1);
         return "normal weights in bfloat16";
+    case HR_ELEMENT_FP32:
+        fill_fp32(out, len);
+        return "normal weights in float32";
+    default:
+        hr_bench_fill_text(out, len, 1);
+        return "text of words";
     }
-    hr_bench_fill_text(out, len, 1);
-    return "text of words";
 }
 
 static hr_status encode_all(decode_run *run)
@@ -47,6 +73,7 @@ static hr_status encode_all(decode_run *run)
             .source = hr_span_host(run->content + i * CHUNK_LEN, CHUNK_LEN),
             .target = hr_span_host(run->stored[i], bound),
             .scratch = hr_span_host(run->scratch, run->scratch_len),
+            .element = (hr_element)run->contender->element,
         };
         status = run->codec->encode(&job);
         run->stored_len[i] = job.len_out;
@@ -55,8 +82,20 @@ static hr_status encode_all(decode_run *run)
     return status;
 }
 
+static hr_status decode_by_library(decode_run *run, unsigned index, uint8_t *target)
+{
+    size_t made = CHUNK_LEN, used = run->stored_len[index];
+    if (run->codec->id == HR_CODEC_ZSTD)
+        made = ZSTD_decompressDCtx(run->zstd, target, CHUNK_LEN, run->stored[index], used);
+    else if (LZ4F_decompress(run->lz4, target, &made, run->stored[index], &used, NULL) != 0)
+        return HR_INTEGRITY;
+    return made == CHUNK_LEN ? HR_OK : HR_INTEGRITY;
+}
+
 static hr_status decode_one(decode_run *run, unsigned index, uint8_t *target)
 {
+    if (run->contender->library)
+        return decode_by_library(run, index, target);
     hr_codec_job job = {
         .source = hr_span_host(run->stored[index], run->stored_len[index]),
         .target = hr_span_host(target, CHUNK_LEN),
@@ -76,6 +115,14 @@ static hr_status warm_up(decode_run *run, uint8_t *target)
             status = HR_INTEGRITY;
     }
     return status;
+}
+
+static hr_status make_contexts(decode_run *run)
+{
+    run->zstd = ZSTD_createDCtx();
+    if (run->zstd == NULL || LZ4F_isError(LZ4F_createDecompressionContext(&run->lz4, LZ4F_VERSION)))
+        return HR_NO_MEMORY;
+    return HR_OK;
 }
 
 static hr_status decode_all(decode_run *run, uint8_t *target, hr_bench_measure *measure_out)
@@ -103,9 +150,11 @@ static int run_in_child(void *context)
     hr_status status = run->content != NULL && target != NULL ? HR_OK : HR_NO_MEMORY;
     const char *what = "";
     if (status == HR_OK) {
-        what = fill(run->codec->id, run->content, CHUNKS * CHUNK_LEN);
+        what = fill(run->contender->element, run->content, CHUNKS * CHUNK_LEN);
         status = encode_all(run);
     }
+    if (status == HR_OK)
+        status = make_contexts(run);
     if (status == HR_OK)
         status = decode_all(run, target, &measure);
     if (status == HR_OK) {
@@ -116,6 +165,8 @@ static int run_in_child(void *context)
     } else {
         fprintf(stderr, "%s: %s\n", run->codec->name, hr_status_text(status));
     }
+    LZ4F_freeDecompressionContext(run->lz4);
+    ZSTD_freeDCtx(run->zstd);
     for (unsigned i = 0; i < CHUNKS; i++)
         free(run->stored[i]);
     free(run->content);
@@ -131,6 +182,7 @@ hr_status hr_bench_run_decode(hr_bench_field *field, const hr_bench_contender *c
     hr_bench_child child = {0};
     run = (decode_run){
         .codec = hr_codec_find(contender->codec),
+        .contender = contender,
         .duration_ns = field->settings->duration_ns,
     };
     hr_status status = hr_bench_child_fork(&child, contender->title, run_in_child, &run, error);

@@ -72,10 +72,13 @@ void hr_cli_tally_file(void *context, const hr_file_report *file)
             hr_cli_json_text(file->text, strlen(file->text)), "bytes", (json_int_t)file->bytes);
         hr_cli_json_name(object, "path", file->path, strlen(file->path));
         hr_cli_print_json(object);
-    } else if (!tally->settings->json && file->status != HR_OK) {
-        hr_quote(quoted, sizeof quoted, file->path, strlen(file->path));
-        hr_cli_say("%s: %s", quoted, file->text);
+        return;
     }
+    hr_quote(quoted, sizeof quoted, file->path, strlen(file->path));
+    if (file->status != HR_OK && !tally->settings->json)
+        hr_cli_say("%s: %s", quoted, file->text);
+    else if (!tally->settings->json && !tally->settings->quiet && file->text[0] != '\0')
+        hr_cli_print("%s: %s\n", quoted, file->text);
 }
 
 void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count)

@@ -285,7 +285,8 @@ typedef struct hr_get hr_get;
 typedef struct hr_file_report {
     const char *path; /* in the source, below the request's path; "" for a single file */
     hr_status status;
-    const char *text; /* the sentence of a failure, else "" */
+    const char *text; /* the sentence of a failure; of a file that was packed what was chosen, as
+                         hr_pack_choice has it; else "" */
     uint64_t bytes, bytes_moved, bytes_reused;
 } hr_file_report;
 
@@ -492,7 +493,7 @@ HR_API hr_status hr_pack_status(const hr_pack *pack);
 HR_API const hr_error *hr_pack_error(const hr_pack *pack);
 HR_API hr_packed_progress hr_pack_count(const hr_pack *pack);
 /* "zstd: a sample becomes 3.1 times shorter (lz4 2.0, planes 1.0)"; "" before it was chosen, and of
- * a tree. */
+ * a tree, whose files are told of one by one. */
 HR_API const char *hr_pack_choice(const hr_pack *pack);
 /* Any thread and signal handlers: ends it as HR_CANCELED; nothing of it stays. */
 HR_API void hr_pack_cancel(hr_pack *pack);

@@ -48,7 +48,7 @@ static void report(hr_pack *pack)
     hr_file_report file = {
         .path = pack->name,
         .status = packing->error.status,
-        .text = packing->error.text,
+        .text = packing->error.status != HR_OK ? packing->error.text : packing->choice_text,
         .bytes = packing->progress.bytes,
     };
     if (pack->options.file_done != NULL)

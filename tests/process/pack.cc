@@ -110,6 +110,20 @@ TEST_F(Packed, TreeBecomesATreeOfShards)
     EXPECT_NE(std::string::npos, program.errors().find("--overwrite")) << program.errors();
 }
 
+TEST_F(Packed, TreeIsToldOfFileByFile)
+{
+    make_directory(data("sub"));
+    write_text(data("sub/text"), text(CHUNK));
+    write_text(data("weights"), weights(1 << 20, 0));
+    Program program;
+    program.start({"pack", at("data"), target("tree")});
+    EXPECT_EQ(0, program.wait()) << program.errors();
+    for (const char *part : {"weights: planes: a sample becomes 1.4", "sub/text: zstd: a sample"})
+        EXPECT_NE(std::string::npos, program.out().find(part)) << program.out();
+    EXPECT_TRUE(exists(target("tree/weights.hrpacked")));
+    EXPECT_TRUE(exists(target("tree/sub/text.zst")));
+}
+
 TEST_F(Packed, TreeGetsItsIndexesBesideItsFiles)
 {
     make_directory(data("sub"));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "chunk.h"
+#include "probe.h"
 
 static void send_opened(hr_source *source, hr_status status, const hr_file_info *info,
                         const char *text)
@@ -204,6 +205,11 @@ static const hr_store_export *enter_export(hr_source *source, const char **path_
 /* NULL: the channel was told why, and is closing. */
 static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes path)
 {
+    if (transfer == HR_PROBE_TRANSFER) {
+        hr_control_close(&session->control, HR_PROTOCOL,
+                         "transfer 0 is the probe's, not to be opened");
+        return NULL;
+    }
     if (hr_session_find_source(session, transfer) != NULL) {
         hr_control_close(&session->control, HR_PROTOCOL, "transfer %llu was opened twice",
                          (unsigned long long)transfer);

@@ -9,6 +9,13 @@ static hr_bytes bytes_of(ProtobufCBinaryData from)
     return hr_bytes_make(from.len > 0 ? from.data : nothing, from.len);
 }
 
+/* A failure that comes without a sentence gets ours: nobody ends in silence. */
+static hr_bytes text_of(int32_t status, ProtobufCBinaryData from)
+{
+    const char *text = hr_status_text(hr_status_from_wire(status));
+    return from.len > 0 || status == 0 ? bytes_of(from) : hr_bytes_make(text, strlen(text));
+}
+
 static bool copy_exactly(ProtobufCBinaryData from, uint8_t *to, size_t len)
 {
     if (from.len != len)
@@ -79,7 +86,7 @@ static bool unpack_entries(const Headrace__Entries *from, hr_arena *arena, hr_me
     *to = (hr_message_entries){
         .request = from->request,
         .status = hr_status_from_wire(from->status),
-        .text = bytes_of(from->text),
+        .text = text_of(from->status, from->text),
         .cookie = from->cookie,
         .entries = entries,
         .count = from->n_entries,
@@ -128,7 +135,7 @@ static bool unpack_opened(const Headrace__Opened *from, hr_message_opened *to)
     *to = (hr_message_opened){
         .transfer = from->transfer,
         .status = hr_status_from_wire(from->status),
-        .text = bytes_of(from->text),
+        .text = text_of(from->status, from->text),
     };
     if (to->status != HR_OK)
         return true;
@@ -200,7 +207,7 @@ static bool unpack_tickets(const Headrace__Tickets *from, hr_arena *arena, hr_me
     }
     *to = (hr_message_tickets){
         .status = hr_status_from_wire(from->status),
-        .text = bytes_of(from->text),
+        .text = text_of(from->status, from->text),
         .tickets = tickets,
         .ticket_count = from->n_tickets,
         .rails = rails,
@@ -237,7 +244,7 @@ static void unpack_failed(const Headrace__Failed *from, hr_message_failed *to)
         .chunk = from->chunk,
         .generation = from->generation,
         .status = hr_status_from_wire(from->status),
-        .text = bytes_of(from->text),
+        .text = text_of(from->status, from->text),
     };
 }
 
@@ -246,7 +253,7 @@ static void unpack_closed(const Headrace__Closed *from, hr_message_closed *to)
     *to = (hr_message_closed){
         .transfer = from->transfer,
         .status = hr_status_from_wire(from->status),
-        .text = bytes_of(from->text),
+        .text = text_of(from->status, from->text),
     };
 }
 
@@ -254,7 +261,7 @@ static void unpack_error(const Headrace__Error *from, hr_message_error *to)
 {
     *to = (hr_message_error){
         .status = hr_status_from_wire(from->status),
-        .text = bytes_of(from->text),
+        .text = text_of(from->status, from->text),
     };
 }
 
@@ -273,7 +280,7 @@ static bool unpack_digested(const Headrace__Digested *from, hr_message_digested 
     *to = (hr_message_digested){
         .request = from->request,
         .status = hr_status_from_wire(from->status),
-        .text = bytes_of(from->text),
+        .text = text_of(from->status, from->text),
     };
     if (to->status != HR_OK)
         return true;

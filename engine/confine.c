@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "headrace.h"
 #include "identity.h"
 #include "landlock.h"
+#include "quantity.h"
 #include "secret.h"
 #include "server.h"
 
@@ -25,14 +25,11 @@ typedef struct teller {
     void *context;
 } teller;
 
-__attribute__((format(printf, 3, 4))) static void tell(const teller *to, bool lacking,
-                                                       const char *format, ...)
+static void tell(const teller *to, bool lacking, const char *before, const char *what,
+                 const char *after)
 {
     char line[300];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
+    snprintf(line, sizeof line, "%s%s%s", before, what, after);
     to->told(to->context, lacking, line);
 }
 
@@ -120,12 +117,12 @@ static void lock_land(const hr_server_options *options, const teller *to)
         error = hr_landlock_end(rules);
     }
     if (error == 0)
-        tell(to, false, "Landlock: nothing but the exports%s can be opened, and no connection made",
-             options->audit_path != NULL ? ", keys and the audit" : " and keys");
+        tell(to, false, "Landlock: nothing but the exports",
+             options->audit_path != NULL ? ", keys and the audit" : " and keys",
+             " can be opened, and no connection made");
     else
-        tell(to, true,
-             "Landlock confines nothing here (%s): this server can open what its user can",
-             strerror(error));
+        tell(to, true, "Landlock confines nothing here (", strerror(error),
+             "): this server can open what its user can");
 }
 
 /* ---- what root may ---- */
@@ -139,7 +136,9 @@ static uint64_t bit(unsigned capability)
 static uint64_t wanted(uint64_t held, const hr_server_options *options)
 {
     const char *port = options->listen != NULL ? strrchr(options->listen, ':') : NULL;
-    bool is_low = port != NULL && atoi(port + 1) > 0 && atoi(port + 1) < 1024;
+    unsigned number = 0;
+    bool is_low = port != NULL && hr_quantity_unsigned(port + 1, &number) == HR_OK && number > 0 &&
+                  number < 1024;
     uint64_t keep = bit(CAP_DAC_READ_SEARCH) | bit(CAP_IPC_LOCK);
     if ((held & bit(CAP_DAC_READ_SEARCH)) == 0) /* in containers, root has only the wider one */
         keep |= bit(CAP_DAC_OVERRIDE);
@@ -171,12 +170,13 @@ static void drop_rights(const hr_server_options *options, const teller *to)
     uint64_t kept = 0;
     int error = drop_capabilities(options, &kept);
     if (error != 0)
-        tell(to, true, "capabilities cannot be dropped: %s", strerror(error));
+        tell(to, true, "capabilities cannot be dropped: ", strerror(error), "");
     else
-        tell(to, false, "capabilities: %s",
+        tell(to, false, "capabilities: ",
              kept == 0 ? "none"
                        : "dropped, but for reading every file and locking memory, since it runs "
-                         "as root");
+                         "as root",
+             "");
 }
 
 hr_status hr_server_confine(const hr_server_options *options,
@@ -195,7 +195,7 @@ hr_status hr_server_confine(const hr_server_options *options,
         hr_identity_release(identity);
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-        tell(&to, true, "no_new_privs cannot be set: %s", strerror(errno));
+        tell(&to, true, "no_new_privs cannot be set: ", strerror(errno), "");
     lock_land(options, &to);
     drop_rights(options, &to);
     return HR_OK;

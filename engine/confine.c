@@ -119,7 +119,9 @@ static void lock_land(const hr_server_options *options, const teller *to)
     if (error == 0)
         tell(to, false, "Landlock: nothing but the exports",
              options->audit_path != NULL ? ", keys and the audit" : " and keys",
-             " can be opened, and no connection made");
+             hr_landlock_has_network()
+                 ? " can be opened, and no connection made"
+                 : " can be opened; connections are not confined before Linux 6.7");
     else
         tell(to, true, "Landlock confines nothing here (", strerror(error),
              "): this server can open what its user can");

@@ -35,6 +35,11 @@ static long version(void)
     return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
+bool hr_landlock_has_network(void)
+{
+    return version() >= 4;
+}
+
 int hr_landlock_begin(int *rules_out)
 {
     long known = version();

@@ -5,6 +5,7 @@
 #ifndef HR_LANDLOCK_H
 #define HR_LANDLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The values are the kernel's. */
@@ -15,6 +16,8 @@
 #define HR_LANDLOCK_MAKE_SOCKET (UINT64_C(1) << 9)
 #define HR_LANDLOCK_IOCTL       (UINT64_C(1) << 15) /* on devices */
 
+/* Whether the kernel keeps it from connecting (Linux 6.7). */
+bool hr_landlock_has_network(void);
 int hr_landlock_begin(int *rules_out);
 /* path and all beneath it. What is not there needs no right. */
 void hr_landlock_allow(int rules, const char *path, uint64_t rights);

@@ -46,6 +46,8 @@ static hr_status begin_lz4(hr_foreign *foreign, const uint8_t *bytes, size_t len
     foreign->chunk_len = HR_INDEX_CHUNK_MAX;
     foreign->has_checksum = (flags & LZ4_CONTENT_CHECKSUM) != 0;
     *at_out = (flags & LZ4_CONTENT_SIZE) != 0 ? 15 : 7;
+    if (*at_out > len)
+        return refuse(foreign, "it is cut");
     return HR_OK;
 }
 

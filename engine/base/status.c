@@ -159,6 +159,8 @@ hr_status hr_error_set(hr_error *error, hr_status status, const char *format, ..
     va_start(arguments, format);
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
+    if (error->text[0] == '\0' && status != HR_OK) /* a peer may say no word */
+        snprintf(error->text, sizeof error->text, "%s", hr_status_text(status));
     make_harmless((uint8_t *)error->text);
     error->status = status;
     return status;

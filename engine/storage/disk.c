@@ -122,8 +122,7 @@ void hr_disk_close(hr_disk *disk, hr_disk_handle *handle)
 
 void hr_disk_kill(hr_disk *disk)
 {
-    disk->stop_at = 0;
-    disk->stopped = false;
+    hr_disk_resume(disk);
     for (hr_list *at = disk->handles.next; at != &disk->handles; at = at->next)
         detach(disk, HR_CONTAINER(at, hr_disk_handle, node));
 }

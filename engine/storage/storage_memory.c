@@ -465,6 +465,12 @@ bool hr_disk_is_stopped(const hr_disk *disk)
     return disk->stopped;
 }
 
+void hr_disk_resume(hr_disk *disk)
+{
+    disk->stop_at = 0;
+    disk->stopped = false;
+}
+
 /* ---- requests ---- */
 
 static const struct {

@@ -22,6 +22,8 @@ void hr_disk_kill(hr_disk *disk);
  * not. */
 void hr_disk_stop_at(hr_disk *disk, uint64_t nth, bool after);
 bool hr_disk_is_stopped(const hr_disk *disk);
+/* Power is there again, and nothing was lost: what was stopped was only the process. */
+void hr_disk_resume(hr_disk *disk);
 /* For tests: put and get a whole file, synced; parent directories are made. */
 HR_CHECKED hr_status hr_disk_put(hr_disk *disk, const char *path, const void *bytes, size_t len);
 /* Makes a directory in which, and in all that are made in it, case does not tell names apart. */

@@ -3,7 +3,7 @@
 
 #include "crc32c.h"
 
-/* ---- storage: one kind of request becomes another, harmless one ---- */
+/* ---- storage ---- */
 
 typedef struct planted_storage {
     hr_storage base;
@@ -12,11 +12,124 @@ typedef struct planted_storage {
     hr_io_kind wanted;
 } planted_storage;
 
+/* One kind of request becomes another, harmless one. */
 static void submit(hr_storage *base, hr_io *io)
 {
     planted_storage *storage = (planted_storage *)base;
     if (io->kind == storage->wanted)
-        io->kind = io->kind == HR_IO_SYNC_DIR ? HR_IO_LOOKUP : HR_IO_STAT;
+        io->kind =
+            io->kind == HR_IO_SYNC_DIR || io->kind == HR_IO_REMOVE ? HR_IO_LOOKUP : HR_IO_STAT;
+    hr_storage_submit(storage->inner, io);
+}
+
+/* A request that is looked at when it comes back. The wrapper below uses scratch[2] and [3]; so an
+ * io of our own goes there. */
+typedef struct planted_io {
+    hr_io io;
+    hr_io *outer;
+    planted_storage *storage;
+} planted_io;
+
+static void give_back(planted_io *passed)
+{
+    hr_io *outer = passed->outer;
+    void (*done)(hr_io *) = outer->done;
+    void *context = outer->context;
+    *outer = passed->io;
+    outer->done = done;
+    outer->context = context;
+    hr_release(hr_loop_env(passed->storage->base.loop), passed);
+    done(outer);
+}
+
+static void pass_io(planted_storage *storage, hr_io *io, void (*done)(hr_io *io))
+{
+    planted_io *passed = hr_alloc(hr_loop_env(storage->base.loop), sizeof *passed);
+    if (passed == NULL) {
+        hr_storage_submit(storage->inner, io);
+        return;
+    }
+    *passed = (planted_io){.io = *io, .outer = io, .storage = storage};
+    passed->io.done = done;
+    passed->io.context = passed;
+    hr_storage_submit(storage->inner, &passed->io);
+}
+
+static void call_it_good(hr_io *io)
+{
+    planted_io *passed = io->context;
+    if (io->kind == HR_IO_WRITE)
+        io->bytes = io->len;
+    io->status = HR_OK;
+    io->error = 0;
+    give_back(passed);
+}
+
+static void submit_ignoring(hr_storage *base, hr_io *io)
+{
+    planted_storage *storage = (planted_storage *)base;
+    if (io->kind == storage->wanted)
+        pass_io(storage, io, call_it_good);
+    else
+        hr_storage_submit(storage->inner, io);
+}
+
+/* As it was when somebody first looked. */
+static void look_once(hr_io *io)
+{
+    static hr_file_info first;
+    planted_io *passed = io->context;
+    if (io->kind == HR_IO_OPEN)
+        first = io->info;
+    else if (io->status == HR_OK && io->info.inode == first.inode)
+        io->info = first;
+    give_back(passed);
+}
+
+static void submit_blind(hr_storage *base, hr_io *io)
+{
+    planted_storage *storage = (planted_storage *)base;
+    if (io->kind == HR_IO_OPEN || io->kind == HR_IO_STAT)
+        pass_io(storage, io, look_once);
+    else
+        hr_storage_submit(storage->inner, io);
+}
+
+/* The sync that the rename should have waited for. */
+static struct {
+    hr_file *file;
+} late_sync;
+
+static void was_synced_late(hr_io *io)
+{
+    give_back(io->context);
+}
+
+static void was_renamed(hr_io *io)
+{
+    planted_io *passed = io->context;
+    if (io->status != HR_OK || late_sync.file == NULL) {
+        give_back(passed);
+        return;
+    }
+    passed->io = (hr_io){
+        .kind = HR_IO_SYNC, .file = late_sync.file, .done = was_synced_late, .context = passed};
+    late_sync.file = NULL;
+    hr_storage_submit(passed->storage->inner, &passed->io);
+}
+
+static void submit_renaming_first(hr_storage *base, hr_io *io)
+{
+    planted_storage *storage = (planted_storage *)base;
+    if (io->kind == HR_IO_SYNC) {
+        late_sync.file = io->file;
+        io->kind = HR_IO_STAT;
+    } else if (io->kind == HR_IO_CLOSE && io->file == late_sync.file) {
+        late_sync.file = NULL;
+    } else if (io->kind == HR_IO_RENAME) {
+        pass_io(storage, io, was_renamed);
+        return;
+    }
     hr_storage_submit(storage->inner, io);
 }
 
@@ -51,7 +164,8 @@ static void storage_destroy(hr_storage *base)
     hr_release(hr_loop_env(base->loop), storage);
 }
 
-static hr_status plant_storage(hr_storage *inner, hr_io_kind wanted, hr_storage **storage_out)
+static hr_status plant_submit(hr_storage *inner, void (*submit_by)(hr_storage *, hr_io *),
+                              hr_io_kind wanted, hr_storage **storage_out)
 {
     planted_storage *storage = hr_alloc(hr_loop_env(inner->loop), sizeof *storage);
     if (storage == NULL)
@@ -60,7 +174,7 @@ static hr_status plant_storage(hr_storage *inner, hr_io_kind wanted, hr_storage 
         .name = "planted",
         .destroy = storage_destroy,
         .query = storage_query,
-        .submit = submit,
+        .submit = submit_by,
         .register_buffers = register_buffers,
         .attach = attach,
         .detach = detach,
@@ -70,6 +184,36 @@ static hr_status plant_storage(hr_storage *inner, hr_io_kind wanted, hr_storage 
     storage->wanted = wanted;
     *storage_out = &storage->base;
     return HR_OK;
+}
+
+static hr_status plant_storage(hr_storage *inner, hr_io_kind wanted, hr_storage **storage_out)
+{
+    return plant_submit(inner, submit, wanted, storage_out);
+}
+
+hr_status hr_planted_sync_error_ignored(hr_storage *inner, hr_storage **storage_out)
+{
+    return plant_submit(inner, submit_ignoring, HR_IO_SYNC, storage_out);
+}
+
+hr_status hr_planted_write_error_ignored(hr_storage *inner, hr_storage **storage_out)
+{
+    return plant_submit(inner, submit_ignoring, HR_IO_WRITE, storage_out);
+}
+
+hr_status hr_planted_rename_before_sync(hr_storage *inner, hr_storage **storage_out)
+{
+    return plant_submit(inner, submit_renaming_first, HR_IO_SYNC, storage_out);
+}
+
+hr_status hr_planted_no_removal(hr_storage *inner, hr_storage **storage_out)
+{
+    return plant_storage(inner, HR_IO_REMOVE, storage_out);
+}
+
+hr_status hr_planted_blind_source(hr_storage *inner, hr_storage **storage_out)
+{
+    return plant_submit(inner, submit_blind, HR_IO_STAT, storage_out);
 }
 
 hr_status hr_planted_lying_sync(hr_storage *inner, hr_storage **storage_out)
@@ -278,4 +422,82 @@ hr_status hr_planted_transport(
         transport->ops.link.write = write;
     *transport_out = &transport->base;
     return HR_OK;
+}
+
+/* What a client is told of its links passes here. One client at a time, and few links. */
+#define EARS_MAX 64
+
+typedef struct ear {
+    const hr_link_events *events;
+    void *context;
+    bool used;
+} ear;
+
+static ear ears[EARS_MAX];
+static bool twice;
+
+static void hear_up(void *context)
+{
+    ear *own = context;
+    own->events->up(own->context);
+}
+
+static void hear_down(void *context, hr_status status)
+{
+    ear *own = context;
+    own->used = false;
+    own->events->down(own->context, status);
+}
+
+static void hear_landed(void *context, hr_place *place, const hr_receipt *receipt)
+{
+    ear *own = context;
+    hr_receipt changed = *receipt;
+    if (!twice && receipt->codec == 0)
+        changed.stored_crc = changed.content_crc =
+            hr_crc32c(0, place->span.addr, receipt->stored_len);
+    own->events->landed(own->context, place, &changed);
+    if (twice)
+        own->events->landed(own->context, place, &changed);
+}
+
+static const hr_link_events hearing = {.up = hear_up, .landed = hear_landed, .down = hear_down};
+
+static hr_status connect_hearing(hr_transport *base, const char *address,
+                                 const hr_greeting *greeting, const hr_link_events *events,
+                                 void *context, hr_link **link_out)
+{
+    ear *own = ears;
+    while (own < ears + EARS_MAX && own->used)
+        own++;
+    if (own == ears + EARS_MAX)
+        return HR_LIMIT;
+    *own = (ear){.events = events, .context = context, .used = true};
+    hr_transport *inner = inner_of(base);
+    hr_status status = inner->ops->link.connect(inner, address, greeting, &hearing, own, link_out);
+    own->used = status == HR_OK;
+    return status;
+}
+
+static hr_status plant_hearing(hr_transport *inner, bool accepts_twice,
+                               hr_transport **transport_out)
+{
+    planted_transport *transport;
+    hr_status status = plant_transport(inner, &transport);
+    if (status != HR_OK)
+        return status;
+    twice = accepts_twice;
+    transport->ops.link.connect = connect_hearing;
+    *transport_out = &transport->base;
+    return HR_OK;
+}
+
+hr_status hr_planted_no_comparison(hr_transport *inner, hr_transport **transport_out)
+{
+    return plant_hearing(inner, false, transport_out);
+}
+
+hr_status hr_planted_receipt_twice(hr_transport *inner, hr_transport **transport_out)
+{
+    return plant_hearing(inner, true, transport_out);
 }

@@ -13,6 +13,20 @@ HR_CHECKED hr_status hr_planted_lying_sync(hr_storage *inner, hr_storage **stora
 HR_CHECKED hr_status hr_planted_no_directory_sync(hr_storage *inner, hr_storage **storage_out);
 /* What one run has locked another one may write too. */
 HR_CHECKED hr_status hr_planted_no_lock(hr_storage *inner, hr_storage **storage_out);
+/* A failed fdatasync is taken for a good one. */
+HR_CHECKED hr_status hr_planted_sync_error_ignored(hr_storage *inner, hr_storage **storage_out);
+/* So is a failed write. */
+HR_CHECKED hr_status hr_planted_write_error_ignored(hr_storage *inner, hr_storage **storage_out);
+/* The file gets its name first, and is synced then. */
+HR_CHECKED hr_status hr_planted_rename_before_sync(hr_storage *inner, hr_storage **storage_out);
+/* Nothing is removed. */
+HR_CHECKED hr_status hr_planted_no_removal(hr_storage *inner, hr_storage **storage_out);
+/* The server does not see that a file became another one. */
+HR_CHECKED hr_status hr_planted_blind_source(hr_storage *inner, hr_storage **storage_out);
+/* The client does not compare digests: what lands is what it expects. */
+HR_CHECKED hr_status hr_planted_no_comparison(hr_transport *inner, hr_transport **transport_out);
+/* The same receipt is accepted twice. */
+HR_CHECKED hr_status hr_planted_receipt_twice(hr_transport *inner, hr_transport **transport_out);
 /* The sender digests what it has spoilt, so that it matches. */
 HR_CHECKED hr_status hr_planted_digest_of_damage(hr_transport *inner, hr_transport **transport_out);
 /* No fence: a payload lands in a place whose link is down, and whose memory is its owner's again.

@@ -336,6 +336,8 @@ static void kill_clients(hr_trial *trial, bool crash)
     } else {
         hr_disk_kill(trial->world.client_disk);
     }
+    /* What is left to do until it is taken apart does not reach the disk: it is dead. */
+    hr_disk_stop_at(trial->world.client_disk, 1, false);
     for (unsigned p = 0; p < trial->player_count; p++)
         for (unsigned i = 0; i < trial->players[p].get_count; i++) {
             hr_trial_get *get = &trial->players[p].gets[i];
@@ -368,7 +370,9 @@ static void kill_server(hr_trial *trial, bool crash)
         hr_disk_crash(trial->world.server_disk, hr_sim_random(&trial->world.sim));
     else
         hr_disk_kill(trial->world.server_disk);
+    hr_disk_stop_at(trial->world.server_disk, 1, false);
     stop_server(trial);
+    hr_disk_resume(trial->world.server_disk);
     trial->restart_step = trial->step + 1 + hr_sim_below(&trial->world.sim, 60);
 }
 
@@ -531,6 +535,8 @@ static void play_attempt(hr_trial *trial)
     for (unsigned i = 0; i < trial->player_count; i++)
         stop_player(&trial->players[i]);
     stop_server(trial);
+    if (trial->client_died)
+        hr_disk_resume(world->client_disk);
     stop_with_the_disks(trial);
     hr_disk_stop_at(world->client_disk, 0, false);
     hr_disk_stop_at(world->server_disk, 0, false);

@@ -16,15 +16,14 @@ arrived large /mnt/nvme/lossy
 tc qdisc del dev lo root
 echo "lost, late and out of order: $(of seconds) s"
 
-# A receiver that stops again and again, each time until nothing comes to it any more.
+# A receiver that stops again and again, never for so long that it is taken for dead (3 s).
 sent() { cat /sys/class/infiniband/rxe0/ports/1/hw_counters/sent_pkts; }
-get large /mnt/nvme/slow --require rdma &
+get large /mnt/nvme/slow --require rdma --limit 12M &
 getting=$!
 until receiver=$(pgrep -P "$getting" headrace); do kill -0 "$getting"; done
 stops=0
-while kill -STOP "$receiver" 2>/dev/null && [ "$stops" -lt 6 ]; do
-    packets=''
-    until [ "$packets" = "$(sent)" ]; do packets=$(sent); done
+while kill -STOP "$receiver" 2>/dev/null && [ "$stops" -lt 20 ]; do
+    packets=$(sent)
     kill -CONT "$receiver" 2>/dev/null || break # it had ended
     stops=$((stops + 1))
     until [ "$packets" != "$(sent)" ] || ! kill -0 "$receiver" 2>/dev/null; do :; done

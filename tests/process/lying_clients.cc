@@ -13,7 +13,7 @@ namespace
 
 const std::string FILE_A = "data/file";
 const std::string ZERO = std::string(1, '\0');
-const std::string LONG_PATH = "data/" + std::string(4091, 'x');
+const std::string LONG_PATH = "data/" + std::string(HR_MESSAGE_PATH_MAX - 4, 'x');
 const uint64_t PAST_I64 = UINT64_C(1) << 63;
 
 std::string hello(uint64_t major, uint64_t minor, uint64_t features = 7,

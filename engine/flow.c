@@ -153,7 +153,6 @@ static void parcel_over(void *context, hr_transfer *transfer)
     hr_get *get = parcel->owner;
     hr_flow *flow = &get->flow;
     hr_list_remove(&parcel->load.node);
-    flow->moving_count--;
     hr_get_count_over(get, &transfer->counters);
     for (size_t i = 0; i < parcel->load.file_count; i++) {
         hr_io_file *file = &parcel->files[i];
@@ -169,6 +168,8 @@ static void parcel_over(void *context, hr_transfer *transfer)
     } else {
         finish_parcel(get, parcel);
     }
+    /* Not before: trying a file again may end the request, and with nothing under way its stage. */
+    flow->moving_count--;
     hr_tree_pump(get);
 }
 

@@ -33,10 +33,14 @@ run_case() {
 
 renew() {
     if [ -n "$mount_at" ]; then find "$mount_at" -mindepth 1 -delete; fi
-    chmod 666 /dev/infiniband/rdma_cm
-    renew_rails
+    chmod 666 /dev/infiniband/*
+    if [ "$(rails_state)" != "$state" ]; then
+        renew_rails
+        state=$(rails_state)
+    fi
 }
 
+state=$(rails_state)
 first=yes
 for file in "$@"; do
     if [ -z "$first" ]; then renew; fi

@@ -40,3 +40,4 @@ by_rdma_cm "$VM_SERVER6"
 modprobe sch_netem
 tc qdisc add dev lo root netem loss 2%
 by_rdma_cm "$VM_SERVER"
+tc qdisc del dev lo root

@@ -23,6 +23,7 @@ device=$(rdma link show | sed -n 's|^link \([^/]*\)/.*netdev spare.*|\1|p')
 expect 0 scripts/softroce down spare
 [ ! -e "/sys/class/infiniband/$device" ]
 expect 4 scripts/softroce down spare
+ip link delete spare
 expect 4 scripts/softroce up nosuch0
 expect 2 scripts/softroce up
 expect 2 scripts/softroce sideways

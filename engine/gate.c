@@ -95,9 +95,10 @@ static void remove_if_unused(hr_gate *gate, hr_tenant *tenant)
 static bool is_foreign_user(const hr_gate *gate, const char *who)
 {
     char own[32];
+    if (gate->rules.list != NULL || strncmp(who, "uid:", 4) != 0)
+        return false;
     snprintf(own, sizeof own, "uid:%u", (unsigned)geteuid());
-    return gate->rules.list == NULL && strncmp(who, "uid:", 4) == 0 && strcmp(who, "uid:0") != 0 &&
-           strcmp(who, own) != 0;
+    return strcmp(who, "uid:0") != 0 && strcmp(who, own) != 0;
 }
 
 hr_status hr_gate_enter(hr_gate *gate, const char *who, uint64_t bytes, hr_tenant **tenant_out)

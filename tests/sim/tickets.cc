@@ -154,7 +154,7 @@ hr_status steal(hr_transport *transport, const char *address, const hr_greeting 
 
 TEST_F(Tickets, OneThatIsShownLateOpensNothing)
 {
-    scenario_.limit_bytes_per_s = 512 << 10;
+    scenario_.limit_bytes_per_s = HR_CHUNK_LEN / 8; // two chunks take 16 s
     play(steal<11>);
     EXPECT_EQ(0u, thief.ups);
     EXPECT_EQ(1u, thief.downs);
@@ -162,7 +162,7 @@ TEST_F(Tickets, OneThatIsShownLateOpensNothing)
 
 TEST_F(Tickets, OneThatIsShownInTimeOpensALink)
 {
-    scenario_.limit_bytes_per_s = 512 << 10;
+    scenario_.limit_bytes_per_s = HR_CHUNK_LEN / 8; // two chunks take 16 s
     play(steal<9>);
     EXPECT_EQ(1u, thief.ups);
     EXPECT_EQ(1u, thief.downs);

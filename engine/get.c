@@ -126,7 +126,6 @@ void hr_get_end(hr_get *get, hr_status status, const char *format, ...)
     char text[sizeof get->error.text];
     va_list arguments;
     va_start(arguments, format);
-    /* Version 14 does not see va_start here. NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     get->ending = true;

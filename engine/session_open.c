@@ -239,6 +239,7 @@ static hr_source *make_source(hr_session *session, uint64_t transfer, hr_bytes p
     }
     source->session = session;
     source->transfer = transfer;
+    source->path = (char *)(source + 1);
     memcpy(source->path, path.at, path.len); /* the rest is zero */
     source->since_ns = hr_now_ns(session->engine->env);
     source->ended = HR_PEER_LOST; /* unless it ends in another way */

@@ -55,7 +55,7 @@ struct hr_source {
     char note[200];   /* what is to be said about its index */
     uint8_t *direct;  /* of a packed shard, as in opened; NULL: it would be too long */
     char *index_name; /* while it is looked for beside the file */
-    char path[];      /* with its export */
+    char *path;       /* with its export; lies behind the source */
 };
 
 /* Of source_index.c: looks for the index of a file that was just opened, at its end (if its content

@@ -31,6 +31,7 @@ static void answer(hr_digest *digest)
 {
     asked_digest *asked = digest->context;
     hr_digests *digests = asked->digests;
+    const hr_env *env = digests->store->env;
     hr_message_digested digested = {
         .request = asked->request,
         .size = digest->info.size,
@@ -43,7 +44,7 @@ static void answer(hr_digest *digest)
         hr_source_identify(asked->path, &digest->info, digested.identity);
         digests->answer(digests->context, &digested);
     }
-    hr_release(digests->store->env, asked);
+    hr_release(env, asked); /* the last answer may have ended whoever asked */
 }
 
 void hr_digests_take(hr_digests *digests, const hr_message_digest *question)

@@ -117,8 +117,11 @@ int main(int argc, char **argv)
     settings.words = words;
     settings.word_count = argc;
     if (status == HR_OK && invocation.verb == &hr_bench_syntax.verbs[HR_BENCH_CLIENT] &&
-        !invocation.help && !invocation.version)
-        return hr_bench_verb_client(&settings, invocation.arguments[0]);
+        !invocation.help && !invocation.version) {
+        int code = hr_bench_verb_client(&settings, invocation.arguments[0]);
+        free(words);
+        return code;
+    }
     if (status == HR_OK)
         status = run(&invocation, &settings, &error);
     if (fflush(stdout) != 0 && status == HR_OK)

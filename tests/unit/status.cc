@@ -30,6 +30,8 @@ TEST(Status, FromTheWireIsOneOfOursOrAProtocolError)
 {
     EXPECT_EQ(HR_NO_SPACE, hr_status_from_wire(-9));
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(1));
+    EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(HR_INVALID));
+    EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(HR_INTERNAL));
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(-1000));
 }
 

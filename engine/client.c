@@ -261,19 +261,29 @@ static void control_up(void *context)
                            });
 }
 
+/* One that hangs up before it says who it is may be something else altogether, or a server that
+ * dies just now: asked once more, the latter does not answer, or its successor does. */
 static void control_down(void *context, hr_status status, const char *text)
 {
     hr_client *client = context;
     hr_control_fini(&client->control);
     client->control_open = false;
-    if (client->control.reached && !client->welcomed && status == HR_PEER_LOST)
+    bool hung_up = client->control.reached && !client->welcomed && status == HR_PEER_LOST;
+    if (hung_up && !client->asked_again && client->status == HR_AGAIN) {
+        client->asked_again = true;
+        connect_control(client);
+        return;
+    }
+    if (hung_up)
         hr_client_fail(client, HR_PROTOCOL,
                        "what listens on %s hung up instead of welcoming us: is it a headrace "
                        "server of this version, not full, and %s --insecure as we are?",
                        client->address, client->identity != NULL ? "without" : "with");
     else if (!client->control.reached)
         hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status,
-                       "connecting to %s: %s; is a server running there?", client->address,
+                       "connecting to %s%s: %s; is a server running there?", client->address,
+                       client->asked_again ? " once more, after it hung up instead of welcoming us"
+                                           : "",
                        hr_status_text(status));
     else
         hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status, "%s%s", text,

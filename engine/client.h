@@ -36,6 +36,7 @@ struct hr_client {
     hr_control control;
     bool control_open;     /* fini is due */
     hr_identity *identity; /* NULL: in clear */
+    bool asked_again;      /* the first connection ended without a welcome */
     bool welcomed, destroying, requires_aead, requires_gpu;
     hr_status status; /* HR_AGAIN, HR_OK, or why not */
     hr_error error;

@@ -309,10 +309,34 @@ TEST_F(StrangeServer, ThatSpeaksHttp)
 TEST_F(StrangeServer, ThatHangsUp)
 {
     begin();
-    int fd = -1;
-    ASSERT_EQ(HR_OK, hr_stranger_accept(listener_, &fd));
-    close(fd);
+    for (int i = 0; i < 2; i++) { // it is asked once more
+        int fd = -1;
+        ASSERT_EQ(HR_OK, hr_stranger_accept(listener_, &fd));
+        close(fd);
+    }
     expect_ended(11, {"is it a headrace server"});
+}
+
+TEST_F(StrangeServer, ThatDiesBeforeItWelcomes)
+{
+    begin();
+    int fd = Speaker::accept(listener_);
+    close(listener_);
+    listener_ = -1;
+    close(fd);
+    expect_ended(8, {"hung up instead of welcoming us", "is a server running there?"});
+}
+
+TEST_F(StrangeServer, ThatIsAnotherOneTheSecondTime)
+{
+    begin();
+    close(Speaker::accept(listener_));
+    Speaker speaker(Speaker::accept(listener_));
+    hr_message hello = {};
+    ASSERT_TRUE(speaker.receive(HR_SIDE_CLIENT, &hello));
+    EXPECT_EQ(HR_MESSAGE_HELLO, hello.kind);
+    speaker.welcome(2);
+    expect_ended(11, {"version 1", "version 2"});
 }
 
 TEST_F(StrangeServer, ThatSaysNothing)

@@ -114,11 +114,15 @@ static hr_status give_wire(void *context, const uint8_t *bytes, size_t len)
 
 /* ---- the channel's ---- */
 
+/* A worker that was kept from its loop for long finds the time gone by and what came meanwhile not
+ * yet read: so beats count, between each two of which it has looked. */
 static void beat(hr_timer *timer)
 {
     hr_control *control = HR_CONTAINER(timer, hr_control, heartbeat);
     uint64_t now_ns = hr_loop_now_ns(control->loop);
-    if (now_ns - control->heard_ns >= control->silence_ns) {
+    control->beats_unheard++;
+    if (now_ns - control->heard_ns >= control->silence_ns &&
+        control->beats_unheard >= control->silence_ns / HR_NS_PER_S) {
         hr_control_close(control, HR_PEER_LOST, "nothing was heard from %s for %d seconds",
                          control->channel->peer, (int)(control->silence_ns / HR_NS_PER_S));
         return;
@@ -129,11 +133,17 @@ static void beat(hr_timer *timer)
         hr_control_close(control, HR_NO_MEMORY, "setting the heartbeat: out of memory");
 }
 
+void hr_control_note_life(hr_control *control)
+{
+    control->heard_ns = hr_loop_now_ns(control->loop);
+    control->beats_unheard = 0;
+}
+
 static void filter_ready(void *context)
 {
     hr_control *control = context;
     control->up = true;
-    control->heard_ns = hr_loop_now_ns(control->loop);
+    hr_control_note_life(control);
     if (hr_loop_timer_set(control->loop, &control->heartbeat, control->heard_ns + HR_NS_PER_S) !=
         HR_OK)
         hr_control_close(control, HR_NO_MEMORY, "setting the heartbeat: out of memory");
@@ -164,7 +174,7 @@ static void channel_up(void *context)
 static void channel_bytes(void *context, const uint8_t *bytes, size_t len)
 {
     hr_control *control = context;
-    control->heard_ns = hr_loop_now_ns(control->loop);
+    hr_control_note_life(control);
     if (control->closing)
         return;
     hr_status status = control->filter->ops->receive(control->filter, bytes, len);

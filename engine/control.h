@@ -3,7 +3,7 @@
  * knows whether the peer is alive. Sessions of a server and clients sit on top of it.
  *
  * Heartbeat: each end sends a ping a second; an end that has heard nothing at all for
- * silence_ns calls the peer dead. */
+ * silence_ns, in as many beats of its own, calls the peer dead. */
 #ifndef HR_CONTROL_H
 #define HR_CONTROL_H
 
@@ -54,7 +54,8 @@ struct hr_control {
     void *context;
     hr_timer heartbeat;
     uint64_t heard_ns;
-    uint64_t silence_ns; /* the owner may shorten it */
+    unsigned beats_unheard; /* since then */
+    uint64_t silence_ns;    /* the owner may shorten it */
     uint64_t pings;
     uint64_t messages; /* said and heard, without pings */
     bool reached;      /* there is a connection */
@@ -75,6 +76,9 @@ HR_CHECKED hr_status hr_control_adopt(hr_control *control, const hr_env *env,
                                       hr_control_scratch *scratch, hr_transport *transport,
                                       const hr_identity *identity, hr_incoming *incoming,
                                       const hr_control_events *events, void *context);
+/* The peer has shown that it is alive in another way: its data came, or it took ours. A worker that
+ * digests has no time for a ping. */
+void hr_control_note_life(hr_control *control);
 /* A message that does not fit into the channel's queue ends the control: the peer does not read. */
 void hr_control_send(hr_control *control, const hr_message *message);
 /* Says error to the peer (unless status is HR_OK) and closes; down follows with this status. */

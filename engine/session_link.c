@@ -136,6 +136,9 @@ void hr_session_take_parted(hr_session *session, uint32_t number)
     hr_session_link *link = find_link(session, number);
     if (link != NULL)
         hr_sender_close(link->sender);
+    for (unsigned i = 0; link == NULL && i < HR_SESSION_LINKS_MAX; i++)
+        if (session->links[i].ticketed && session->links[i].link == number)
+            session->links[i].ticketed = false;
 }
 
 static void sender_down(void *context, hr_sender *sender, hr_status status)

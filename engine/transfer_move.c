@@ -128,6 +128,8 @@ static void part_done(void *context, hr_landing *landing)
     bool has_rows = transfer->target.bundles != NULL && landing->moved > 0;
     transfer->counters.bytes_moved +=
         has_rows ? content_len(transfer, landing->chunk) : landing->moved;
+    if (landing->moved > 0)
+        hr_control_note_life(&transfer->client->control);
     /* The rate is that of the wire, and what was taken beforehand was content. */
     if (transfer->rate != NULL && landing->moved > 0 && landing->moved < landing->len)
         hr_rate_give(transfer->rate, landing->len - landing->moved);

@@ -15,6 +15,7 @@
 
 enum {
     COMPLETIONS_MAX = 16, /* taken at once */
+    RECEIPTS_MAX = 1,     /* each of them is a chunk to digest: others of the worker come between */
 };
 
 static void watch_events(hr_verbs_link *link);
@@ -152,7 +153,8 @@ static void take_completion(hr_verbs_link *link, const struct ibv_wc *wc)
 static unsigned poll_completions(hr_verbs_link *link)
 {
     struct ibv_wc wcs[COMPLETIONS_MAX];
-    int count = calls_of(link)->poll_cq(link->connection.cq, COMPLETIONS_MAX, wcs);
+    int max = link->connection.is_reader ? RECEIPTS_MAX : COMPLETIONS_MAX;
+    int count = calls_of(link)->poll_cq(link->connection.cq, max, wcs);
     if (count < 0)
         hr_verbs_link_end(link, HR_IO);
     for (int i = 0; i < count && !link->ending; i++)

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is dead and who is only busy: a peer whose heartbeat is late is called dead when nothing else
+// of it comes either, and a worker that was kept from its loop does not take that for silence.
+#include <gtest/gtest.h>
+
+// The seams' headers are C, and C leaves members out.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+extern "C" {
+#include "message.h"
+#include "sim_env.h"
+#include "trial.h"
+}
+
+namespace
+{
+
+// ---- a side that finds no time for its heartbeat ----
+
+hr_status (*inner_send)(hr_channel *, const void *, size_t);
+unsigned swallowed;
+
+bool is_heartbeat(const void *bytes, size_t len)
+{
+    alignas(8) static uint8_t memory[HR_MESSAGE_PAGE_ARENA_LEN];
+    hr_arena arena = hr_arena_make(memory, sizeof memory);
+    hr_message message = {};
+    return len > HR_FRAME_HEADER_LEN &&
+           hr_message_unpack((const uint8_t *)bytes + HR_FRAME_HEADER_LEN,
+                             len - HR_FRAME_HEADER_LEN, HR_SIDE_SERVER, &arena,
+                             &message) == HR_OK &&
+           (message.kind == HR_MESSAGE_PING || message.kind == HR_MESSAGE_PONG);
+}
+
+hr_status send_no_heartbeat(hr_channel *channel, const void *bytes, size_t len)
+{
+    if (!is_heartbeat(bytes, len))
+        return inner_send(channel, bytes, len);
+    swallowed++;
+    return HR_OK;
+}
+
+hr_status wrap_to_swallow(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    hr_transport_caps caps;
+    inner->ops->query(inner, &caps);
+    if (!caps.regions) {
+        ops = *inner->ops;
+        inner_send = ops.channel.send;
+        ops.channel.send = send_no_heartbeat;
+        inner->ops = &ops;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+// ---- a worker that does one thing for longer than any silence may last ----
+
+hr_status (*inner_arm)(hr_link *, hr_place *);
+void (*inner_write)(hr_link *, hr_link_write *);
+unsigned chunks;
+
+void work_for_long(const hr_transport *transport)
+{
+    if (chunks++ == 4)
+        ((hr_sim *)hr_loop_env(transport->loop)->context)->now_ns += 30 * HR_NS_PER_S;
+}
+
+hr_status wrap_to_work(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    hr_transport_caps caps;
+    inner->ops->query(inner, &caps);
+    if (caps.regions) {
+        ops = *inner->ops;
+        inner_arm = ops.link.arm;
+        inner_write = ops.link.write;
+        ops.link.arm = [](hr_link *link, hr_place *place) {
+            work_for_long(link->transport);
+            return inner_arm(link, place);
+        };
+        ops.link.write = [](hr_link *link, hr_link_write *write) {
+            work_for_long(link->transport);
+            inner_write(link, write);
+        };
+        inner->ops = &ops;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+class Heartbeat : public testing::Test
+{
+  protected:
+    hr_scenario scenario_ = {};
+    hr_trial_options options_ = {};
+
+    void SetUp() override
+    {
+        hr_scenario_file *file = &scenario_.files[0];
+        snprintf(file->path, sizeof file->path, "t/f");
+        for (size_t k = 0; k < HR_SCENARIO_VERSIONS_MAX; k++)
+            file->versions[k] = {4096 * k + 100, 8 * HR_CHUNK_LEN + 77 + k};
+        scenario_.seed = 5;
+        scenario_.file_count = 1;
+        scenario_.clients = 1;
+        scenario_.links = 2;
+        for (hr_scenario_side *side : {&scenario_.server, &scenario_.client}) {
+            side->workers = 1;
+            side->rails = 2;
+        }
+        swallowed = chunks = 0;
+    }
+    void expect_well()
+    {
+        hr_trial_result result = {};
+        hr_trial_play(&scenario_, &options_, &result);
+        EXPECT_STREQ("", result.problem);
+        EXPECT_EQ(1u, result.attempts);
+        EXPECT_EQ(1u, result.ended[-HR_OK]);
+    }
+};
+
+TEST_F(Heartbeat, OfAServerWhoseChunksComeIsNotMissed)
+{
+    scenario_.limit_bytes_per_s = HR_CHUNK_LEN; // a chunk a second
+    options_.wrap_server_transport = wrap_to_swallow;
+    expect_well();
+    EXPECT_GT(swallowed, 6u);
+}
+
+// All is granted at the beginning, and takes long.
+TEST_F(Heartbeat, OfAClientWhoseMemoryTakesChunksIsNotMissed)
+{
+    scenario_.target = HR_SCENARIO_TO_SPAN;
+    scenario_.server.transport.delayed = UINT16_MAX;
+    scenario_.server.transport.delay_ns_max = 5 * HR_NS_PER_S / 2;
+    scenario_.faulty_attempts = 1;
+    options_.wrap_client_transport = wrap_to_swallow;
+    expect_well();
+    EXPECT_GT(swallowed, 6u);
+}
+
+TEST_F(Heartbeat, IsNotMissedByAClientThatWasBusy)
+{
+    options_.wrap_client_transport = wrap_to_work;
+    expect_well();
+    EXPECT_GT(chunks, 4u);
+}
+
+TEST_F(Heartbeat, IsNotMissedByAServerThatWasBusy)
+{
+    options_.wrap_server_transport = wrap_to_work;
+    expect_well();
+    EXPECT_GT(chunks, 4u);
+}
+
+} // namespace

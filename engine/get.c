@@ -7,6 +7,7 @@
 
 #include "codec.h"
 #include "get.h"
+#include "links.h"
 
 #define STALL_DEFAULT (60 * HR_NS_PER_S)
 #define RATE_BURST_NS (HR_NS_PER_S / 10)
@@ -48,10 +49,11 @@ static void describe(hr_get *get)
                  hr_codec_find(get->codec)->name, hr_decoders_threads(client->engine->decoders));
     const char *detour =
         rdma && get->gpu_way[0] != '\0' ? "; no GPUDirect: this version copies from slots" : "";
+    unsigned links = hr_links_count(client);
     snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s%s%s%s", way,
-             client->link_count, client->link_count == 1 ? "" : "s",
-             hr_engine_describe(client->engine), target, decoded, detour, why ? "; no RDMA: " : "",
-             why ? client->no_rdma : "", get->no_gpu[0] != '\0' ? "; no GPU: " : "", get->no_gpu);
+             links, links == 1 ? "" : "s", hr_engine_describe(client->engine), target, decoded,
+             detour, why ? "; no RDMA: " : "", why ? client->no_rdma : "",
+             get->no_gpu[0] != '\0' ? "; no GPU: " : "", get->no_gpu);
 }
 
 static void settle(hr_get *get)

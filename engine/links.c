@@ -15,13 +15,33 @@ static hr_worker *home_of(const hr_client *client)
     return hr_engine_home(client->engine);
 }
 
+static void judge_deaths(hr_client *client);
+
+static void say_parted(hr_client *client, uint32_t link)
+{
+    hr_client_send(client, &(hr_message){.kind = HR_MESSAGE_PARTED, .parted = {.link = link}});
+}
+
+unsigned hr_links_count(const hr_client *client)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < client->link_count; i++)
+        count += !client->receivers[i].refused;
+    return count;
+}
+
 /* ---- tickets ---- */
+
+static bool wants_ticket(const hr_receiver *receiver)
+{
+    return receiver->state == HR_RECEIVER_IDLE && !receiver->refused;
+}
 
 void hr_links_open(hr_client *client)
 {
     unsigned idle = 0;
     for (unsigned i = 0; i < client->link_count; i++)
-        idle += client->receivers[i].state == HR_RECEIVER_IDLE;
+        idle += wants_ticket(&client->receivers[i]);
     if (idle == 0 || client->asked_count > 0)
         return;
     client->asked_first = client->next_link;
@@ -74,13 +94,16 @@ void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
     }
     client->asked_count = 0;
     learn_rails(client, tickets);
+    judge_deaths(client);
+    if (client->status != HR_AGAIN && client->status != HR_OK)
+        return;
     if (client->rdma_required && client->no_rdma[0] != '\0') {
         hr_client_fail(client, HR_UNSUPPORTED, "RDMA is required: %s", client->no_rdma);
         return;
     }
     size_t used = 0;
     for (unsigned i = 0; i < client->link_count && used < tickets->ticket_count; i++) {
-        if (client->receivers[i].state != HR_RECEIVER_IDLE)
+        if (!wants_ticket(&client->receivers[i]))
             continue;
         const hr_ticket *ticket = &tickets->tickets[used++];
         hr_greeting greeting = {
@@ -92,6 +115,8 @@ void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
         memcpy(greeting.ticket, ticket->ticket, HR_TICKET_LEN);
         open_link(client, i, &greeting);
     }
+    for (; used < tickets->ticket_count; used++) /* of links that were refused meanwhile */
+        say_parted(client, tickets->tickets[used].link);
     hr_links_open(client); /* those that died while the tickets were under way */
 }
 
@@ -104,12 +129,38 @@ void hr_links_take_joined(hr_client *client, const hr_message_joined *joined)
             hr_receiver_join(&client->receivers[i]);
 }
 
+/* It is not asked for again: the transfer goes on over those that there is room for. */
+static void refused(hr_client *client, hr_receiver *receiver)
+{
+    receiver->refused = receiver->moving = true;
+    receiver->unjudged = false;
+    hr_receiver_close(receiver);
+    unsigned left = hr_links_count(client);
+    if (left == 0)
+        hr_client_fail(
+            client, HR_LIMIT,
+            "%s has no room for a data link of ours: it, or whoever we are to it, has as "
+            "much memory in use as may be; try again later",
+            client->address);
+    else if (left + 1 == client->link_count)
+        hr_log(client->env, HR_LOG_WARN,
+               "%s has no room for all of %u data links: going on over fewer", client->address,
+               client->link_count);
+}
+
 void hr_links_take_parted(hr_client *client, const hr_message_parted *parted)
 {
-    for (unsigned i = 0; i < client->link_count; i++)
-        if (client->receivers[i].uses_regions && client->receivers[i].state != HR_RECEIVER_IDLE &&
-            client->receivers[i].greeting.link == parted->link)
-            hr_receiver_close(&client->receivers[i]);
+    for (unsigned i = 0; i < client->link_count; i++) {
+        hr_receiver *receiver = &client->receivers[i];
+        if (receiver->greeting.link != parted->link ||
+            (receiver->state == HR_RECEIVER_IDLE && !receiver->unjudged))
+            continue;
+        if (!receiver->joined)
+            refused(client, receiver);
+        else if (receiver->uses_regions)
+            hr_receiver_close(receiver);
+        return;
+    }
 }
 
 /* ---- numbers of regions ---- */
@@ -337,6 +388,25 @@ static void network_failed(hr_client *client, hr_status status)
            hr_status_text(status));
 }
 
+static void judge(hr_client *client, const hr_receiver *receiver, hr_status status)
+{
+    if (receiver->server_rail != HR_RAIL_NONE)
+        rail_failed(client, receiver, status);
+    else
+        network_failed(client, status);
+}
+
+static void judge_deaths(hr_client *client)
+{
+    for (unsigned i = 0; i < client->link_count; i++) {
+        hr_receiver *receiver = &client->receivers[i];
+        if (receiver->state != HR_RECEIVER_IDLE || !receiver->unjudged)
+            continue;
+        receiver->unjudged = false;
+        judge(client, receiver, receiver->status);
+    }
+}
+
 static void receiver_down(void *context, hr_receiver *receiver, hr_status status)
 {
     hr_client *client = context;
@@ -345,14 +415,10 @@ static void receiver_down(void *context, hr_receiver *receiver, hr_status status
         client->links_up += client->receivers[i].state == HR_RECEIVER_UP;
     if (client->status == HR_AGAIN || client->status == HR_OK) {
         if (receiver->uses_regions && receiver->joined)
-            hr_client_send(client, &(hr_message){.kind = HR_MESSAGE_PARTED,
-                                                 .parted = {.link = receiver->greeting.link}});
-        if (receiver->moving)
-            ;
-        else if (receiver->server_rail != HR_RAIL_NONE)
-            rail_failed(client, receiver, status);
-        else
-            network_failed(client, status);
+            say_parted(client, receiver->greeting.link);
+        receiver->unjudged = !receiver->moving && !receiver->joined;
+        if (!receiver->moving && receiver->joined)
+            judge(client, receiver, status);
     }
     if (client->status == HR_AGAIN || client->status == HR_OK)
         hr_links_open(client);

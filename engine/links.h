@@ -10,6 +10,9 @@
 bool hr_links_take_regions(struct hr_client *client, unsigned count, uint32_t *first_out);
 void hr_links_give_regions(struct hr_client *client, uint32_t first, unsigned count);
 
+/* Those that are wanted, less those that the server has no room for. */
+unsigned hr_links_count(const struct hr_client *client);
+
 void hr_links_init(struct hr_client *client, unsigned wanted);
 /* All idle ones at once, when no tickets are under way. */
 void hr_links_open(struct hr_client *client);

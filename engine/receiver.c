@@ -240,7 +240,7 @@ void hr_receiver_open(hr_receiver *receiver, hr_transport *transport, const char
     receiver->exposure = NULL;
     receiver->connected = receiver->joined = receiver->moving = receiver->probe_failed = false;
     receiver->closing = receiver->down = receiver->told_to_close = receiver->end_up = false;
-    receiver->fallen = false;
+    receiver->fallen = receiver->unjudged = false;
     receiver->greeting = *greeting;
     snprintf(receiver->address, sizeof receiver->address, "%s", address);
     receiver->open_letter.deliver = deliver_open;

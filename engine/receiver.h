@@ -51,6 +51,8 @@ struct hr_receiver {
     bool closing;            /* home's: close was posted */
     bool connected, joined;  /* home's */
     bool moving;             /* home's: closed for a better rail, not for a failure */
+    bool unjudged;           /* home's: it died before it joined, and may have been refused */
+    bool refused;            /* home's: for good, the server has no room for it */
     uint32_t server_rail;    /* home's: of hr_rails, or HR_RAIL_NONE */
     hr_timer timer;          /* home's: until it is up, over RDMA */
     hr_exposure *exposure;   /* home's before the probe, then the worker's to read */

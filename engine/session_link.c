@@ -112,6 +112,8 @@ static void shipped(void *context, hr_shipment *shipment)
         return;
     }
     if (shipment->status == HR_OK) {
+        if (shipment->sender->uses_regions) /* its NIC has confirmed it */
+            hr_control_note_life(&session->control);
         session->counters->chunks_sent++;
         session->counters->bytes_sent += shipment->extent.len;
         source->bytes_sent += shipment->extent.len;
@@ -311,8 +313,10 @@ hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *i
     }
     hr_sender *sender = make_sender(session);
     link->ticketed = false;
-    if (sender == NULL)
+    if (sender == NULL) {
+        part_link(session, link->link);
         return HR_NO_MEMORY;
+    }
     link->sender = sender;
     hr_engine *engine = session->engine;
     hr_worker *worker = &engine->workers[session->next_worker++ % engine->worker_count];

@@ -12,6 +12,11 @@
 #define HANDSHAKES_MAX   64 /* sessions that have not said hello */
 #define DRIVES_MAX       8  /* that NICs are chosen by */
 
+/* The kernel takes a killed process's rings apart after it is gone, and what they still look at, a
+ * listener too, lives until then. */
+#define LISTEN_RETRY_NS (50 * HR_NS_PER_MS)
+#define LISTEN_WAIT_NS  (2 * HR_NS_PER_S)
+
 struct hr_server {
     hr_engine *engine;
     const hr_env *env;
@@ -28,6 +33,8 @@ struct hr_server {
     uint64_t next_session;
     uint8_t boot_id[HR_ID_LEN];
     char wanted[256], address[128];
+    hr_timer listen_again;
+    uint64_t listen_until_ns;
     hr_server_counters counters;
     hr_status status;
     hr_error error;
@@ -242,6 +249,11 @@ static void start_listening(hr_server *server)
     hr_status status =
         server->transport->ops->listen(server->transport, server->wanted, &listener_events, server,
                                        &server->listener, server->address);
+    uint64_t again_ns = hr_now_ns(server->env) + LISTEN_RETRY_NS;
+    if (status == HR_BUSY && again_ns < server->listen_until_ns &&
+        hr_loop_timer_set(hr_engine_home(server->engine)->loop, &server->listen_again, again_ns) ==
+            HR_OK)
+        return;
     if (hr_server_is_file(server->wanted))
         snprintf(server->address, sizeof server->address, "%.127s", server->wanted);
     server->status = status;
@@ -259,6 +271,13 @@ static void start_listening(hr_server *server)
                      hr_status_text(status));
     else if (server->network && !hr_server_is_file(server->wanted))
         start_rdma(server);
+    if (server->settled != NULL)
+        server->settled(server->settled_context);
+}
+
+static void listen_again(hr_timer *timer)
+{
+    start_listening(HR_CONTAINER(timer, hr_server, listen_again));
 }
 
 static void store_ready(void *context, hr_status status, const char *text)
@@ -269,10 +288,12 @@ static void store_ready(void *context, hr_status status, const char *text)
         finish_closing(server);
         return;
     }
-    if (status != HR_OK)
-        server->status = hr_error_set(&server->error, status, "%s", text);
-    else
+    if (status == HR_OK) {
+        server->listen_until_ns = hr_now_ns(server->env) + LISTEN_WAIT_NS;
         start_listening(server);
+        return;
+    }
+    server->status = hr_error_set(&server->error, status, "%s", text);
     if (server->settled != NULL)
         server->settled(server->settled_context);
 }
@@ -336,6 +357,7 @@ static hr_status server_create(hr_engine *engine, hr_access *access, bool networ
     server->access = access;
     server->transport = network ? home->network : home->inproc;
     server->status = HR_AGAIN;
+    server->listen_again.fire = listen_again;
     server->next_session = hr_random_u64(env) >> 16;
     env->random(env->context, server->boot_id, sizeof server->boot_id);
     hr_list_init(&server->sessions);
@@ -447,6 +469,7 @@ void hr_server_close(hr_server *server, void (*closed)(void *context), void *con
     server->closing = true;
     server->closed = closed;
     server->closed_context = context;
+    hr_loop_timer_clear(hr_engine_home(server->engine)->loop, &server->listen_again);
     if (server->listener != NULL)
         server->transport->ops->unlisten(server->listener);
     if (server->rdma_listener != NULL) {

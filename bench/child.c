@@ -107,11 +107,27 @@ static hr_status start_child(hr_bench_child *child, const char *name, const chil
     return HR_OK;
 }
 
+static const char *last_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* A program that env starts is known by its own name. */
+static const char *name_of(const char *const *argv)
+{
+    const char *const *at = argv;
+    if (strcmp(last_name(at[0]), "env") == 0)
+        at++;
+    while (at[0] != NULL && strchr(at[0], '=') != NULL)
+        at++;
+    return last_name(at[0] != NULL ? at[0] : argv[0]);
+}
+
 hr_status hr_bench_child_exec(hr_bench_child *child, const char *const *argv, hr_error *error)
 {
-    const char *slash = strrchr(argv[0], '/');
     child_start start = {.argv = argv};
-    return start_child(child, slash != NULL ? slash + 1 : argv[0], &start, error);
+    return start_child(child, name_of(argv), &start, error);
 }
 
 hr_status hr_bench_child_fork(hr_bench_child *child, const char *name, int (*run)(void *context),

@@ -28,6 +28,7 @@ typedef struct disk_run {
     hr_storage *storage;
     hr_memory *memory;
     hr_span pool;
+    hr_page_kind pages;
     hr_file *file;
     bool direct;
     uint64_t size, next_offset, bytes;
@@ -45,7 +46,6 @@ static hr_status run_open(disk_run *run)
 {
     const hr_env *env = hr_env_system();
     size_t pool_len = run->settings->depth * (size_t)run->settings->block_len;
-    hr_page_kind pages;
     hr_status status = hr_loop_create(env, &run->loop);
     if (status == HR_OK)
         status = hr_helpers_create(env, HELPERS, &run->helpers);
@@ -54,7 +54,7 @@ static hr_status run_open(disk_run *run)
     if (status == HR_OK)
         status = hr_memory_host_create(env, &run->memory);
     if (status == HR_OK)
-        status = run->memory->ops->alloc(run->memory, pool_len, &run->pool, &pages);
+        status = run->memory->ops->alloc(run->memory, pool_len, &run->pool, &run->pages);
     if (status == HR_OK && run->writes)
         env->random(env->context, run->pool.addr, run->pool.len);
     if (status == HR_OK && !run->settings->plain) {
@@ -115,6 +115,9 @@ static void open_file(disk_run *run)
     run->direct = run->step.info.direct_align > 0;
     run->size = run->writes ? run->settings->size : run->step.info.size;
     run->storage->ops->attach(run->storage, run->file);
+    if (run->writes) /* as a get does, and fio: writes that make a file longer wait for each other
+                      */
+        do_step(run, (hr_io){.kind = HR_IO_ALLOCATE, .file = run->file, .len = run->size});
 }
 
 static void close_file(disk_run *run)
@@ -224,9 +227,10 @@ static void tell(disk_run *run, hr_bench_measure *measure, uint64_t asked)
 {
     hr_storage_caps caps;
     run->storage->ops->query(run->storage, &caps);
-    snprintf(measure->note, sizeof measure->note, "%s, %s, %s buffers%s%.60s",
+    snprintf(measure->note, sizeof measure->note, "%s, %s, %s buffers in %s pages%s%.60s",
              run->storage->ops->name, run->direct ? "O_DIRECT" : "page cache",
-             caps.fixed_buffers ? "registered" : "plain", caps.why[0] != '\0' ? ": " : "",
+             caps.fixed_buffers ? "registered" : "plain",
+             run->pages == HR_PAGES_PLAIN ? "small" : "huge", caps.why[0] != '\0' ? ": " : "",
              caps.why);
     note_cached(run, measure, asked);
     measure->latency = &run->latency;

@@ -90,12 +90,38 @@ void hr_bench_race_begin(hr_bench_race *race, unsigned verb, const hr_bench_sett
     }
 }
 
+/* Whether a goal compares one up to here with one behind it. */
+static bool is_spanned(int index)
+{
+    bool spanned = false;
+    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
+        const hr_bench_goal *goal = &hr_bench_goals[i];
+        int first = goal->ours < goal->peers[0] ? goal->ours : goal->peers[0];
+        int last = goal->ours < goal->peers[0] ? goal->peers[0] : goal->ours;
+        bool has_one_peer = goal->peers[0] == goal->peers[1];
+        spanned = spanned || (has_one_peer && first <= index && index < last);
+    }
+    return spanned;
+}
+
+void hr_bench_race_order(unsigned round, int order_out[HR_BENCH_CONTENDERS])
+{
+    for (int first = 0, end; first < HR_BENCH_CONTENDERS; first = end) {
+        end = first + 1;
+        while (is_spanned(end - 1))
+            end++;
+        for (int i = first; i < end; i++)
+            order_out[i] = round % 2 == 0 ? i : first + end - 1 - i;
+    }
+}
+
 hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field)
 {
+    int order[HR_BENCH_CONTENDERS];
     hr_status status = HR_OK;
-    /* There and back: a drift within a round is against one in one round and for it in the next. */
+    hr_bench_race_order(race->rounds, order);
     for (int i = 0; i < HR_BENCH_CONTENDERS && status == HR_OK; i++)
-        status = run_one(race, race->rounds % 2 == 0 ? i : HR_BENCH_CONTENDERS - 1 - i, field);
+        status = run_one(race, order[i], field);
     if (status == HR_OK)
         race->rounds++;
     hr_bench_live(field->settings, NULL);

@@ -35,6 +35,10 @@ struct hr_bench_race {
 
 /* Nothing was run yet; of zeroed memory. */
 void hr_bench_race_begin(hr_bench_race *race, unsigned verb, const hr_bench_settings *settings);
+/* Those that are compared with each other run one after the other, and in every second round the
+ * other way round: a drift within a round is against one in one round and for it in the next, and
+ * so is what the drive still does of what ran before them. */
+void hr_bench_race_order(unsigned round, int order_out[HR_BENCH_CONTENDERS]);
 /* One more round. HR_OK whatever became of the single measurements: their lanes tell.
  * HR_INTERRUPTED. */
 HR_CHECKED hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field);

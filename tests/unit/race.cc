@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <map>
 #include <set>
 #include <string>
 
@@ -95,6 +97,32 @@ TEST_F(Race, EveryTargetIsJudgedBySomeVerb)
             asked = asked || hr_bench_race_asks(&race, &hr_bench_goals[i]);
         EXPECT_TRUE(asked) << "row " << i;
     }
+}
+
+TEST_F(Race, WhoeverIsComparedTakesTurnsInGoingFirst)
+{
+    int there[HR_BENCH_CONTENDERS], back[HR_BENCH_CONTENDERS];
+    hr_bench_race_order(0, there);
+    hr_bench_race_order(1, back);
+    std::map<int, int> first, second;
+    for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
+        first[there[i]] = i;
+        second[back[i]] = i;
+    }
+    EXPECT_EQ(first.size(), (size_t)HR_BENCH_CONTENDERS) << "all of them";
+    EXPECT_EQ(second.size(), (size_t)HR_BENCH_CONTENDERS);
+    for (unsigned i = 0; i < hr_bench_goal_count; i++) {
+        const hr_bench_goal &pair = hr_bench_goals[i];
+        if (pair.peers[0] != pair.peers[1])
+            continue;
+        EXPECT_NE(first[pair.ours] < first[pair.peers[0]],
+                  second[pair.ours] < second[pair.peers[0]])
+            << hr_bench_contenders[pair.ours].name;
+        EXPECT_LE(abs(first[pair.ours] - first[pair.peers[0]]), 3)
+            << "nothing else comes between them";
+    }
+    // Whatever the writers leave behind, readers come first after it in turn.
+    EXPECT_LT(second[HR_BENCH_DISK], second[HR_BENCH_FIO_WRITE]);
 }
 
 TEST_F(Race, AVerbJudgesNothingThatItDoesNotMeasure)

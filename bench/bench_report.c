@@ -76,12 +76,14 @@ static void print_race(const hr_bench_race *race)
 
 static const double percents[] = {50, 90, 99, 99.9, 99.99};
 
-static void print_latency(const char *title, const hr_bench_histogram *latency)
+static void print_latency(const char *title, const hr_bench_lane *lane)
 {
+    const hr_bench_histogram *latency = &lane->latency;
     printf("%-25s", title);
     for (size_t i = 0; i < sizeof percents / sizeof percents[0]; i++)
         printf(" %9.1f", (double)hr_bench_histogram_percentile(latency, percents[i]) / 1e3);
-    printf(" %9.1f %9llu\n", (double)latency->max / 1e3, (unsigned long long)latency->total);
+    printf(" %9.1f %9llu %8.3f %%\n", (double)latency->max / 1e3,
+           (unsigned long long)latency->total, 100 * lane->measuring);
 }
 
 static void print_latencies(const hr_bench_race *race, const hr_bench_settings *settings)
@@ -92,11 +94,11 @@ static void print_latencies(const hr_bench_race *race, const hr_bench_settings *
         if (latency->total == 0)
             continue;
         if (!any)
-            printf("\n%-25s %9s %9s %9s %9s %9s %9s %9s  %s\n", "us a request", "50 %", "90 %",
-                   "99 %", "99.9 %", "99.99 %", "most", "requests",
+            printf("\n%-25s %9s %9s %9s %9s %9s %9s %9s %10s  %s\n", "us a request", "50 %", "90 %",
+                   "99 %", "99.9 %", "99.99 %", "most", "requests", "measuring",
                    settings->rate != 0 ? "counted from when each was due" : "");
         any = true;
-        print_latency(hr_bench_contenders[i].title, latency);
+        print_latency(hr_bench_contenders[i].title, &race->lanes[i]);
     }
 }
 

@@ -86,6 +86,8 @@ static void add_extras(json_t *object, const hr_bench_race *race, int index)
         json_object_set_new(object, "items_per_second", spread(&items));
     if (busy.count > 0)
         json_object_set_new(object, "utilisation", spread(&busy));
+    if (lane->measuring > 0)
+        json_object_set_new(object, "measuring_percent", json_real(100 * lane->measuring));
     if (lane->impossible[0] != '\0')
         json_object_set_new(object, "impossible", json_string(lane->impossible));
     if (lane->failure.status != HR_OK)

@@ -113,6 +113,7 @@ static void add_measure(hr_bench_measure *sum, const hr_bench_measure *one, rate
     sum->seconds = fmax(sum->seconds, one->seconds);
     sum->cpu_seconds[HR_BENCH_RECEIVER] += one->cpu_seconds[0];
     sum->utilisation += one->utilisation;
+    sum->measuring_seconds = fmax(sum->measuring_seconds, one->measuring_seconds);
 }
 
 static hr_status hear(crowd_member *members, const hr_bench_crowd *crowd, uint64_t duration_ns,

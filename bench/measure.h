@@ -19,6 +19,7 @@ typedef struct hr_bench_measure {
     double first_byte_seconds;   /* 0: not told */
     uint64_t items;              /* requests, files, samples: what is counted; 0: nothing is */
     double utilisation;          /* of accelerators, 0 to 1, as MLPerf has it; 0: there are none */
+    double measuring_seconds;    /* that clock and histogram took of all that */
     char note[240];              /* what was in use: "cubic, io_uring, sse4.2" */
     hr_bench_histogram *latency; /* of each request, in ns; NULL: not wanted. Borrowed */
 } hr_bench_measure;

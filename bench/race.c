@@ -35,6 +35,8 @@ static void note_result(hr_bench_lane *lane, hr_status status, const hr_bench_me
     for (int side = 0; side < HR_BENCH_SIDES; side++)
         hr_bench_sample_add(&lane->costs[side], ok ? hr_bench_side_cost(measure, side) : NAN);
     note_items(lane, ok, measure);
+    if (ok && measure->seconds > 0)
+        lane->measuring = fmax(lane->measuring, measure->measuring_seconds / measure->seconds);
     if (ok)
         snprintf(lane->note, sizeof lane->note, "%s", measure->note);
     else if (lane->failure.status == HR_OK)

@@ -17,10 +17,11 @@ typedef struct hr_bench_lane {
     hr_bench_sample utilisations;          /* of accelerators; none where there are none */
     hr_bench_counted counted;              /* by devices, over all rounds that succeeded */
     uint64_t bytes;                        /* of the same rounds */
-    char impossible[160];                  /* a rate above what the hardware can; "": none was */
-    hr_bench_histogram latency;            /* of all rounds; of those that tell it */
-    char note[240];                        /* of the last round */
-    hr_error failure;                      /* the first */
+    double measuring;           /* the largest part of a round that measuring took; 0: not known */
+    char impossible[160];       /* a rate above what the hardware can; "": none was */
+    hr_bench_histogram latency; /* of all rounds; of those that tell it */
+    char note[240];             /* of the last round */
+    hr_error failure;           /* the first */
 } hr_bench_lane;
 
 typedef struct hr_bench_race hr_bench_race;

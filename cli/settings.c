@@ -283,7 +283,9 @@ static const hr_option options[] = {
         .verbs = PACK,
         .fallback = "auto",
         .choices = codec_choices,
-        .help = "How chunks are compressed; auto takes what a sample gains most by.",
+        .help =
+            "How chunks are compressed; auto takes what the target's name says (.lz4, .zst), else "
+            "what a sample gains most by.",
         .offset = MEMBER(codec),
     },
     {

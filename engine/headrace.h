@@ -451,7 +451,8 @@ HR_API void hr_compare_destroy(hr_compare *compare);
 /* ---- packing and verifying ---- */
 
 typedef enum hr_pack_codec {
-    HR_PACK_AUTO, /* what a sample gains most by; lz4 where nothing gains */
+    HR_PACK_AUTO, /* of x.lz4 and x.zst what the name says; else what a sample gains most by, lz4
+                     where nothing gains */
     HR_PACK_LZ4,
     HR_PACK_ZSTD,
     HR_PACK_PLANES, /* of bfloat16; read by Headrace only */

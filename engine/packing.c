@@ -226,6 +226,18 @@ static void open_source(hr_packing *packing)
 
 /* ---- the interface ---- */
 
+/* Who names a file x.lz4 or x.zst will have it read by lz4 or zstd. */
+static hr_pack_codec codec_of(const hr_packing_options *options)
+{
+    bool is_named = options->codec == HR_PACK_AUTO && !options->in_tree;
+    size_t len = is_named ? strlen(options->target_path) : 0;
+    if (len > 4 && strcmp(options->target_path + len - 4, ".lz4") == 0)
+        return HR_PACK_LZ4;
+    if (len > 4 && strcmp(options->target_path + len - 4, ".zst") == 0)
+        return HR_PACK_ZSTD;
+    return options->codec;
+}
+
 void hr_packing_start(hr_packing *packing, hr_engine *engine, const hr_packing_options *options,
                       void (*done)(hr_packing *packing), void *context)
 {
@@ -241,11 +253,12 @@ void hr_packing_start(hr_packing *packing, hr_engine *engine, const hr_packing_o
         .env = engine->env,
         .storage = hr_engine_home(engine)->storage,
         .options = *options,
-        .container = containers[options->codec],
+        .container = containers[codec_of(options)],
         .done = done,
         .context = context,
         .progress = {.codec = ""},
     };
+    packing->options.codec = codec_of(options);
     hr_quote(packing->shown, sizeof packing->shown, options->source_path,
              strlen(options->source_path));
     open_source(packing);

@@ -232,6 +232,18 @@ TEST_F(Packed, AutoTakesWhatGainsMostAndSaysSo)
     EXPECT_EQ("zstd", result.summary.text("codec"));
 }
 
+TEST_F(Packed, AutoTakesWhatTheNameOfTheTargetSays)
+{
+    write_text(data("file"), std::string(6 * CHUNK, 'x'));
+    for (const char *name : {"file.lz4", "file.zst"}) {
+        Result result = run({"pack", data("file"), target(name), "--json"});
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        EXPECT_EQ(strcmp(name, "file.lz4") == 0 ? "lz4" : "zstd", result.summary.text("codec"));
+    }
+    Result result = run({"pack", data("file"), target("other.lz4"), "--codec", "zstd", "--json"});
+    EXPECT_EQ("zstd", result.summary.text("codec")) << "who says it himself gets it";
+}
+
 TEST_F(Packed, LevelsTradeTimeForBytes)
 {
     const Bytes content = text(CHUNK);

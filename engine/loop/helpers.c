@@ -34,13 +34,19 @@ static void deliver_done(hr_letter *letter)
     job->done(job);
 }
 
+static void do_job(hr_job *job)
+{
+    hr_loop *loop = job->loop; /* without one the job may be gone once it has run */
+    job->run(job);
+    if (loop != NULL)
+        hr_loop_post(loop, &job->letter);
+}
+
 static void *help(void *argument)
 {
     hr_helpers *helpers = argument;
-    for (hr_job *job; (job = take_job(helpers)) != NULL;) {
-        job->run(job);
-        hr_loop_post(job->loop, &job->letter);
-    }
+    for (hr_job *job; (job = take_job(helpers)) != NULL;)
+        do_job(job);
     return NULL;
 }
 
@@ -49,8 +55,7 @@ void hr_helpers_submit(hr_helpers *helpers, hr_job *job)
     job->letter.deliver = deliver_done;
     job->next = NULL;
     if (helpers->threads == 0) {
-        job->run(job);
-        hr_loop_post(job->loop, &job->letter);
+        do_job(job);
         return;
     }
     pthread_mutex_lock(&helpers->lock);

@@ -15,8 +15,8 @@ struct hr_job {
     hr_letter letter;          /* the pool's */
     void (*run)(hr_job *job);  /* on a helper thread: may block, touches only its own job */
     void (*done)(hr_job *job); /* in a step of loop */
-    hr_loop *loop;
-    hr_job *next; /* the pool's */
+    hr_loop *loop;             /* NULL: there is no done; run itself tells whoever waits */
+    hr_job *next;              /* the pool's */
 };
 
 /* Without threads the work is done by submit itself, and only the answer comes later: a simulation

@@ -58,18 +58,24 @@ typedef struct lent_span {
     struct ibv_mr *mrs[]; /* of the first rail, then of the second, ... */
 } lent_span;
 
+/* Who lends waits for all the devices. */
+typedef struct lending_count {
+    pthread_mutex_t lock; /* guards left */
+    pthread_cond_t none;
+    unsigned left;
+} lending_count;
+
 typedef struct lending {
-    pthread_t thread;
-    bool has_thread;
+    hr_job job;
+    lending_count *count;
     const hr_verbs *verbs;
     unsigned rail;
     lent_span *loan;
     int error;
 } lending;
 
-static void *lend_to_rail(void *argument)
+static void lend_to_rail(lending *to)
 {
-    lending *to = argument;
     const hr_verbs_device *device = &to->verbs->devices[to->rail];
     lent_span *loan = to->loan;
     for (size_t i = 0; i < loan->pieces && to->error == 0; i++) {
@@ -81,7 +87,17 @@ static void *lend_to_rail(void *argument)
         if (*mr == NULL)
             to->error = errno;
     }
-    return NULL;
+}
+
+static void run_lending(hr_job *job)
+{
+    lending *to = HR_CONTAINER(job, lending, job);
+    lending_count *count = to->count;
+    lend_to_rail(to);
+    pthread_mutex_lock(&count->lock);
+    if (--count->left == 0)
+        pthread_cond_signal(&count->none);
+    pthread_mutex_unlock(&count->lock);
 }
 
 static void take_back(const hr_verbs *verbs, lent_span *loan)
@@ -92,22 +108,33 @@ static void take_back(const hr_verbs *verbs, lent_span *loan)
     hr_release(verbs->env, loan);
 }
 
-/* Registration pins page by page, so devices are asked at the same time. */
+static void wait_for(lending_count *count)
+{
+    pthread_mutex_lock(&count->lock);
+    while (count->left > 0)
+        pthread_cond_wait(&count->none, &count->lock);
+    pthread_mutex_unlock(&count->lock);
+}
+
+/* Registration pins page by page, so devices are asked at the same time: the last one here, the
+ * others by helpers. */
 static hr_status lend_to_all(const hr_verbs *verbs, lent_span *loan)
 {
     lending rails[HR_RAILS_MAX];
+    unsigned last = verbs->device_count - 1;
     hr_status status = HR_OK;
-    for (unsigned i = 0; i < verbs->device_count; i++) {
-        rails[i] = (lending){.verbs = verbs, .rail = i, .loan = loan};
-        rails[i].has_thread = i + 1 < verbs->device_count &&
-                              pthread_create(&rails[i].thread, NULL, lend_to_rail, &rails[i]) == 0;
-        if (!rails[i].has_thread)
-            (void)lend_to_rail(&rails[i]);
+    lending_count count = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, last};
+    for (unsigned i = 0; i <= last; i++) {
+        rails[i] = (lending){
+            .job.run = run_lending, .count = &count, .verbs = verbs, .rail = i, .loan = loan};
+        if (i < last)
+            hr_helpers_submit(verbs->helpers, &rails[i].job);
+        else
+            lend_to_rail(&rails[i]);
     }
-    for (unsigned i = 0; i < verbs->device_count; i++) {
-        if (rails[i].has_thread)
-            pthread_join(rails[i].thread, NULL);
-        if (rails[i].error == 0 || status != HR_OK)
+    wait_for(&count);
+    for (unsigned i = 0; i <= last && status == HR_OK; i++) {
+        if (rails[i].error == 0)
             continue;
         log_refusal(verbs, &verbs->devices[i], &loan->span, true, rails[i].error);
         status = hr_verbs_status(rails[i].error);

@@ -3,6 +3,32 @@
 
 #include <string.h>
 
+#include "node.h"
+
+/* Workers and NICs take turns; without NICs, and where there is one node only, any place is as
+ * good. */
+static int node_of(const hr_worker *worker)
+{
+    hr_transport_caps caps;
+    hr_rail_info rail;
+    if (worker->rdma == NULL)
+        return -1;
+    worker->rdma->ops->query(worker->rdma, &caps);
+    worker->rdma->ops->rail(worker->rdma, worker->index % caps.rails, &rail);
+    return rail.site.node;
+}
+
+static hr_status take_pool(hr_worker *worker, hr_memory *memory, size_t pool_len)
+{
+    if (worker->node >= 0)
+        hr_node_prefer_memory(worker->node);
+    hr_status status =
+        hr_slots_init(&worker->slots, worker->env, memory, worker->storage, pool_len);
+    if (worker->node >= 0)
+        hr_node_prefer_memory(-1);
+    return status;
+}
+
 hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *platform,
                          unsigned index, size_t pool_len, hr_error *error)
 {
@@ -31,8 +57,16 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
                          : "");
         goto fail;
     }
-    status =
-        hr_slots_init(&worker->slots, worker->env, platform->memory, worker->storage, pool_len);
+    status = platform->rdma_create == NULL
+                 ? HR_OK
+                 : platform->rdma_create(platform, worker->loop, &worker->rdma);
+    if (status != HR_OK) {
+        hr_error_set(error, status, "making the RDMA transport of worker %u: %s", index,
+                     hr_status_text(status));
+        goto fail;
+    }
+    worker->node = node_of(worker);
+    status = take_pool(worker, platform->memory, pool_len);
     if (status != HR_OK) {
         hr_error_set(error, status,
                      "taking a pool of %zu bytes for worker %u: %s; a smaller pool or fewer "
@@ -41,13 +75,7 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
         goto fail;
     }
     worker->slots.index = index;
-    if (platform->rdma_create == NULL)
-        return HR_OK;
-    status = platform->rdma_create(platform, worker->loop, &worker->rdma);
-    if (status == HR_OK)
-        return HR_OK;
-    hr_error_set(error, status, "making the RDMA transport of worker %u: %s", index,
-                 hr_status_text(status));
+    return HR_OK;
 fail:
     hr_worker_fini(worker);
     return status;
@@ -92,6 +120,9 @@ void hr_worker_settle(hr_worker *worker)
 static void *run(void *argument)
 {
     hr_worker *worker = argument;
+    if (worker->node >= 0 && hr_node_stay("", worker->node))
+        hr_log(worker->env, HR_LOG_INFO, "worker %u stays at NUMA node %d, beside its NIC",
+               worker->index, worker->node);
     while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE))
         hr_loop_step(worker->loop, HR_NEVER);
     hr_worker_settle(worker);

@@ -28,6 +28,7 @@ typedef struct hr_worker {
     hr_storage *storage;
     hr_transport *network, *inproc, *rdma; /* rdma: NULL where there is none */
     bool lent;                             /* rdma reads from the slots */
+    int node; /* of the NIC that it is meant for, where its slots lie; -1: any */
     hr_slots slots;
     hr_gauge gauge;
     pthread_t thread;

@@ -278,6 +278,7 @@ hr_status hr_fault_link_adopt(hr_transport *transport, hr_incoming *incoming,
         hr_release(env_of(link), link);
         return status;
     }
+    link->base.rail = link->inner->rail;
     *link_out = &link->base;
     return HR_OK;
 }

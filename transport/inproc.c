@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct inproc {
@@ -193,6 +194,13 @@ static void inproc_refuse(hr_transport *transport, hr_incoming *incoming)
 
 /* ---- for channels and links ---- */
 
+unsigned hr_inproc_rail_of(const hr_transport *transport, const char *address)
+{
+    const char *slash = strchr(address, '/');
+    unsigned rails = hr_inproc_rails(transport);
+    return slash == NULL || rails == 0 ? 0 : (unsigned)strtoul(slash + 1, NULL, 10) % rails;
+}
+
 void hr_inproc_dial(hr_transport *transport, const char *address, const hr_greeting *greeting,
                     hr_wire *wire)
 {
@@ -200,7 +208,12 @@ void hr_inproc_dial(hr_transport *transport, const char *address, const hr_greet
     inproc_incoming *incoming = hr_alloc(self->hub->env, sizeof *incoming);
     hr_status status = HR_NO_MEMORY;
     if (incoming != NULL) {
-        incoming->base = (hr_incoming){.greeting = *greeting, .peer = "inproc", .connection = wire};
+        incoming->base = (hr_incoming){
+            .greeting = *greeting,
+            .peer = "inproc",
+            .rail = hr_inproc_rail_of(transport, address),
+            .connection = wire,
+        };
         pthread_mutex_lock(&self->hub->lock);
         hr_listener *listener = find_listener(self->hub, address, self->rails > 0);
         status = listener != NULL ? HR_OK : HR_UNREACHABLE;

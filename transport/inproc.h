@@ -48,6 +48,8 @@ void hr_wire_end_both(hr_wire *wire, hr_status reason);
 
 /* Hands side 1 of the wire to whoever listens at address; nobody: the wire ends with
  * HR_UNREACHABLE. */
+/* Of "NAME/2"; 0 where there are no rails. */
+unsigned hr_inproc_rail_of(const hr_transport *transport, const char *address);
 void hr_inproc_dial(hr_transport *transport, const char *address, const hr_greeting *greeting,
                     hr_wire *wire);
 /* Takes the wire out of an incoming connection. */

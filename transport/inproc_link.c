@@ -268,14 +268,6 @@ void hr_inproc_link_close(hr_link *base)
 
 /* ---- making and ending ---- */
 
-/* "NAME/2" */
-static unsigned rail_of(const hr_transport *transport, const char *address)
-{
-    const char *slash = strchr(address, '/');
-    unsigned rails = hr_inproc_rails(transport);
-    return slash == NULL || rails == 0 ? 0 : (unsigned)strtoul(slash + 1, NULL, 10) % rails;
-}
-
 static inproc_link *link_create(hr_transport *transport, const hr_link_events *events,
                                 void *context)
 {
@@ -308,7 +300,7 @@ hr_status hr_inproc_link_connect(hr_transport *transport, const char *address,
         return status;
     }
     link->up_is_due = true;
-    link->base.rail = rail_of(transport, address);
+    link->base.rail = hr_inproc_rail_of(transport, address);
     link->base.ring = (hr_link_ring){.address = (uintptr_t)link, .key = greeting->link};
     hr_wire_attach(link->wire, 0, transport->loop, link, attend);
     hr_inproc_dial(transport, address, greeting, link->wire);
@@ -325,6 +317,7 @@ hr_status hr_inproc_link_adopt(hr_transport *transport, hr_incoming *incoming,
         transport->ops->refuse(transport, incoming);
         return HR_NO_MEMORY;
     }
+    link->base.rail = incoming->rail;
     link->wire = hr_inproc_accept(transport, incoming);
     link->side = 1;
     hr_wire_attach(link->wire, 1, transport->loop, link, attend);

@@ -44,6 +44,7 @@ struct hr_incoming {
     uint8_t *first; /* with HR_GREETING_TLS: the record, which an adopted channel hands on first */
     size_t first_len;
     char peer[64]; /* printable address */
+    unsigned rail; /* that it came by, where there are some */
     bool is_user;  /* it comes from this machine, and the kernel says from whom: */
     uint32_t uid;
     void *connection; /* the transport's */

@@ -3,6 +3,7 @@
 // NICs are imitated, and check every key and address that they are shown.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 #include <string>
 
@@ -145,6 +146,53 @@ TEST_F(Rails, ASingleLinkTakesTheServersFastestRail)
     EXPECT_EQ(0u, play().find("verbs (rail0"));
     options_.wrap_server_transport = wrap_to_speed_up;
     EXPECT_EQ(0u, play().find("verbs (rail1"));
+}
+
+// ---- which worker ----
+
+std::map<const hr_transport *, std::set<unsigned>> rails_of_workers;
+
+void each_on_its_node(const hr_transport *transport, unsigned rail, hr_rail_info *info_out)
+{
+    inner_rail(transport, rail, info_out);
+    info_out->site.node = (int)rail;
+}
+
+void noting_rail(hr_link *link, hr_link_write *write)
+{
+    rails_of_workers[link->transport].insert(link->rail);
+    inner_write(link, write);
+}
+
+hr_status wrap_to_place(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    hr_transport_caps caps;
+    inner->ops->query(inner, &caps);
+    if (caps.regions) {
+        ops = *inner->ops;
+        inner_rail = ops.rail;
+        inner_write = ops.link.write;
+        ops.rail = each_on_its_node;
+        ops.link.write = noting_rail;
+        inner->ops = &ops;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+// Of three workers two sit beside the first NIC and one beside the second: four links in turns
+// would not do.
+TEST_F(Rails, ALinkIsCarriedByAWorkerOfItsNode)
+{
+    rails_of_workers.clear();
+    scenario_.server.workers = 3;
+    scenario_.links = 4;
+    options_.wrap_server_transport = wrap_to_place;
+    EXPECT_EQ(0u, play().find("verbs (rail"));
+    EXPECT_EQ(3u, rails_of_workers.size());
+    for (const auto &worker : rails_of_workers)
+        EXPECT_EQ(1u, worker.second.size());
 }
 
 // ---- what the server does with the bytes ----

@@ -106,6 +106,7 @@ static void announce(hr_listener *listener, struct rdma_cm_id *id, const hr_gree
     }
     incoming->greeting = *greeting;
     incoming->connection = from;
+    incoming->rail = (unsigned)(from->device - listener->verbs->devices);
     hr_tcp_address_print(&id->route.addr.dst_addr, incoming->peer);
     listener->events->incoming(listener->context, incoming);
 }

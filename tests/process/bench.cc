@@ -295,6 +295,20 @@ TEST_F(Bench, StartsAWriterOnAnotherHost)
     EXPECT_GT(json_real_value(json_object_get(cost, "median")), 0) << "the writer's own";
 }
 
+// srun has no shell: it starts the words as they are, and gives its stdin on.
+TEST_F(Bench, StartsClientsBySrun)
+{
+    make_peer("srun",
+              "[ \"$1 $2 $3 $4\" = '-N1 -n1 -w here' ] || { echo \"srun: $*\" >&2; exit 2; }\n"
+              "shift 4\nexec \"$@\"");
+    start({"fanout", "--json", "--rounds", "1", "--seconds", "100ms", "--size", "4MiB", "--clients",
+           "2", "--directory", directory, "--insecure", "--hosts", "here", "--ssh",
+           "srun -N1 -n1 -w"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("fanout"), 0);
+}
+
 TEST_F(Bench, SaysWhatAPeerDidWrong)
 {
     const std::pair<const char *, const char *> wrong[] = {

@@ -177,6 +177,14 @@ static void print_where(const hr_bench_where *where)
                (unsigned long long)row->chunks, i == where->bound ? "  <- the bound" : "");
     }
     printf("%s; %.2f GB/s\n", where->text, hr_bench_rate(&where->measure));
+    printf("a chunk takes %.1f system calls at the server, %.1f at the client; a GB/s takes %.3f "
+           "cores there, %.3f here",
+           where->calls[HR_BENCH_SENDER], where->calls[HR_BENCH_RECEIVER],
+           hr_bench_side_cost(&where->measure, HR_BENCH_SENDER),
+           hr_bench_side_cost(&where->measure, HR_BENCH_RECEIVER));
+    if (where->copies >= 0)
+        printf("; processors copy each byte %d times", where->copies);
+    printf("\n");
 }
 
 /* ---- limits ---- */

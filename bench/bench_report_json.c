@@ -159,9 +159,16 @@ static json_t *where(const hr_bench_where *of)
                             hr_bench_where_share(row, row->blocked_ns), "full_percent",
                             100 * row->full, "chunks", (json_int_t)row->chunks));
     }
-    return json_pack("{s:f, s:s, s:s, s:o}", "gb_per_second", hr_bench_rate(&of->measure), "bound",
-                     of->bound < of->count ? of->rows[of->bound].stage : "", "text", of->text,
-                     "stages", rows);
+    const hr_bench_measure *measure = &of->measure;
+    return json_pack(
+        "{s:f, s:s, s:s, s:o, s:f, s:f, s:f, s:f, s:o, s:I}", "gb_per_second",
+        hr_bench_rate(measure), "bound", of->bound < of->count ? of->rows[of->bound].stage : "",
+        "text", of->text, "stages", rows, "server_system_calls_per_chunk",
+        of->calls[HR_BENCH_SENDER], "client_system_calls_per_chunk", of->calls[HR_BENCH_RECEIVER],
+        "server_cores_per_gb_per_second", hr_bench_side_cost(measure, HR_BENCH_SENDER),
+        "client_cores_per_gb_per_second", hr_bench_side_cost(measure, HR_BENCH_RECEIVER),
+        "copies_per_byte", of->copies >= 0 ? json_integer(of->copies) : json_null(),
+        "server_memory_bytes", (json_int_t)of->peak);
 }
 
 static json_t *machine(const hr_bench_machine *of)

@@ -16,8 +16,12 @@ typedef struct hr_bench_where {
     hr_stage_time rows[HR_BENCH_WHERE_ROWS]; /* the client's, then the server's */
     char names[HR_BENCH_WHERE_ROWS][HR_BENCH_STAGE_NAME];
     size_t count;
-    size_t bound;   /* index of a row; count: none */
-    char text[300]; /* the bound in a sentence */
+    size_t bound;                 /* index of a row; count: none */
+    double calls[HR_BENCH_SIDES]; /* system calls of the server's and the client's loops, a chunk */
+    unsigned sides;               /* that were read: the client's first */
+    int copies;                   /* of each byte by a processor, on its whole way; -1: not known */
+    uint64_t peak;                /* the most memory that the server held, in bytes; 0: not known */
+    char text[300];               /* the bound in a sentence */
     hr_error failure;
 } hr_bench_where;
 

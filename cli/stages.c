@@ -22,7 +22,8 @@ static void print_rows(const hr_stage_time *rows, size_t count, const char *boun
     hr_cli_print("%s\n", bound);
 }
 
-static void print_rows_json(const hr_stage_time *rows, size_t count, const char *bound)
+static void print_rows_json(const hr_engine *engine, const hr_stage_time *rows, size_t count,
+                            const char *bound)
 {
     json_t *list = json_array();
     size_t index = hr_stages_bound(rows, count);
@@ -33,8 +34,9 @@ static void print_rows_json(const hr_stage_time *rows, size_t count, const char 
                             (double)rows[i].starved_ns / 1e9, "blocked_seconds",
                             (double)rows[i].blocked_ns / 1e9, "full", rows[i].full, "chunks",
                             (json_int_t)rows[i].chunks, "bytes", (json_int_t)rows[i].bytes));
-    hr_cli_print_json(json_pack("{s:s, s:s, s:s, s:o}", "type", "stages", "bound",
-                                index < count ? rows[index].stage : "", "text", bound, "rows",
+    hr_cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:o}", "type", "stages", "bound",
+                                index < count ? rows[index].stage : "", "text", bound,
+                                "system_calls", (json_int_t)hr_engine_system_calls(engine), "rows",
                                 list));
 }
 
@@ -47,7 +49,7 @@ void hr_cli_print_stages(const hr_cli_settings *settings, const hr_engine *engin
     size_t count = hr_engine_stages(engine, rows, HR_STAGES_MAX);
     hr_stages_describe(rows, count, bound, sizeof bound);
     if (settings->json)
-        print_rows_json(rows, count, bound);
+        print_rows_json(engine, rows, count, bound);
     else if (count > 0)
         print_rows(rows, count, bound);
 }

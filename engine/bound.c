@@ -8,9 +8,10 @@
 #include "engine.h"
 
 static const char *const names[HR_GAUGE_STAGES] = {
-    [HR_GAUGE_GRANT] = "grant",   [HR_GAUGE_TURN] = "turn",   [HR_GAUGE_READ] = "read",
-    [HR_GAUGE_DIGEST] = "digest", [HR_GAUGE_WIRE] = "wire",   [HR_GAUGE_VERIFY] = "verify",
-    [HR_GAUGE_DECODE] = "decode", [HR_GAUGE_WRITE] = "write",
+    [HR_GAUGE_GRANT] = "grant",     [HR_GAUGE_TURN] = "turn",   [HR_GAUGE_READ] = "read",
+    [HR_GAUGE_DIGEST] = "digest",   [HR_GAUGE_WIRE] = "wire",   [HR_GAUGE_VERIFY] = "verify",
+    [HR_GAUGE_DECODE] = "decode",   [HR_GAUGE_WRITE] = "write", [HR_GAUGE_DEVICE] = "device",
+    [HR_GAUGE_PUBLISH] = "publish",
 };
 
 static uint64_t active_ns(const hr_stage_time *row)
@@ -43,6 +44,14 @@ size_t hr_engine_stages(const hr_engine *engine, hr_stage_time *rows, size_t row
         if (sums[i].chunks > 0)
             rows[count++] = time_of(&sums[i], names[i]);
     return count;
+}
+
+uint64_t hr_engine_system_calls(const hr_engine *engine)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < engine->worker_count; i++)
+        sum += hr_loop_count(engine->workers[i].loop).syscalls;
+    return sum;
 }
 
 /* Of two processes one may have had something to do for longer: what counts is how full a stage was

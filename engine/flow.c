@@ -226,6 +226,7 @@ static void publish(hr_get *get)
         flow->moving_count == 0 && (ends || (hr_tree_is_listed(get) && flow->collecting == NULL));
     if (hr_list_is_empty(&flow->landed) || flow->stage.busy || !(last || is_batch_full(flow)))
         return;
+    hr_gauge_move(&hr_get_home(get)->gauge, HR_GAUGE_NONE, HR_GAUGE_PUBLISH, flow->landed_bytes);
     flow->landed_files = 0;
     flow->landed_bytes = 0;
     hr_stage_publish(&flow->stage, &flow->landed, !get->options.overwrite);
@@ -247,6 +248,7 @@ static void stage_load_done(void *context, hr_stage_load *load)
 
 static void stage_published(void *context)
 {
+    hr_gauge_move(&hr_get_home(context)->gauge, HR_GAUGE_PUBLISH, HR_GAUGE_NONE, 0);
     hr_tree_pump(context);
 }
 

@@ -10,14 +10,16 @@
 
 /* In the order of a chunk's way. */
 typedef enum hr_gauge_stage {
-    HR_GAUGE_GRANT,  /* client: its place is armed, and nothing has come */
-    HR_GAUGE_TURN,   /* server: granted, and no slot or no turn to be read yet */
-    HR_GAUGE_READ,   /* server: by the storage */
-    HR_GAUGE_DIGEST, /* server: by the processor */
-    HR_GAUGE_WIRE,   /* server: by the link */
-    HR_GAUGE_VERIFY, /* client: by the processor */
-    HR_GAUGE_DECODE, /* client: by threads, and verified; or it waits for one of them */
-    HR_GAUGE_WRITE,  /* client: by the storage */
+    HR_GAUGE_GRANT,   /* client: its place is armed, and nothing has come */
+    HR_GAUGE_TURN,    /* server: granted, and no slot or no turn to be read yet */
+    HR_GAUGE_READ,    /* server: by the storage */
+    HR_GAUGE_DIGEST,  /* server: by the processor */
+    HR_GAUGE_WIRE,    /* server: by the link */
+    HR_GAUGE_VERIFY,  /* client: by the processor */
+    HR_GAUGE_DECODE,  /* client: by threads, and verified; or it waits for one of them */
+    HR_GAUGE_WRITE,   /* client: by the storage */
+    HR_GAUGE_DEVICE,  /* client: copied to a GPU's memory, decoded and verified there */
+    HR_GAUGE_PUBLISH, /* client: a file is synced and gets its name; of small ones a batch */
     HR_GAUGE_STAGES,
     HR_GAUGE_NONE = HR_GAUGE_STAGES,
 } hr_gauge_stage;

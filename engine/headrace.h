@@ -109,9 +109,11 @@ typedef struct hr_footprint_row {
 } hr_footprint_row;
 HR_API size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max);
 /* Where the time of the chunks went, a row a stage, in the order of their way: grant, turn, read,
- * digest, wire, verify, decode, write; stages that no chunk came through are left out. At each
- * instant with a chunk under way a stage is busy, starved (none has come so far) or blocked (all
- * are further on, or the processor is with another stage). Returns the number of rows written. */
+ * digest, wire, verify, decode, write, device (copied to a GPU, decoded and verified there),
+ * publish (a file, or a batch of small ones, is synced and named); stages that no chunk came
+ * through are left out. At each instant with a chunk under way a stage is busy, starved (none has
+ * come so far) or blocked (all are further on, or the processor is with another stage). Returns the
+ * number of rows written. */
 #define HR_STAGES_MAX 16
 typedef struct hr_stage_time {
     const char *stage;
@@ -120,6 +122,9 @@ typedef struct hr_stage_time {
     double full; /* 0 to 1: the chunks in it, on average, of the most that it ever had at once */
 } hr_stage_time;
 HR_API size_t hr_engine_stages(const hr_engine *engine, hr_stage_time *rows, size_t rows_max);
+/* System calls of the workers' loops so far, in which all data and control messages move; what the
+ * helper threads do for names (open, rename) is not in it. */
+HR_API uint64_t hr_engine_system_calls(const hr_engine *engine);
 /* The row of the stage that held up the others; count: there is none. rows may be those of a client
  * followed by those of its server. */
 HR_API size_t hr_stages_bound(const hr_stage_time *rows, size_t count);

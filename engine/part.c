@@ -205,6 +205,7 @@ static void start_upload(hr_landing *landing, uint8_t codec, uint32_t stored_len
 {
     hr_part *part = landing->part;
     landing->phase = HR_LANDING_UPLOADING;
+    go_on(landing, HR_GAUGE_DEVICE);
     landing->arrival = (hr_arrival){
         .stored = landing->slot->span.addr,
         .stored_len = stored_len,
@@ -371,13 +372,13 @@ static void land_on_gpu(hr_landing *landing, const hr_receipt *receipt)
     bool fits = receipt->content_len == landing->len &&
                 (as_it_is ? receipt->stored_len == landing->len : landing->in_slot);
     landing->crc = receipt->content_crc;
-    go_on(landing, as_it_is ? HR_GAUGE_VERIFY : HR_GAUGE_DECODE);
     if (!fits) {
         finish(landing, HR_INTEGRITY, true);
     } else if (hr_batch_takes(receipt->codec, stored, receipt->stored_len)) {
         start_upload(landing, receipt->codec, receipt->stored_len);
     } else {
         hr_upload_note_detour(landing->part->target.upload);
+        go_on(landing, HR_GAUGE_DECODE);
         decode(landing, receipt);
     }
 }

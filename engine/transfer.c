@@ -21,6 +21,17 @@ static bool is_worth_keeping(const hr_transfer *transfer)
            transfer->error.status != HR_CHANGED && transfer->error.status != HR_OK;
 }
 
+/* From the sync on until it is closed, but while it is read again. */
+static void gauge_publishing(hr_transfer *transfer, bool publishes)
+{
+    hr_gauge *gauge = &hr_engine_home(transfer->client->engine)->gauge;
+    if (publishes && !transfer->gauged)
+        hr_gauge_move(gauge, HR_GAUGE_NONE, HR_GAUGE_PUBLISH, transfer->size);
+    else if (!publishes && transfer->gauged)
+        hr_gauge_move(gauge, HR_GAUGE_PUBLISH, HR_GAUGE_NONE, transfer->size);
+    transfer->gauged = publishes;
+}
+
 /* The draft is closed after the last part has retired: workers know its file until then. */
 static void finish_if_over(hr_transfer *transfer)
 {
@@ -196,6 +207,7 @@ static void draft_synced(void *context)
     }
     if (transfer->read_back) {
         transfer->state = HR_TRANSFER_REREADING;
+        gauge_publishing(transfer, false);
         for (uint32_t i = 0; i < transfer->chunk_count; i++)
             transfer->chunks[i].state = HR_CHUNK_DOUBTFUL;
         hr_plan_init(&transfer->plan, transfer->chunks, 0, transfer->chunk_count);
@@ -241,6 +253,7 @@ static void draft_closed(void *context)
 {
     hr_transfer *transfer = context;
     transfer->draft_closed = true;
+    gauge_publishing(transfer, false);
     finish_if_over(transfer);
 }
 
@@ -332,6 +345,7 @@ void hr_transfer_chunks_complete(hr_transfer *transfer)
     if (transfer->state == HR_TRANSFER_REREADING) {
         transfer->state = HR_TRANSFER_FINISHING;
         transfer->publishing = transfer->draft_stepping = true;
+        gauge_publishing(transfer, true);
         hr_draft_publish(&transfer->draft);
         return;
     }
@@ -354,6 +368,7 @@ void hr_transfer_take_closed(hr_transfer *transfer, const hr_message_closed *clo
     } else if (transfer->has_draft) {
         transfer->state = HR_TRANSFER_FINISHING;
         transfer->draft_stepping = true;
+        gauge_publishing(transfer, true);
         hr_draft_finish(&transfer->draft);
     } else {
         start_ending(transfer);

@@ -84,6 +84,7 @@ struct hr_transfer {
     bool draft_stepping; /* one of ready, synced, published, failed will come */
     bool kept;           /* the target was there, of the same size and time */
     bool draft_closing, draft_closed, publishing;
+    bool gauged; /* in the gauge's stage of publishing */
     hr_chunk *chunks;
     uint32_t chunk_count;
     hr_plan plan;

@@ -51,7 +51,7 @@ void hr_loop_cancel(hr_loop *loop, hr_op *op)
 void hr_loop_complete(hr_loop *loop, hr_op *op, int result)
 {
     loop->under_way--;
-    loop->counters.operations++;
+    hr_loop_add(&loop->counters.operations, 1);
     op->result = result;
     op->done(op);
 }
@@ -334,7 +334,12 @@ void hr_loop_destroy(hr_loop *loop)
 
 hr_loop_counters hr_loop_count(const hr_loop *loop)
 {
-    return loop->counters;
+    /* From any thread: a reading may be some calls older in one than in another. */
+    return (hr_loop_counters){
+        .syscalls = __atomic_load_n(&loop->counters.syscalls, __ATOMIC_RELAXED),
+        .operations = __atomic_load_n(&loop->counters.operations, __ATOMIC_RELAXED),
+        .waits = __atomic_load_n(&loop->counters.waits, __ATOMIC_RELAXED),
+    };
 }
 
 /* ---- what only some loops can ---- */

@@ -22,6 +22,12 @@ typedef struct hr_loop_ops {
 } hr_loop_ops;
 
 /* The first member of every implementation. */
+/* To a counter that other threads may read. */
+static inline void hr_loop_add(uint64_t *counter, uint64_t count)
+{
+    __atomic_store_n(counter, *counter + count, __ATOMIC_RELAXED);
+}
+
 struct hr_loop {
     const hr_loop_ops *ops;
     const hr_env *env;
@@ -36,7 +42,7 @@ struct hr_loop {
     size_t under_way; /* operations submitted and not done */
     bool unflushed;   /* a submit or cancel that no wait has seen yet; wait sets it again where it
                          leaves completions behind */
-    hr_loop_counters counters;
+    hr_loop_counters counters; /* by hr_loop_add */
 };
 
 void hr_loop_init(hr_loop *loop, const hr_loop_ops *ops, const hr_env *env);

@@ -225,8 +225,8 @@ static void sleep_until(poll_loop *loop, uint64_t deadline_ns)
         wait.tv_nsec = (long)(left_ns % HR_NS_PER_S);
     }
     nfds_t count = list_fds(loop);
-    loop->base.counters.syscalls++;
-    loop->base.counters.waits += deadline_ns != 0;
+    hr_loop_add(&loop->base.counters.syscalls, 1);
+    hr_loop_add(&loop->base.counters.waits, deadline_ns != 0);
     if (ppoll(loop->fds, count, timeout, NULL) > 0)
         try_ready(loop);
 }

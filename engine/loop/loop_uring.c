@@ -99,7 +99,7 @@ static struct io_uring_sqe *take_sqe(uring_loop *loop)
     struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
     if (sqe != NULL)
         return sqe;
-    loop->base.counters.syscalls++;
+    hr_loop_add(&loop->base.counters.syscalls, 1);
     io_uring_submit(&loop->ring);
     return io_uring_get_sqe(&loop->ring);
 }
@@ -334,7 +334,7 @@ static unsigned end_early(uring_loop *loop)
 
 static void fetch(uring_loop *loop)
 {
-    loop->base.counters.syscalls++;
+    hr_loop_add(&loop->base.counters.syscalls, 1);
     /* Errors (-EBUSY, -EAGAIN: too much under way) pass as completions are reaped. */
     (void)io_uring_submit_and_get_events(&loop->ring);
 }
@@ -351,8 +351,8 @@ static void sleep_until(uring_loop *loop, uint64_t deadline_ns)
         timeout = &wait;
     }
     struct io_uring_cqe *cqe;
-    loop->base.counters.syscalls++;
-    loop->base.counters.waits++;
+    hr_loop_add(&loop->base.counters.syscalls, 1);
+    hr_loop_add(&loop->base.counters.waits, 1);
     (void)io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, timeout, NULL);
 }
 

@@ -431,6 +431,11 @@ TEST_F(Bench, MeasuresTheRealProgramsAndLeavesNothing)
     const json_t *where = json_object_get(report, "where");
     EXPECT_STRNE(json_string_value(json_object_get(where, "bound")), "");
     EXPECT_EQ(json_array_size(json_object_get(where, "stages")), 6u) << "of client and server";
+    for (const char *name : {"server_system_calls_per_chunk", "client_system_calls_per_chunk"})
+        EXPECT_GT(json_number_value(json_object_get(where, name)), 0) << name;
+    if (json_is_true(json_object_get(report, "direct"))) {
+        EXPECT_EQ(json_integer_value(json_object_get(where, "copies_per_byte")), 2) << "over TCP";
+    }
     size_t i;
     json_t *limit;
     EXPECT_EQ(json_array_size(json_object_get(report, "limits")), 3u);

@@ -21,7 +21,7 @@ namespace
 {
 
 constexpr uint64_t seeds = 3;
-constexpr size_t chunks = 16;
+constexpr size_t chunks = 64; // or the few steps of giving it its name would weigh as much
 const char *const address = "127.0.0.1:7431";
 
 // An eighth of a second in which the other stages take no time at all.
@@ -165,6 +165,20 @@ TEST_P(Bound, SlowTargetIsNamed)
     world_.client_side.storage.delay_ns_max = delay_ns;
     move_shard(true);
     EXPECT_EQ("write", bound());
+}
+
+// From the sync to the name; of one file once.
+TEST_P(Bound, PublishingIsAStageOfItsOwn)
+{
+    world_.client_side.storage.delay = always;
+    world_.client_side.storage.delay_ns_max = delay_ns;
+    move_shard(true);
+    hr_stage_time rows[HR_STAGES_MAX];
+    size_t count = hr_engine_stages(client_engine_, rows, HR_STAGES_MAX);
+    ASSERT_GT(count, 0u);
+    EXPECT_STREQ("publish", rows[count - 1].stage);
+    EXPECT_EQ(1u, rows[count - 1].chunks);
+    EXPECT_GT(rows[count - 1].busy_ns, 0u);
 }
 
 TEST_P(Bound, SlowDecoderIsNamed)

@@ -54,6 +54,7 @@ hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
 {
     field->settings = settings;
     field->counters = hr_bench_counters_find("/sys", settings->directory);
+    field->line = hr_bench_line_find("/sys", settings);
     if (!hr_bench_field_has_files(verb, settings))
         return HR_OK;
     hr_bench_material_wish wish = wish_of(verb, settings);

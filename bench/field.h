@@ -6,6 +6,7 @@
 
 #include "bench_settings.h"
 #include "counters.h"
+#include "line.h"
 #include "material.h"
 #include "serving.h"
 
@@ -14,6 +15,7 @@ typedef struct hr_bench_field {
     hr_bench_material material;
     hr_bench_serving serving;
     hr_bench_counters counters; /* of the devices below the directory, and of the network */
+    hr_bench_line line;         /* that bytes come in by */
 } hr_bench_field;
 
 /* Zeroed memory at first. What the settings want of a verb is then there. */

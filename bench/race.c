@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "await.h"
 #include "live.h"
@@ -44,6 +45,27 @@ static void note_result(hr_bench_lane *lane, hr_status status, const hr_bench_me
 }
 
 /* What no drive and no line can do was not measured, whatever the clock says. */
+bool hr_bench_race_is_impossible(const hr_bench_contender *contender, const hr_bench_field *field,
+                                 double rate, char text_out[160])
+{
+    const hr_bench_counters *counters = &field->counters;
+    double drive = contender->from_disk ? counters->disk_gb_per_second : 0;
+    bool crosses = contender->transport == NULL || strcmp(contender->transport, "none") != 0;
+    double line = crosses ? field->line.gb_per_second : 0;
+    if (hr_bench_is_impossible(rate, drive)) {
+        snprintf(text_out, 160,
+                 "%.2f GB/s, but the drive's PCIe link (%s) carries %.2f: it came from a cache",
+                 rate, counters->disk_link, drive);
+        return true;
+    }
+    if (hr_bench_is_impossible(rate, line)) {
+        snprintf(text_out, 160, "%.2f GB/s, but the line of %s carries %.2f: not all of it crossed",
+                 rate, field->line.name, line);
+        return true;
+    }
+    return false;
+}
+
 static void note_counted(hr_bench_lane *lane, const hr_bench_contender *contender,
                          const hr_bench_field *field, const hr_bench_counted *before,
                          const hr_bench_measure *measure)
@@ -51,11 +73,9 @@ static void note_counted(hr_bench_lane *lane, const hr_bench_contender *contende
     hr_bench_counted counted = hr_bench_counted_since(before, &field->counters);
     hr_bench_counted_add(&lane->counted, &counted);
     lane->bytes += measure->bytes;
-    double most = contender->from_disk ? field->counters.disk_gb_per_second : 0;
-    if (lane->impossible[0] == '\0' && hr_bench_is_impossible(hr_bench_rate(measure), most))
-        snprintf(lane->impossible, sizeof lane->impossible,
-                 "%.2f GB/s, but the drive's PCIe link (%s) carries %.2f: it came from a cache",
-                 hr_bench_rate(measure), field->counters.disk_link, most);
+    if (lane->impossible[0] == '\0')
+        (void)hr_bench_race_is_impossible(contender, field, hr_bench_rate(measure),
+                                          lane->impossible);
 }
 
 static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)

@@ -40,6 +40,9 @@ void hr_bench_race_begin(hr_bench_race *race, unsigned verb, const hr_bench_sett
  * other way round: a drift within a round is against one in one round and for it in the next, and
  * so is what the drive still does of what ran before them. */
 void hr_bench_race_order(unsigned round, int order_out[HR_BENCH_CONTENDERS]);
+/* Above what the drive's PCIe link or the line carries; text_out: which. */
+bool hr_bench_race_is_impossible(const hr_bench_contender *contender, const hr_bench_field *field,
+                                 double rate, char text_out[160]);
 /* One more round. HR_OK whatever became of the single measurements: their lanes tell.
  * HR_INTERRUPTED. */
 HR_CHECKED hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field);

@@ -125,6 +125,26 @@ TEST_F(Race, WhoeverIsComparedTakesTurnsInGoingFirst)
     EXPECT_LT(second[HR_BENCH_DISK], second[HR_BENCH_FIO_WRITE]);
 }
 
+// A drive's link of 4 GB/s, a line of 3.
+TEST_F(Race, WhatNoHardwareCanDoIsImpossible)
+{
+    hr_bench_field field = {};
+    char text[160] = "";
+    auto judge = [&](int contender, double rate) {
+        return hr_bench_race_is_impossible(&hr_bench_contenders[contender], &field, rate, text);
+    };
+    EXPECT_FALSE(judge(HR_BENCH_DISK, 1000)) << "nobody knows what it can";
+    field.counters.disk_gb_per_second = 4;
+    snprintf(field.line.name, sizeof field.line.name, "eth7");
+    field.line.gb_per_second = 3;
+    EXPECT_FALSE(judge(HR_BENCH_DISK, 4)) << "it crosses no line";
+    EXPECT_TRUE(judge(HR_BENCH_DISK, 4.2));
+    EXPECT_NE(std::string(text).find("PCIe"), std::string::npos) << text;
+    EXPECT_FALSE(judge(HR_BENCH_WIRE_ASKED, 3.05)) << "clocks and framing";
+    EXPECT_TRUE(judge(HR_BENCH_WIRE_ASKED, 3.2));
+    EXPECT_NE(std::string(text).find("the line of eth7 carries 3.00"), std::string::npos) << text;
+}
+
 TEST_F(Race, AVerbJudgesNothingThatItDoesNotMeasure)
 {
     race.verb = HR_BENCH_STORAGE;

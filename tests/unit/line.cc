@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <sys/stat.h>
+
+extern "C" {
+#include "line.h"
+#include "temp.h"
+}
+
+namespace
+{
+
+TEST(Line, FindsTheHostInWhateverNamesIt)
+{
+    const std::pair<const char *, const char *> rows[] = {
+        {"node1", "node1"},
+        {"me@node1", "node1"},
+        {"node1:7432", "node1"},
+        {"[fe80::1]:7432", "fe80::1"},
+        {"hr://node1:7431/shards/tree", "node1"},
+        {"hr://node1/shards", "node1"},
+        {"", ""},
+    };
+    for (const auto &[address, host] : rows) {
+        char found[256];
+        hr_bench_line_host(address, found);
+        EXPECT_STREQ(host, found) << address;
+    }
+}
+
+TEST(Line, CarriesWhatTheKernelSays)
+{
+    char root[HR_TEMP_PATH_MAX] = "";
+    ASSERT_EQ(HR_OK, hr_temp_make(root));
+    const std::string net = std::string(root) + "/class/net";
+    mkdir((std::string(root) + "/class").c_str(), 0700);
+    mkdir(net.c_str(), 0700);
+    for (const auto &[name, speed] : {std::pair{"eth7", "100000"}, {"eth8", "-1"}, {"eth9", ""}}) {
+        mkdir((net + "/" + name).c_str(), 0700);
+        std::ofstream(net + "/" + name + "/speed") << speed << "\n";
+    }
+    EXPECT_DOUBLE_EQ(12.5, hr_bench_line_rate(root, "eth7"));
+    EXPECT_EQ(0, hr_bench_line_rate(root, "eth8")) << "its link is down";
+    EXPECT_EQ(0, hr_bench_line_rate(root, "eth9"));
+    EXPECT_EQ(0, hr_bench_line_rate(root, "none"));
+    EXPECT_EQ(HR_OK, hr_temp_remove(root));
+}
+
+// What stays on this machine crosses lo, of which the kernel says no speed.
+TEST(Line, WhatStaysHereHasNone)
+{
+    hr_bench_settings settings = {};
+    EXPECT_STREQ("", hr_bench_line_find("/sys", &settings).name);
+    settings.from = "127.0.0.1:7432";
+    EXPECT_EQ(0, hr_bench_line_find("/sys", &settings).gb_per_second);
+}
+
+} // namespace

@@ -293,8 +293,23 @@ static void write_change(FILE *out, const hr_bench_result_row *row,
             classes[change.kind], texts[change.kind]);
 }
 
+/* What was measured in both; NULL: it was not. */
+static const hr_bench_result_row *find_other(const hr_bench_result_row *row,
+                                             const hr_bench_result *after)
+{
+    const hr_bench_result_row *other = hr_bench_result_find(after, row->name);
+    bool both = other != NULL && hr_bench_sample_spread(&row->rates).count > 0 &&
+                hr_bench_sample_spread(&other->rates).count > 0;
+    return both ? other : NULL;
+}
+
 static void write_changes(FILE *out, const hr_bench_result *before, const hr_bench_result *after)
 {
+    unsigned common = 0;
+    for (unsigned i = 0; i < before->row_count; i++)
+        common += find_other(&before->rows[i], after) != NULL;
+    if (common == 0)
+        return;
     fputs("<h2>Changes: ", out);
     hr_bench_html(out, before->path);
     fputs(" to ", out);
@@ -303,11 +318,9 @@ static void write_changes(FILE *out, const hr_bench_result *before, const hr_ben
           "noise<th></tr>\n",
           out);
     for (unsigned i = 0; i < before->row_count; i++) {
-        const hr_bench_result_row *row = &before->rows[i];
-        const hr_bench_result_row *other = hr_bench_result_find(after, row->name);
-        if (other != NULL && hr_bench_sample_spread(&row->rates).count > 0 &&
-            hr_bench_sample_spread(&other->rates).count > 0)
-            write_change(out, row, other);
+        const hr_bench_result_row *other = find_other(&before->rows[i], after);
+        if (other != NULL)
+            write_change(out, &before->rows[i], other);
     }
     fputs("</table></div>\n", out);
 }
@@ -347,8 +360,9 @@ static void write_stages(FILE *out, const hr_bench_result *result)
     static const char *const names[] = {"busy", "blocked", "starved"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         fprintf(out,
-                "<svg class=\"key\" viewBox=\"0 0 1 1\" style=\"min-width:0\"><rect class=\"%s\" "
-                "width=\"1\" height=\"1\"/></svg>%s",
+                "<span class=\"name\"><svg class=\"key\" viewBox=\"0 0 1 1\" "
+                "style=\"min-width:0\"><rect class=\"%s\" width=\"1\" height=\"1\"/></svg>"
+                "%s</span>",
                 names[i], names[i]);
     fputs("</p>\n<div class=\"scroll\">\n", out);
     hr_bench_chart_stages(out, result);

@@ -75,6 +75,14 @@ TEST_F(Page, HasABarForEachContenderOfEachResult)
     EXPECT_NE(std::string::npos, page.find("-75.0 %"));
 }
 
+TEST_F(Page, SaysNothingOfChangesWhereNothingIsCommon)
+{
+    results_.reserve(2);
+    add_row(add("before"), "one", {1, 2, 3});
+    add_row(add("after"), "two", {1, 2, 3});
+    EXPECT_EQ(0u, count(write(), "<h2>Changes"));
+}
+
 TEST_F(Page, HasThreePartsForEachStageAndALineForEachLatency)
 {
     hr_bench_result &result = add("result");

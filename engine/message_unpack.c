@@ -243,7 +243,8 @@ static void unpack_failed(const Headrace__Failed *from, hr_message_failed *to)
         .transfer = from->transfer,
         .chunk = from->chunk,
         .generation = from->generation,
-        .status = hr_status_from_wire(from->status),
+        /* A chunk may be asked for again: that ends nothing. */
+        .status = from->status == HR_AGAIN ? HR_AGAIN : hr_status_from_wire(from->status),
         .text = text_of(from->status, from->text),
     };
 }

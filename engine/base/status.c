@@ -109,8 +109,9 @@ hr_status hr_status_from_errno(int error)
 hr_status hr_status_from_wire(int number)
 {
     hr_status status = (hr_status)number;
-    bool speaks_of_itself = status == HR_INVALID || status == HR_INTERNAL;
-    return speaks_of_itself || strcmp(hr_status_name(status), "HR_?") == 0 ? HR_PROTOCOL : status;
+    /* With HR_AGAIN nothing ends; the other two would speak of the program that hears them. */
+    bool is_no_end = status == HR_AGAIN || status == HR_INVALID || status == HR_INTERNAL;
+    return is_no_end || strcmp(hr_status_name(status), "HR_?") == 0 ? HR_PROTOCOL : status;
 }
 
 /* Length of the well-formed UTF-8 sequence at bytes, 0 if there is none (RFC 3629, table 3-7 of the

@@ -114,6 +114,7 @@ const Lie lies[] = {
     {"error that is none", 11, HELLO, M(HR_MESSAGE_ERROR, S(1, 0))},
     {"error of a status nobody knows", 11, HELLO, M(HR_MESSAGE_ERROR, S(1, -999))},
     {"error of a positive status", 11, HELLO, M(HR_MESSAGE_ERROR, S(1, 7))},
+    {"error of a status that ends nothing", 11, HELLO, M(HR_MESSAGE_ERROR, S(1, HR_AGAIN))},
     {"error with too long a sentence", 11, HELLO,
      M(HR_MESSAGE_ERROR, S(1, -8) + B(2, std::string(500, 'x')))},
     {"error that says no", 6, HELLO, M(HR_MESSAGE_ERROR, S(1, -8) + B(2, "no"))},
@@ -161,6 +162,8 @@ const Lie lies[] = {
     // opened
     {"opened that is refused", 4, OPEN, opened_with(&Opened::status, -5)},
     {"opened of a status nobody knows", 11, OPEN, opened_with(&Opened::status, -999)},
+    {"opened of a status that ends nothing", 11, OPEN,
+     opened_with(&Opened::status, static_cast<int32_t>(HR_AGAIN))},
     {"opened of no type", 11, OPEN, opened_with(&Opened::type, UINT64_C(0))},
     {"opened of a symlink", 11, OPEN, opened_with(&Opened::type, UINT64_C(3))},
     {"opened of a device", 11, OPEN, opened_with(&Opened::type, UINT64_C(4))},

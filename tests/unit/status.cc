@@ -32,6 +32,7 @@ TEST(Status, FromTheWireIsOneOfOursOrAProtocolError)
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(1));
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(HR_INVALID));
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(HR_INTERNAL));
+    EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(HR_AGAIN));
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(-1000));
 }
 

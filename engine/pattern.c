@@ -151,12 +151,20 @@ static void move_on(const glob_text *glob, const bool *places, char byte, bool *
     pass_stars(glob, next);
 }
 
-static bool glob_matches(const glob_text *glob, const char *text, size_t len)
+/* Floating: from the start of the text, or from behind any slash in it. All of these are tried at
+ * once. */
+static bool glob_matches(const glob_text *glob, const char *text, size_t len, bool floating)
 {
     bool places[2][HR_PATTERN_MAX + 1] = {{true}};
     pass_stars(glob, places[0]);
-    for (size_t i = 0; i < len; i++)
-        move_on(glob, places[i % 2], text[i], places[(i + 1) % 2]);
+    for (size_t i = 0; i < len; i++) {
+        bool *next = places[(i + 1) % 2];
+        move_on(glob, places[i % 2], text[i], next);
+        if (floating && text[i] == '/') {
+            next[0] = true;
+            pass_stars(glob, next);
+        }
+    }
     return places[len % 2][glob->len];
 }
 
@@ -172,15 +180,15 @@ static bool ends_with(const glob_text *glob, const char *end)
 }
 
 /* Of a directory dir / *** means itself too: as if what is in it had no name. */
-static bool matches_from(const glob_text *glob, const char *path, bool is_dir)
+static bool matches_from(const glob_text *glob, const char *path, bool is_dir, bool floating)
 {
     size_t len = strlen(path);
-    if (glob_matches(glob, path, len))
+    if (glob_matches(glob, path, len, floating))
         return true;
     if (!is_dir || !ends_with(glob, "/***"))
         return false;
     const glob_text itself = {.text = glob->text, .len = glob->len - 4};
-    return glob_matches(&itself, path, len);
+    return glob_matches(&itself, path, len, floating);
 }
 
 bool hr_pattern_matches(const char *pattern, const char *path, bool is_dir)
@@ -194,20 +202,15 @@ bool hr_pattern_matches(const char *pattern, const char *path, bool is_dir)
     if (dirs_only && !is_dir)
         return false;
     if (anchored)
-        return matches_from(&glob, path, is_dir);
+        return matches_from(&glob, path, is_dir, false);
     if (memchr(glob.text, '/', glob.len) == NULL && strstr(glob.text, "**") == NULL) {
         const char *slash = strrchr(path, '/');
-        return matches_from(&glob, slash == NULL ? path : slash + 1, is_dir);
+        return matches_from(&glob, slash == NULL ? path : slash + 1, is_dir, false);
     }
     glob_text inner = {.text = glob.text + 3, .len = glob.len - 3, .literal = false};
-    if (starts_with(&glob, "**/") && matches_from(&inner, path, is_dir))
+    if (starts_with(&glob, "**/") && matches_from(&inner, path, is_dir, false))
         return true; /* no directory is some directories too */
-    for (const char *from = path; from != NULL; from = strchr(from, '/')) {
-        from += *from == '/';
-        if (matches_from(&glob, from, is_dir))
-            return true;
-    }
-    return false;
+    return matches_from(&glob, path, is_dir, true);
 }
 
 bool hr_rules_exclude(const hr_rule *rules, size_t count, const char *path, bool is_dir)

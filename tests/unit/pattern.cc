@@ -113,6 +113,18 @@ TEST(Pattern, ManyStarsAreNotSlow)
     EXPECT_FALSE(hr_pattern_matches((pattern + "b").c_str(), path.c_str(), false));
 }
 
+// From each of these directories on it would take hours.
+TEST(Pattern, DeepPathsAreNotSlow)
+{
+    std::string pattern = "x", path;
+    for (int i = 0; i < 200; i++)
+        pattern += "/**";
+    for (int i = 0; i < 16000; i++)
+        path += "x/";
+    EXPECT_TRUE(hr_pattern_matches((pattern + "/y").c_str(), (path + "y").c_str(), false));
+    EXPECT_FALSE(hr_pattern_matches((pattern + "/z").c_str(), (path + "y").c_str(), false));
+}
+
 TEST(Pattern, WhatCanBeNoneIsRefused)
 {
     hr_error error = {};

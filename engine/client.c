@@ -10,6 +10,9 @@
 #include "transfer.h"
 
 #define CONNECT_TIMEOUT (5 * HR_NS_PER_S)
+/* A process that dies closes its descriptors one after the other: meanwhile it still seems to
+ * listen. */
+#define ASK_AGAIN_NS (200 * HR_NS_PER_MS)
 
 static void connect_control(hr_client *client);
 
@@ -84,6 +87,7 @@ void hr_client_fail(hr_client *client, hr_status status, const char *format, ...
     va_end(arguments);
     client->status = hr_error_set(&client->error, status, "%s", text);
     hr_loop_timer_clear(home_loop(client), &client->timer);
+    hr_loop_timer_clear(home_loop(client), &client->again);
     if (client->control_open)
         hr_control_close(&client->control, HR_OK, "%s", "");
     hr_links_close(client);
@@ -271,7 +275,12 @@ static void control_down(void *context, hr_status status, const char *text)
     bool hung_up = client->control.reached && !client->welcomed && status == HR_PEER_LOST;
     if (hung_up && !client->asked_again && client->status == HR_AGAIN) {
         client->asked_again = true;
-        connect_control(client);
+        status = hr_loop_timer_set(home_loop(client), &client->again,
+                                   hr_now_ns(client->env) + ASK_AGAIN_NS);
+        if (status != HR_OK)
+            hr_client_fail(client, status, "connecting to %s: %s", client->address,
+                           hr_status_text(status));
+        destroy_if_over(client);
         return;
     }
     if (hung_up)
@@ -310,6 +319,11 @@ static void connect_control(hr_client *client)
     if (status != HR_OK)
         hr_client_fail(client, status, "connecting to %s: %s", client->address,
                        status == HR_INVALID ? "it is no host:port" : hr_status_text(status));
+}
+
+static void ask_again(hr_timer *timer)
+{
+    connect_control(HR_CONTAINER(timer, hr_client, again));
 }
 
 static void connect_timed_out(hr_timer *timer)
@@ -426,6 +440,7 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     client->requires_gpu = requires(options->require, "gpu");
     client->status = HR_AGAIN;
     client->timer.fire = connect_timed_out;
+    client->again.fire = ask_again;
     client->grant_task.run = send_grants;
     hr_list_init(&client->waiters);
     hr_list_init(&client->transfers);

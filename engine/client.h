@@ -41,6 +41,7 @@ struct hr_client {
     hr_status status; /* HR_AGAIN, HR_OK, or why not */
     hr_error error;
     hr_timer timer; /* for connecting */
+    hr_timer again; /* for asking once more */
     uint64_t connect_timeout_ns;
     uint64_t session, features; /* that both sides have */
 

@@ -138,10 +138,14 @@ static void sum_up(const hr_cli_settings *settings, const hr_server *server)
 static void reload(const hr_cli_settings *settings, hr_server *server)
 {
     hr_error error = {.status = HR_OK};
-    if (hr_server_reload(server, &error) != HR_OK)
+    hr_status status = hr_server_reload(server, &error);
+    if (status != HR_OK)
         hr_cli_say("keys and rules stay as they were: %s", error.text);
     else if (!settings->quiet)
         hr_cli_say("read keys and rules again");
+    if (settings->json)
+        hr_cli_print_json(
+            json_pack("{s:s, s:s}", "type", "reloaded", "status", hr_status_name(status)));
 }
 
 /* Steps until a signal, until the server fails, or until nobody reads what is announced. */

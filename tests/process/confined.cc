@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a server can do once it serves: no more than that.
 #include "fixture.h"
+#include "reload.h"
 
 #include <linux/landlock.h>
 #include <sys/syscall.h>
@@ -32,11 +33,7 @@ class Confined : public Headrace
         serve(all);
         EXPECT_EQ(0, unlink(at("rules.d/rules").c_str()));
         EXPECT_EQ(0, symlink(at("elsewhere/rules").c_str(), at("rules.d/rules").c_str()));
-        size_t before = server_.errors().size();
-        server_.signal(SIGHUP);
-        while (server_.errors().find("rules", before) == std::string::npos)
-            usleep(1000);
-        return server_.errors().substr(before);
+        return reload(server_);
     }
     static bool has_landlock()
     {
@@ -97,9 +94,7 @@ TEST_F(Confined, KeysRulesAndTheAuditAreReplacedByRenaming)
     write_text(at("etc/new"), "# nobody\n");
     ASSERT_EQ(0, rename(at("etc/new").c_str(), at("etc/rules").c_str()));
     ASSERT_EQ(0, rename(at("log/audit").c_str(), at("log/audit.1").c_str()));
-    server_.signal(SIGHUP);
-    while (server_.errors().find("read keys and rules again") == std::string::npos)
-        usleep(1000);
+    EXPECT_NE(std::string::npos, reload(server_).find("read keys and rules again"));
     EXPECT_EQ(6, get(url("file"), target("file")).exit_code);
     end_server();
     EXPECT_NE("", read_text(at("log/audit")));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is let in: keys, certificates, rules, sealed exports, and what is said to whom.
 #include "fixture.h"
+#include "reload.h"
 #include "wire.h"
 
 #include <algorithm>
@@ -39,14 +40,6 @@ class Secure : public Headrace
     {
         options.insert(options.end(), {"--key", at(key)});
         return get(url("file"), target("file"), options);
-    }
-    // Waits until the server has read its files again, and told so.
-    void reload(const std::string &said)
-    {
-        size_t before = server_.errors().size();
-        server_.signal(SIGHUP);
-        while (server_.errors().find(said, before) == std::string::npos)
-            usleep(1000);
     }
     std::string said_, out_;
 };
@@ -229,11 +222,11 @@ TEST_F(Secure, RulesAreReadAgainOrKept)
     write_text(at("rules"), allow);
     serve({"--key", at("key"), "--rules", at("rules")});
     write_text(at("rules"), "alow anyone read data\n");
-    reload("stay as they were");
+    EXPECT_NE(std::string::npos, reload(server_).find("stay as they were"));
     EXPECT_NE(std::string::npos, server_.errors().find("line 1 begins with neither"));
     expect_got(get_with("key"), "file", CHUNK + 1);
     write_text(at("rules"), "# nobody any more\n");
-    reload("read keys and rules again");
+    EXPECT_NE(std::string::npos, reload(server_).find("read keys and rules again"));
     expect_refused(get_with("key", {"--overwrite"}), 6, {"no rule"});
 }
 
@@ -253,7 +246,7 @@ TEST_F(Secure, KeysAreReplacedWhileItRuns)
     write_text(at("old"), read_text(at("key")));
     ASSERT_EQ(0, chmod(at("old").c_str(), 0600));
     ASSERT_EQ(0, run({"key", "new", at("key"), "--overwrite"}));
-    reload("read keys and rules again");
+    EXPECT_NE(std::string::npos, reload(server_).find("read keys and rules again"));
     expect_refused(get_with("old"), 6, {"same key"});
     expect_got(get_with("key"), "file", CHUNK + 1);
 }

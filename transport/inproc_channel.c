@@ -138,7 +138,7 @@ hr_status hr_inproc_channel_adopt(hr_transport *transport, hr_incoming *incoming
                                   const hr_channel_events *events, void *context,
                                   hr_channel **channel_out)
 {
-    assert(incoming->greeting.kind == HR_GREETING_CHANNEL);
+    assert(incoming->greeting.kind != HR_GREETING_LINK); /* in clear, or TLS */
     inproc_channel *channel = channel_create(transport, events, context);
     if (channel == NULL) {
         transport->ops->refuse(transport, incoming);

@@ -57,6 +57,12 @@ bool changes(const hr_scenario *scenario)
     return false;
 }
 
+// One file, so that a chunk's number says which it is.
+bool changes_alone(const hr_scenario *scenario)
+{
+    return changes(scenario) && scenario->file_count == 1 && !scenario->packed;
+}
+
 bool two_clients(const hr_scenario *scenario)
 {
     return scenario->clients == 2 && scenario->target == HR_SCENARIO_TO_FILE;
@@ -87,6 +93,9 @@ const Bug bugs[] = {
      [](hr_trial_options *o) { o->wrap_server_storage = hr_planted_blind_source; }, changes},
     {"DigestsAreNotCompared",
      [](hr_trial_options *o) { o->wrap_client_transport = hr_planted_no_comparison; }, corrupts},
+    {"GenerationIsNotCompared",
+     [](hr_trial_options *o) { o->wrap_server_transport = hr_planted_generation_ignored; },
+     changes_alone},
     {"ReceiptIsAcceptedTwice",
      [](hr_trial_options *o) { o->wrap_client_transport = hr_planted_receipt_twice; }, anything},
     {"NoFence", [](hr_trial_options *o) { o->wrap_client_transport = hr_planted_late_landing; },

@@ -27,6 +27,10 @@ HR_CHECKED hr_status hr_planted_blind_source(hr_storage *inner, hr_storage **sto
 HR_CHECKED hr_status hr_planted_no_comparison(hr_transport *inner, hr_transport **transport_out);
 /* The same receipt is accepted twice. */
 HR_CHECKED hr_status hr_planted_receipt_twice(hr_transport *inner, hr_transport **transport_out);
+/* Neither transfer nor generation of a receipt are compared: what an old grant brought for a chunk
+ * is taken for what the new one asked for. */
+HR_CHECKED hr_status hr_planted_generation_ignored(hr_transport *inner,
+                                                   hr_transport **transport_out);
 /* The sender digests what it has spoilt, so that it matches. */
 HR_CHECKED hr_status hr_planted_digest_of_damage(hr_transport *inner, hr_transport **transport_out);
 /* No fence: a payload lands in a place whose link is down, and whose memory is its owner's again.

@@ -368,14 +368,14 @@ void hr_scenario_print(const hr_scenario *scenario)
         "client killed",   "client crashes",          "source changes",
         "the clock jumps", "the client's disk stops", "the server's disk stops"};
     fprintf(stderr,
-            "seed %llu: %s%s%s, %u links, %u clients, %s%s%s%s, to %s, limit %llu/s, "
+            "seed %llu: %s%s%s%s, %u links, %u clients, %s%s%s%s, to %s, limit %llu/s, "
             "deadline %llu ns\n",
             (unsigned long long)scenario->seed, scenario->tree ? "a tree" : "files",
-            scenario->packed ? ", packed" : "", scenario->local ? ", local" : "", scenario->links,
-            scenario->clients, scenario->shared ? "shared " : "",
-            scenario->existing ? "existing " : "", scenario->overwrite ? "overwrite " : "",
-            scenario->read_back ? "read-back" : "", targets[scenario->target],
-            (unsigned long long)scenario->limit_bytes_per_s,
+            scenario->packed ? ", packed" : "", scenario->local ? ", local" : "",
+            scenario->sealed ? ", sealed" : "", scenario->links, scenario->clients,
+            scenario->shared ? "shared " : "", scenario->existing ? "existing " : "",
+            scenario->overwrite ? "overwrite " : "", scenario->read_back ? "read-back" : "",
+            targets[scenario->target], (unsigned long long)scenario->limit_bytes_per_s,
             (unsigned long long)scenario->deadline_ns);
     for (unsigned i = 0; i < scenario->file_count; i++)
         fprintf(stderr, "  %s: %zu bytes, later %zu\n", scenario->files[i].path,

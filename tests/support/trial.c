@@ -9,6 +9,7 @@
 
 #include "loop_sim.h"
 #include "packed_maker.h"
+#include "temp.h"
 #include "trial_parts.h"
 
 #define ADDRESS    "127.0.0.1:7431"
@@ -172,6 +173,39 @@ static void set_side(hr_world_side *side, const hr_scenario_side *wanted, bool c
     side->memory_fail_nth = clean ? 0 : wanted->memory_fail_nth;
 }
 
+static char key_folder[HR_TEMP_PATH_MAX];
+
+static void remove_key(void)
+{
+    if (hr_temp_remove(key_folder) != HR_OK)
+        fprintf(stderr, "%s stays behind\n", key_folder);
+}
+
+/* Keys come from real files, and so this one is made once and read in every sealed story. */
+static const char *key_path(void)
+{
+    static char path[HR_TEMP_PATH_MAX + 8];
+    if (path[0] != '\0')
+        return path;
+    hr_error error = {.status = HR_OK};
+    char made[HR_KEY_PATH_MAX];
+    if (hr_temp_make(key_folder) != HR_OK)
+        abort();
+    snprintf(path, sizeof path, "%s/key", key_folder);
+    if (hr_key_file_make(path, true, made, &error) != HR_OK)
+        abort();
+    atexit(remove_key);
+    return path;
+}
+
+static hr_trust trust_in(const hr_trial *trial)
+{
+    hr_trust trust = {.insecure = !trial->scenario->sealed};
+    if (trial->scenario->sealed)
+        trust.key_path = key_path();
+    return trust;
+}
+
 /* ---- the server ---- */
 
 static void start_server(hr_trial *trial)
@@ -180,9 +214,9 @@ static void start_server(hr_trial *trial)
     trial->restart_step = UINT64_MAX;
     if (hr_world_engine(&trial->world, true, &trial->server_engine, &error) != HR_OK)
         return;
-    hr_export data = {.name = "data", .path = "/data"};
+    hr_export data = {.name = "data", .path = "/data", .aead = trial->scenario->sealed};
     hr_server_options options = {
-        .listen = ADDRESS, .exports = &data, .export_count = 1, .trust = {.insecure = true}};
+        .listen = ADDRESS, .exports = &data, .export_count = 1, .trust = trust_in(trial)};
     if (hr_server_open(trial->server_engine, &options, &trial->server, &error) != HR_OK)
         trial->server = NULL;
     while (trial->server != NULL && hr_server_status(trial->server) == HR_AGAIN &&
@@ -270,7 +304,7 @@ static void start_player(hr_trial_player *player)
     hr_client_options options = {
         .address = scenario->local ? NULL : ADDRESS,
         .local_path = scenario->local ? "/data" : NULL,
-        .trust = {.insecure = true}, /* TLS is no part of the simulation */
+        .trust = trust_in(trial),
         .links = scenario->links,
     };
     if (status == HR_OK)

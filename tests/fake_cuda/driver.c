@@ -42,6 +42,17 @@ static int device_count(void)
 
 /* ---- what every call asks ---- */
 
+/* A line with a number, to the file that the setting names. */
+static void tell(const char *name, int number)
+{
+    const char *path = getenv(name);
+    FILE *file = path != NULL ? fopen(path, "w") : NULL;
+    if (file == NULL)
+        return;
+    fprintf(file, "%d\n", number);
+    fclose(file);
+}
+
 /* Of the calls so far, since the setting was last changed. */
 hr_cuda_result fake_fail(const char *call)
 {
@@ -56,7 +67,10 @@ hr_cuda_result fake_fail(const char *call)
         failing.nth = nth;
         failing.count = 0;
     }
-    return strcmp(call, name) == 0 && ++failing.count == nth ? result : 0;
+    if (strcmp(call, name) != 0 || ++failing.count != nth)
+        return 0;
+    tell("FAKE_CUDA_FAILED", result);
+    return result;
 }
 
 void fake_lose(fake_context *context, hr_cuda_result result)
@@ -451,10 +465,5 @@ int fake_cuda_left(void)
  */
 __attribute__((destructor)) static void tell_left(void)
 {
-    const char *path = getenv("FAKE_CUDA_LEFT");
-    FILE *file = path != NULL ? fopen(path, "w") : NULL;
-    if (file == NULL)
-        return;
-    fprintf(file, "%d\n", fake_cuda_left());
-    fclose(file);
+    tell("FAKE_CUDA_LEFT", fake_cuda_left());
 }

@@ -15,6 +15,7 @@
  * FAKE_CUDA_MEMORY=N    bytes of each (1 GiB)
  * FAKE_CUDA_FAIL=CALL:N:RESULT   the Nth call of this name comes back with RESULT; "kernel" and
  *                                "copy" are those that fail when they run
+ * FAKE_CUDA_FAILED=FILE  is written when that has happened
  * FAKE_CUDA_FLIP=N:M    from the Nth on M copies to a device, of more than a page each, have a bit
  *                       wrong */
 #ifndef HR_FAKE_H

@@ -38,8 +38,10 @@ static void send_waiting(hr_client *client)
 
 void hr_client_ask(hr_client *client, hr_question *question)
 {
-    if (client->status != HR_OK) {
-        refuse(question, client->error.status, client->error.text);
+    hr_error error = client->error;
+    if (client->status != HR_OK ||
+        hr_client_check_path(client, strlen(question->path), &error) != HR_OK) {
+        refuse(question, error.status, error.text);
     } else if ((client->features & HR_FEATURE_DIGESTS) == 0) {
         refuse(question, HR_UNSUPPORTED, "the server is too old to tell digests of files");
     } else {

@@ -141,6 +141,15 @@ static uint64_t offered_features(const hr_client *client)
     return HR_FEATURES | (client->identity != NULL ? HR_FEATURE_AEAD : 0);
 }
 
+hr_status hr_client_check_path(const hr_client *client, size_t len, hr_error *error)
+{
+    if (len <= HR_MESSAGE_PATH_PLAIN || (client->features & HR_FEATURE_DEEP) != 0)
+        return HR_OK;
+    return hr_error_set(error, HR_UNSUPPORTED,
+                        "a path of %zu bytes: the server at %s is too old for more than %u", len,
+                        client->address, HR_MESSAGE_PATH_PLAIN);
+}
+
 static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
 {
     if (welcome->major != HR_PROTOCOL_MAJOR) {

@@ -77,6 +77,8 @@ struct hr_client {
 
 /* Calls back at once (from a later step it would be, if it is not settled yet). */
 void hr_client_wait(hr_client *client, hr_client_waiter *waiter);
+/* Once settled: whether the server takes a path of len bytes. HR_UNSUPPORTED: it is too old. */
+HR_CHECKED hr_status hr_client_check_path(const hr_client *client, size_t len, hr_error *error);
 void hr_client_send(hr_client *client, const hr_message *message);
 /* Collects grants: they leave together at the end of the round. */
 void hr_client_grant(hr_client *client, const hr_grant *grant);

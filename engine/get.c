@@ -578,6 +578,11 @@ static void client_settled(hr_client_waiter *waiter)
                    client->address);
         return;
     }
+    hr_error error = {.status = HR_OK};
+    if (hr_client_check_path(client, strlen(get->path), &error) != HR_OK) {
+        hr_get_end(get, error.status, "%s", error.text);
+        return;
+    }
     describe(get);
     hr_get_start_item(get, "", false);
 }

@@ -217,10 +217,12 @@ static void settled(hr_client_waiter *waiter)
 {
     hr_listing *listing = HR_CONTAINER(waiter, hr_listing, waiter);
     hr_client *client = listing->client;
-    if (client->status == HR_OK)
+    hr_error error = client->error;
+    if (client->status == HR_OK &&
+        hr_client_check_path(client, strlen(listing->path), &error) == HR_OK)
         ask(listing);
     else
-        hr_listing_fail(listing, client->error.status, client->error.text);
+        hr_listing_fail(listing, error.status, error.text);
 }
 
 hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie, bool xattrs,

@@ -28,6 +28,7 @@
 #define HR_MESSAGE_BODY_MAX         (64u << 10)  /* bytes of a body that is no list page */
 #define HR_MESSAGE_PAGE_MAX         (256u << 10) /* bytes of a body with entries */
 #define HR_MESSAGE_PATH_MAX         32767u       /* bytes: export, slash, path inside it */
+#define HR_MESSAGE_PATH_PLAIN       4095u        /* of them without HR_FEATURE_DEEP */
 #define HR_MESSAGE_TARGET_MAX       4095u        /* bytes: what a symlink says */
 #define HR_MESSAGE_NAME_MAX         255u
 #define HR_MESSAGE_TEXT_MAX         499u /* an hr_error holds it and its terminator */
@@ -52,8 +53,9 @@
 #define HR_FEATURE_BUNDLES (UINT64_C(1) << 0) /* open_bundles */
 #define HR_FEATURE_PACKED  (UINT64_C(1) << 1) /* open.content and its answer */
 #define HR_FEATURE_DIGESTS (UINT64_C(1) << 2) /* digest and digested */
+#define HR_FEATURE_DEEP    (UINT64_C(1) << 3) /* paths of more than HR_MESSAGE_PATH_PLAIN bytes */
 /* Of this build. */
-#define HR_FEATURES (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED | HR_FEATURE_DIGESTS)
+#define HR_FEATURES (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED | HR_FEATURE_DIGESTS | HR_FEATURE_DEEP)
 
 /* Enough arena for every message within the limits, to pack or unpack it. */
 #define HR_MESSAGE_ARENA_LEN      (512u << 10)

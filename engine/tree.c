@@ -104,6 +104,11 @@ static void take_entry(hr_get *get, const hr_entry *entry)
         hr_get_skip(get, path, HR_INVALID, "its path is too long");
         return;
     }
+    hr_error error;
+    if (hr_client_check_path(get->client, strlen(get->path) + 1 + (size_t)len, &error) != HR_OK) {
+        hr_get_skip(get, path, error.status, error.text);
+        return;
+    }
     if (hr_stage_is_at(path)) {
         hr_get_skip(get, path, HR_POLICY,
                     "this name is where headrace keeps what has no name yet; a get that was killed "

@@ -286,7 +286,7 @@ class LyingServer
         case HR_MESSAGE_OPEN: {
             Opened o;
             o.transfer = message.open.transfer;
-            o.type = strcmp(lie_.path, "data") == 0 ? 2 : 1;
+            o.type = lie_.instead_of_answering == LIST ? 2 : 1;
             o.size = o.type == 2 ? 0 : CONTENT.size();
             return liar.say(opened(o));
         }
@@ -335,7 +335,7 @@ class LyingServer
 class LyingServers : public Headrace
 {
   protected:
-    Result get_from(const Lie &lie)
+    Result get_from(const Lie &lie, std::string *said = nullptr)
     {
         int listener = -1;
         char address[64] = "";
@@ -346,6 +346,8 @@ class LyingServers : public Headrace
         start_get(client, std::string("hr://") + address + "/" + lie.path, target("file"),
                   {"--stall", "1s", "--deadline", "20s", "--links", "1"});
         Result result = result_of(client);
+        if (said != nullptr)
+            *said = client.out();
         shutdown(listener, SHUT_RDWR);
         thread.join();
         close(listener);
@@ -359,6 +361,27 @@ TEST_F(LyingServers, AnHonestOneIsServedFrom)
     Result result = get_from(honest);
     EXPECT_EQ(0, result.exit_code) << result.errors;
     EXPECT_EQ(CONTENT, read_text(target("file")));
+}
+
+// It would take the request for a violation and hang up.
+TEST_F(LyingServers, AnOldOneIsNotAskedForALongPath)
+{
+    std::string path = "data";
+    while (path.size() < 4000)
+        path += "/deep";
+    std::string fits = path + "/" + std::string(4095 - path.size() - 1, 'x');
+    Lie old = {"old", 0, NEVER, "", nullptr, fits.c_str()};
+    Result result = get_from(old);
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(CONTENT, read_text(target("file")));
+    ASSERT_EQ(0, unlink(target("file").c_str()));
+
+    old = {"old",   0,           LIST, entries(entry(std::string(4096 - path.size() - 1, 'y'))),
+           nullptr, path.c_str()};
+    std::string said;
+    result = get_from(old, &said);
+    EXPECT_EQ(3, result.exit_code) << result.errors;
+    EXPECT_NE(std::string::npos, said.find("a path of 4096 bytes: the server at ")) << said;
 }
 
 TEST_F(LyingServers, EachIsFoundOut)

@@ -34,6 +34,24 @@ echo "a receiver that stopped $stops times"
 [ "$stops" -gt 0 ]
 arrived large /mnt/nvme/slow
 
+# Every packet dropped, for good: it is noticed (3 s of silence over RDMA, 10 s over TCP), said, and
+# what was there is kept.
+for transport in verbs tcp; do
+    get large "/mnt/nvme/dropped-$transport" --transport "$transport" --limit 8M &
+    getting=$!
+    until grep -q '"bytes_verified":[1-9]' "$logs/get" 2>/dev/null; do kill -0 "$getting"; done
+    tc qdisc add dev lo root netem loss 100%
+    begin=$SECONDS code=0
+    wait "$getting" || code=$?
+    tc qdisc del dev lo root
+    echo "dropped over $transport: exit $code after $((SECONDS - begin)) s: $(tail -n 1 "$logs/get.err")"
+    [ "$code" = 8 ]
+    [ ! -e "/mnt/nvme/dropped-$transport" ]
+    get large "/mnt/nvme/dropped-$transport" --transport "$transport"
+    arrived large "/mnt/nvme/dropped-$transport"
+    [ "$(of bytes_reused)" -gt 0 ]
+done
+
 # Down for as long as it takes to be noticed, then up.
 interface=$(rdma link show | sed -n 's/.*netdev \([a-z0-9]*\).*/\1/p' | head -n 1)
 get large /mnt/nvme/down --limit 8M &

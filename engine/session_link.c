@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session_parts.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "chunk.h"
@@ -304,6 +305,7 @@ static hr_worker *choose_worker(hr_session *session, hr_family family, unsigned 
     const hr_transport *rdma = hr_engine_home(engine)->rdma;
     hr_rail_info info = {.site.node = -1};
     unsigned first = session->next_worker++;
+    assert(engine->worker_count > 0);
     if (family == HR_FAMILY_RDMA)
         rdma->ops->rail(rdma, rail, &info);
     for (unsigned i = 0; info.site.node >= 0 && i < engine->worker_count; i++) {

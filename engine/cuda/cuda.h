@@ -27,6 +27,8 @@ typedef struct hr_cuda_function hr_cuda_function;
     X(device_get_name, "cuDeviceGetName", (char *name, int len, hr_cuda_device device))            \
     X(device_get_attribute, "cuDeviceGetAttribute",                                                \
       (int *value, int attribute, hr_cuda_device device))                                          \
+    X(device_total_mem, "cuDeviceTotalMem_v2", (size_t * len, hr_cuda_device device))              \
+    X(device_get_bus_id, "cuDeviceGetPCIBusId", (char *id, int len, hr_cuda_device device))        \
     X(get_error_name, "cuGetErrorName", (hr_cuda_result result, const char **name))                \
     X(context_retain, "cuDevicePrimaryCtxRetain",                                                  \
       (hr_cuda_context * *context, hr_cuda_device device))                                         \
@@ -36,6 +38,8 @@ typedef struct hr_cuda_function hr_cuda_function;
     X(mem_alloc, "cuMemAlloc_v2", (uint64_t * address, size_t len))                                \
     X(mem_free, "cuMemFree_v2", (uint64_t address))                                                \
     X(mem_get_info, "cuMemGetInfo_v2", (size_t * free_len, size_t * total_len))                    \
+    X(mem_get_handle, "cuMemGetHandleForAddressRange",                                             \
+      (void *handle, uint64_t address, size_t len, int type, unsigned long long flags))            \
     X(pointer_get_attribute, "cuPointerGetAttribute",                                              \
       (void *value, int attribute, uint64_t pointer))                                              \
     X(host_register, "cuMemHostRegister_v2", (void *address, size_t len, unsigned flags))          \
@@ -82,6 +86,8 @@ enum {
     HR_CUDA_DEVICE_MULTIPROCESSORS = 16,
     HR_CUDA_DEVICE_MAJOR = 75,
     HR_CUDA_DEVICE_MINOR = 76,
+    HR_CUDA_DEVICE_GPU_DIRECT_RDMA = 116,
+    HR_CUDA_DEVICE_DMA_BUF = 124,
 };
 
 /* Of cuPointerGetAttribute. */
@@ -91,6 +97,8 @@ enum {
     HR_CUDA_POINTER_RANGE_START = 11,
     HR_CUDA_POINTER_RANGE_LEN = 12,
 };
+
+#define HR_CUDA_HANDLE_DMA_BUF_FD 1 /* of cuMemGetHandleForAddressRange */
 
 /* Results that callers tell apart. */
 enum {

@@ -1,87 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The GPU and its driver, which is loaded while the program runs: a machine without one needs
- * nothing of it. The prototypes are those of cuda.h, as far as they are used here. */
-#include <dlfcn.h>
+/* The GPU and its driver, by the calls that move shards into its memory. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cuda.h"
 #include "doctor.h"
+#include "memory.h"
 #include "sysfs.h"
 
 #define TOPIC    "gpu"
 #define TRY_LEN  ((size_t)2 << 20)
 #define GPUS_MAX 16
 
-enum {
-    ATTRIBUTE_GPU_DIRECT_RDMA = 116,
-    ATTRIBUTE_DMA_BUF = 124,
-    HANDLE_DMA_BUF_FD = 1,
-};
-
-typedef struct driver {
-    void *library;
-    int (*init)(unsigned flags);
-    int (*version)(int *version);
-    int (*count)(int *count);
-    int (*name)(char *name, int len, int device);
-    int (*total)(size_t *len, int device);
-    int (*bus_id)(char *id, int len, int device);
-    int (*attribute)(int *value, int attribute, int device);
-    int (*error_name)(int error, const char **name);
-    int (*retain)(void **context, int device);
-    int (*release)(int device);
-    int (*set_current)(void *context);
-    int (*alloc)(uint64_t *addr, size_t len);
-    int (*free)(uint64_t addr);
-    int (*to_device)(uint64_t target, const void *source, size_t len);
-    int (*to_host)(void *target, uint64_t source, size_t len);
-    int (*export)(int *handle, uint64_t addr, size_t len, int type, uint64_t flags);
-} driver;
-
-/* Held from hr_doctor_gpu to hr_doctor_gpu_release. */
-static driver cuda;
-
-static bool load(driver *into)
-{
-    const struct {
-        const char *name;
-        void *function;
-    } symbols[] = {
-        {"cuInit", &into->init},
-        {"cuDriverGetVersion", &into->version},
-        {"cuDeviceGetCount", &into->count},
-        {"cuDeviceGetName", &into->name},
-        {"cuDeviceTotalMem_v2", &into->total},
-        {"cuDeviceGetPCIBusId", &into->bus_id},
-        {"cuDeviceGetAttribute", &into->attribute},
-        {"cuGetErrorName", &into->error_name},
-        {"cuDevicePrimaryCtxRetain", &into->retain},
-        {"cuDevicePrimaryCtxRelease_v2", &into->release},
-        {"cuCtxSetCurrent", &into->set_current},
-        {"cuMemAlloc_v2", &into->alloc},
-        {"cuMemFree_v2", &into->free},
-        {"cuMemcpyHtoD_v2", &into->to_device},
-        {"cuMemcpyDtoH_v2", &into->to_host},
-        {"cuMemGetHandleForAddressRange", &into->export},
-    };
-    into->library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    bool complete = into->library != NULL;
-    for (size_t i = 0; complete && i < sizeof symbols / sizeof symbols[0]; i++) {
-        void *found = dlsym(into->library, symbols[i].name);
-        memcpy(symbols[i].function, &found, sizeof found);
-        /* The export came with driver 515; without it there is only no dma-buf. */
-        complete = found != NULL || symbols[i].function == (void *)&into->export;
-    }
-    return complete;
-}
-
-static const char *error_name(int error)
-{
-    const char *name = NULL;
-    return cuda.error_name(error, &name) == 0 && name != NULL ? name : "an unknown error";
-}
+/* Held from hr_doctor_gpu to hr_doctor_gpu_release: the driver, and memory of the first GPU. */
+static hr_cuda cuda;
+static hr_memory *memory;
+static hr_span tried;
 
 /* Display controllers of NVIDIA. */
 static unsigned count_cards(const hr_doctor *doctor)
@@ -99,121 +35,118 @@ static unsigned count_cards(const hr_doctor *doctor)
     return count;
 }
 
-static void say_no_driver(const hr_doctor *doctor)
+static void say_no_driver(const hr_doctor *doctor, const hr_error *why)
 {
     unsigned cards = count_cards(doctor);
     if (cards == 0)
-        hr_doctor_lacking(doctor, TOPIC, "devices", "headrace get SOURCE host:",
-                          "no NVIDIA GPU on the PCI bus: content can end in host memory and files");
+        hr_doctor_lacking(
+            doctor, TOPIC, "devices", "headrace get SOURCE host:",
+            "no NVIDIA GPU on the PCI bus (%s): content can end in host memory and files",
+            why->text);
     else
         hr_doctor_lacking(doctor, TOPIC, "driver", "sudo apt-get install nvidia-driver",
-                          "%u GPUs on the PCI bus, and no libcuda.so.1: the driver is missing",
-                          cards);
+                          "%u GPUs on the PCI bus, and their driver cannot be used: %s", cards,
+                          why->text);
 }
 
-/* Writes some memory of the current device and reads it back. */
-static int try_memory(uint64_t addr)
+/* Writes some of it and reads it back. HR_INTEGRITY: that was something else. */
+static hr_status try_memory(void)
 {
     uint8_t sent[4096], came[4096] = {0};
     for (size_t i = 0; i < sizeof sent; i++)
         sent[i] = (uint8_t)(i * 7);
-    int error = cuda.to_device(addr, sent, sizeof sent);
-    if (error == 0)
-        error = cuda.to_host(came, addr, sizeof came);
-    return error != 0 || memcmp(sent, came, sizeof sent) == 0 ? error : -1;
+    const hr_span from = hr_span_host(sent, sizeof sent), to = hr_span_host(came, sizeof came);
+    hr_span there = tried;
+    there.len = sizeof sent;
+    hr_status status = memory->ops->copy(memory, &there, &from);
+    if (status == HR_OK)
+        status = memory->ops->copy(memory, &to, &there);
+    return status == HR_OK && memcmp(sent, came, sizeof sent) != 0 ? HR_INTEGRITY : status;
 }
 
-static void export_memory(hr_doctor *doctor, int device, const char *name)
+static void export_memory(hr_doctor *doctor, const char *name)
 {
-    int supported = 0, fd = -1;
-    (void)cuda.attribute(&supported, ATTRIBUTE_DMA_BUF, device);
-    int error =
-        supported != 0 && cuda.export != NULL
-            ? cuda.export(&fd, (uintptr_t)doctor->gpu_addr, doctor->gpu_len, HANDLE_DMA_BUF_FD, 0)
-            : -1;
-    if (error == 0) {
-        doctor->gpu_dmabuf_fd = fd;
+    hr_span dmabuf;
+    hr_status status = memory->ops->dmabuf(memory, &tried, &dmabuf);
+    if (status == HR_OK) {
+        doctor->gpu_dmabuf_fd = dmabuf.dmabuf_fd;
         hr_doctor_ok(doctor, TOPIC, name, "its memory can be handed out as a dma-buf");
         return;
     }
     hr_doctor_lacking(doctor, TOPIC, name, "sudo apt-get install nvidia-open-kernel-dkms",
                       "its memory cannot be handed out as a dma-buf (%s), which needs the open "
                       "kernel modules",
-                      supported != 0 && cuda.export != NULL ? error_name(error) : "not supported");
+                      hr_status_text(status));
 }
 
 /* The memory stays until hr_doctor_gpu_release. */
-static void try_device(hr_doctor *doctor, int device, const char *name)
+static void try_device(hr_doctor *doctor, const char *name)
 {
-    void *context;
-    uint64_t addr = 0;
-    int error = cuda.retain(&context, device);
-    if (error == 0)
-        error = cuda.set_current(context);
-    if (error == 0)
-        error = cuda.alloc(&addr, TRY_LEN);
-    if (error == 0) {
-        memcpy(&doctor->gpu_addr, &addr, sizeof addr);
-        doctor->gpu_len = TRY_LEN;
-        error = try_memory(addr);
-    }
-    if (error != 0)
+    hr_page_kind pages;
+    hr_status status = hr_memory_cuda_create(hr_env_system(), &cuda, 0, &memory);
+    if (status == HR_OK)
+        status = memory->ops->alloc(memory, TRY_LEN, &tried, &pages);
+    if (status == HR_OK)
+        status = try_memory();
+    if (status != HR_OK) {
         hr_doctor_lacking(doctor, TOPIC, name, "nvidia-smi", "writing and reading its memory: %s",
-                          error_name(error));
-    else
-        export_memory(doctor, device, name);
+                          hr_status_text(status));
+        return;
+    }
+    doctor->gpu_addr = tried.addr;
+    doctor->gpu_len = tried.len;
+    export_memory(doctor, name);
 }
 
-static void note_device(hr_doctor *doctor, int device)
+static void note_device(hr_doctor *doctor, int number)
 {
     char model[80] = "", bus[32] = "", name[32];
     size_t total = 0;
     int direct = 0;
-    (void)cuda.name(model, sizeof model, device);
-    (void)cuda.bus_id(bus, sizeof bus, device);
-    (void)cuda.total(&total, device);
-    (void)cuda.attribute(&direct, ATTRIBUTE_GPU_DIRECT_RDMA, device);
-    snprintf(name, sizeof name, "GPU %d", device);
+    hr_cuda_device device;
+    snprintf(name, sizeof name, "GPU %d", number);
+    hr_cuda_result result = cuda.device_get(&device, number);
+    if (result != HR_CUDA_SUCCESS) {
+        hr_doctor_lacking(doctor, TOPIC, name, "nvidia-smi", "asking the driver for it: %s",
+                          hr_cuda_name(&cuda, result));
+        return;
+    }
+    (void)cuda.device_get_name(model, sizeof model, device);
+    (void)cuda.device_get_bus_id(bus, sizeof bus, device);
+    (void)cuda.device_total_mem(&total, device);
+    (void)cuda.device_get_attribute(&direct, HR_CUDA_DEVICE_GPU_DIRECT_RDMA, device);
     hr_doctor_ok(doctor, TOPIC, name, "%s, %zu GiB, PCI %s, GPUDirect RDMA %s", model, total >> 30,
                  bus, direct != 0 ? "yes" : "no");
-    if (device == 0)
-        try_device(doctor, device, name);
+    if (number == 0)
+        try_device(doctor, name);
 }
 
 void hr_doctor_gpu(hr_doctor *doctor)
 {
-    if (!load(&cuda)) {
-        say_no_driver(doctor);
+    int count = 0, version = 0;
+    hr_error why = {.status = HR_OK};
+    if (hr_cuda_open(HR_CUDA_LIBRARY, &cuda, &why) != HR_OK) {
+        say_no_driver(doctor, &why);
         return;
     }
-    int count = 0, version = 0, error = cuda.init(0);
-    if (error == 0)
-        error = cuda.count(&count);
-    if (error != 0 || count == 0) {
-        hr_doctor_lacking(doctor, TOPIC, "devices", "nvidia-smi", "asking the driver for GPUs: %s",
-                          error != 0 ? error_name(error) : "it has none");
-        return;
-    }
-    (void)cuda.version(&version);
-    hr_doctor_ok(doctor, TOPIC, "driver", "libcuda.so.1, CUDA %d.%d", version / 1000,
+    (void)cuda.device_get_count(&count);
+    (void)cuda.driver_get_version(&version);
+    hr_doctor_ok(doctor, TOPIC, "driver", "%s, CUDA %d.%d", HR_CUDA_LIBRARY, version / 1000,
                  version % 1000 / 10);
     doctor->gpus = (unsigned)count;
-    for (int device = 0; device < count && device < GPUS_MAX; device++)
-        note_device(doctor, device);
+    for (int number = 0; number < count && number < GPUS_MAX; number++)
+        note_device(doctor, number);
 }
 
 void hr_doctor_gpu_release(hr_doctor *doctor)
 {
     if (doctor->gpu_dmabuf_fd >= 0)
         close(doctor->gpu_dmabuf_fd);
-    if (doctor->gpu_addr != NULL) {
-        (void)cuda.free((uintptr_t)doctor->gpu_addr);
-        (void)cuda.set_current(NULL);
-        (void)cuda.release(0);
-    }
-    if (cuda.library != NULL)
-        dlclose(cuda.library);
-    cuda = (driver){0};
+    if (memory != NULL)
+        memory->ops->release(memory, &tried);
+    hr_memory_destroy(memory);
+    hr_cuda_close(&cuda);
+    memory = NULL;
     doctor->gpu_dmabuf_fd = -1;
     doctor->gpu_addr = NULL;
 }

@@ -30,6 +30,11 @@ typedef struct hr_memory_ops {
     void (*release)(hr_memory *memory, hr_span *span);
     /* Both directions between this kind and host memory; may block. */
     hr_status (*copy)(hr_memory *memory, const hr_span *target, const hr_span *source);
+    /* The same bytes as a dma-buf, by which a NIC can register them (HR_MEMORY_DMABUF). Its
+     * descriptor is the caller's to close, after all that was registered by it and before the
+     * memory is released. HR_UNSUPPORTED: this GPU or its driver has none. NULL: no memory of this
+     * kind has. */
+    hr_status (*dmabuf)(hr_memory *memory, const hr_span *span, hr_span *dmabuf_out);
 } hr_memory_ops;
 
 struct hr_memory {

@@ -3,6 +3,7 @@
  * device's primary context, which the CUDA runtime of the same program shares. Calls come from any
  * thread, so each makes the context current and puts back what was. */
 #include <assert.h>
+#include <unistd.h>
 
 #include "cuda.h"
 #include "memory.h"
@@ -70,6 +71,36 @@ static void device_release(hr_memory *memory, hr_span *span)
         leave(it);
     }
     *span = hr_span_host(NULL, 0);
+}
+
+/* CUDA wants whole pages of the host's (cuda.h, cuMemGetHandleForAddressRange); of what cuMemAlloc
+ * gave, and of what cuMemMap has mapped to its last byte, whose pieces lie on one device. What else
+ * lies in the first and the last page is not registered: the span keeps its length. */
+static hr_status device_dmabuf(hr_memory *memory, const hr_span *span, hr_span *dmabuf_out)
+{
+    const cuda_memory *it = (cuda_memory *)memory;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), at = (uint64_t)(uintptr_t)span->addr;
+    const uint64_t first = at / page * page, end = (at + span->len + page - 1) / page * page;
+    int supported = 0, fd = -1;
+    assert(span->kind == HR_MEMORY_CUDA && span->len > 0);
+    hr_status status = enter(it);
+    if (status != HR_OK)
+        return status;
+    status = hr_cuda_status(
+        it->cuda->device_get_attribute(&supported, HR_CUDA_DEVICE_DMA_BUF, it->device));
+    if (status == HR_OK && supported == 0)
+        status = HR_UNSUPPORTED;
+    if (status == HR_OK)
+        status = hr_cuda_status(it->cuda->mem_get_handle(&fd, first, (size_t)(end - first),
+                                                         HR_CUDA_HANDLE_DMA_BUF_FD, 0));
+    leave(it);
+    if (status == HR_OK)
+        *dmabuf_out = (hr_span){.addr = (void *)(uintptr_t)(at - first),
+                                .len = span->len,
+                                .kind = HR_MEMORY_DMABUF,
+                                .device = it->ordinal,
+                                .dmabuf_fd = fd};
+    return status;
 }
 
 static hr_status pinned_alloc(hr_memory *memory, size_t len, hr_span *span_out,
@@ -141,6 +172,7 @@ static const hr_memory_ops device_ops = {
     .alloc = device_alloc,
     .release = device_release,
     .copy = cuda_copy,
+    .dmabuf = device_dmabuf,
 };
 
 static const hr_memory_ops pinned_ops = {

@@ -31,6 +31,12 @@ static hr_status fault_copy(hr_memory *memory, const hr_span *target, const hr_s
     return fault->inner->ops->copy(fault->inner, target, source);
 }
 
+static hr_status fault_dmabuf(hr_memory *memory, const hr_span *span, hr_span *dmabuf_out)
+{
+    fault_memory *fault = (fault_memory *)memory;
+    return fault->inner->ops->dmabuf(fault->inner, span, dmabuf_out);
+}
+
 static void fault_destroy(hr_memory *memory)
 {
     fault_memory *fault = (fault_memory *)memory;
@@ -50,6 +56,7 @@ hr_status hr_memory_fault_create(hr_memory *inner, uint64_t nth, hr_memory **mem
         .alloc = fault_alloc,
         .release = fault_release,
         .copy = fault_copy,
+        .dmabuf = inner->ops->dmabuf != NULL ? fault_dmabuf : NULL,
     };
     fault->base = (hr_memory){.ops = &fault->ops, .env = inner->env};
     fault->inner = inner;

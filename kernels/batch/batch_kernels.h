@@ -12,4 +12,7 @@
 #define HR_BATCH_START_NAME "hr_batch_start"
 #define HR_BATCH_RUN_NAME   "hr_batch_run"
 
+/* Where the kernels would be, of a program that was built without nvcc. */
+#define HR_BATCH_NO_KERNELS "// no kernels: built without nvcc\n"
+
 #endif

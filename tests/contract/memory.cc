@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every implementation of the memory seam promises.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
@@ -140,6 +141,35 @@ TEST_P(Memory, SaysWhenThereIsNotEnough)
     for (size_t len : {SIZE_MAX, SIZE_MAX / 2, size_t{1} << 60})
         EXPECT_EQ(memory->ops->alloc(memory.get(), len, &span, &pages), HR_NO_MEMORY) << len;
     EXPECT_EQ(span.len, 7u) << "outputs are set only on success";
+}
+
+// What begins and ends within pages too: the descriptor is of whole ones.
+TEST_P(Memory, HandsOutADmabufOrSaysThatThereIsNone)
+{
+    if (memory->ops->dmabuf == nullptr) {
+        EXPECT_EQ(memory->ops->kind, HR_MEMORY_HOST);
+        return;
+    }
+    hr_span span, dmabuf = hr_span_host(nullptr, 7);
+    hr_page_kind pages;
+    ASSERT_EQ(memory->ops->alloc(memory.get(), 4 << 20, &span, &pages), HR_OK);
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    for (size_t at : {size_t{0}, size_t{100}, page + 16}) {
+        hr_span part = span;
+        part.addr = static_cast<uint8_t *>(span.addr) + at;
+        part.len = span.len - at - (at > 0 ? 5 : 0);
+        const hr_status status = memory->ops->dmabuf(memory.get(), &part, &dmabuf);
+        if (status == HR_UNSUPPORTED) {
+            EXPECT_EQ(dmabuf.len, 7u) << "outputs are set only on success";
+            continue;
+        }
+        ASSERT_EQ(status, HR_OK);
+        EXPECT_EQ(dmabuf.kind, HR_MEMORY_DMABUF);
+        EXPECT_EQ(dmabuf.len, part.len);
+        EXPECT_EQ(reinterpret_cast<uintptr_t>(dmabuf.addr), at % page) << "in the first page";
+        EXPECT_EQ(close(dmabuf.dmabuf_fd), 0) << "it is the caller's";
+    }
+    memory->ops->release(memory.get(), &span);
 }
 
 TEST_P(Memory, ReleasesNothingAsNothing)

@@ -13,6 +13,7 @@
  * FAKE_CUDA_DEVICES=N   how many there are (2)
  * FAKE_CUDA_VERSION=N   of the driver (12080)
  * FAKE_CUDA_MEMORY=N    bytes of each (1 GiB)
+ * FAKE_CUDA_DMABUF=0    memory cannot be handed out as a dma-buf
  * FAKE_CUDA_FAIL=CALL:N:RESULT   the Nth call of this name comes back with RESULT; "kernel" and
  *                                "copy" are those that fail when they run
  * FAKE_CUDA_FAILED=FILE  is written when that has happened

@@ -66,6 +66,27 @@ TEST(CudaMemory, ADeviceThatDoesNotExistIsNotFound)
     EXPECT_EQ(fake_cuda_left(), 0);
 }
 
+TEST(CudaMemory, ADriverWithoutDmabufSaysSo)
+{
+    hr_memory *memory = nullptr;
+    ASSERT_EQ(hr_memory_cuda_create(hr_env_system(), fake_cuda(), 0, &memory), HR_OK);
+    hr_span span, dmabuf;
+    hr_page_kind pages;
+    ASSERT_EQ(memory->ops->alloc(memory, 5000, &span, &pages), HR_OK);
+    setenv("FAKE_CUDA_DMABUF", "0", 1);
+    EXPECT_EQ(memory->ops->dmabuf(memory, &span, &dmabuf), HR_UNSUPPORTED);
+    unsetenv("FAKE_CUDA_DMABUF");
+    setenv("FAKE_CUDA_FAIL", "cuMemGetHandleForAddressRange:1:1", 1);
+    EXPECT_EQ(memory->ops->dmabuf(memory, &span, &dmabuf), HR_INVALID);
+    unsetenv("FAKE_CUDA_FAIL");
+    hr_span none = span;
+    none.addr = reinterpret_cast<void *>(4096);
+    EXPECT_EQ(memory->ops->dmabuf(memory, &none, &dmabuf), HR_INVALID) << "memory that is none";
+    memory->ops->release(memory, &span);
+    hr_memory_destroy(memory);
+    EXPECT_EQ(fake_cuda_left(), 0);
+}
+
 TEST(CudaMemory, GivesEverythingBack)
 {
     hr_memory *memory = nullptr;

@@ -119,7 +119,7 @@ hr_status hr_cli_get(const hr_cli_settings *settings, char **arguments, unsigned
     if (status == HR_OK)
         status = follow(&job, error);
     if (job.engine != NULL)
-        hr_cli_print_footprint(settings, job.engine);
+        hr_cli_print_footprint(settings, job.engine, job.target.kind == HR_CLI_TARGET_CUDA);
     if (job.engine != NULL)
         hr_cli_print_stages(settings, job.engine);
     hr_cli_report_end(&job.report, job.get, status, error);

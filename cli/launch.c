@@ -102,12 +102,14 @@ static void print_rows_json(const hr_footprint_row *rows, size_t count)
                                 (json_int_t)sum, "rows", list));
 }
 
-void hr_cli_print_footprint(const hr_cli_settings *settings, const hr_engine *engine)
+void hr_cli_print_footprint(const hr_cli_settings *settings, const hr_engine *engine, bool gpu)
 {
     hr_footprint_row rows[FOOTPRINT_ROWS];
     if (!settings->footprint)
         return;
     size_t count = hr_engine_footprint(engine, rows, FOOTPRINT_ROWS);
+    if (gpu)
+        count += hr_gpu_footprint(rows + count, FOOTPRINT_ROWS - count);
     if (settings->json)
         print_rows_json(rows, count);
     else

@@ -18,8 +18,8 @@ hr_trust hr_cli_trust(const hr_cli_settings *settings);
 HR_CHECKED hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engine *engine,
                                         const hr_cli_source *source, hr_client **client_out,
                                         hr_error *error);
-/* --footprint: on stdout. */
-void hr_cli_print_footprint(const hr_cli_settings *settings, const hr_engine *engine);
+/* --footprint: on stdout. gpu: with what a get into a GPU's memory takes. */
+void hr_cli_print_footprint(const hr_cli_settings *settings, const hr_engine *engine, bool gpu);
 /* --stages: on stdout. */
 void hr_cli_print_stages(const hr_cli_settings *settings, const hr_engine *engine);
 

@@ -157,7 +157,7 @@ static hr_status attend(const hr_cli_settings *settings, hr_engine *engine, hr_s
         hr_engine_step(engine, HR_WAIT_FOREVER);
     if (status == HR_OK) {
         announce(settings, engine, server, all);
-        hr_cli_print_footprint(settings, engine);
+        hr_cli_print_footprint(settings, engine, false);
         status = hr_cli_print_end(error);
         if (status != HR_OK)
             return status;

@@ -279,6 +279,7 @@ static void open_upload(hr_get *get, hr_get_item *item)
         .stream = get->options.cuda_stream,
         .event = get->options.cuda_event,
         .max_sms = get->options.max_sms,
+        .ring = item->transfer.codec != HR_CODEC_STORED,
     };
     hr_status status =
         hr_upload_create(get->client->engine, &options, &upload_events, get, &get->upload);

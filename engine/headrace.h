@@ -108,6 +108,9 @@ typedef struct hr_footprint_row {
     char why[120];
 } hr_footprint_row;
 HR_API size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size_t rows_max);
+/* The same of one get into a GPU's memory, besides its content: on the GPU, but for what is pinned.
+ * The engine's slots are pinned too, with the first of them. */
+HR_API size_t hr_gpu_footprint(hr_footprint_row *rows, size_t rows_max);
 /* Where the time of the chunks went, a row a stage, in the order of their way: grant, turn, read,
  * digest, wire, verify, decode, write, device (copied to a GPU, decoded and verified there),
  * publish (a file, or a batch of small ones, is synced and named); stages that no chunk came

@@ -9,10 +9,15 @@
 #include "codec.h"
 #include "slots.h"
 
-/* A batch is as many chunks as have come, at most these: three of them are 3072 blocks, of which a
- * large GPU runs some 4000 at once, and take 200 MiB of its memory. */
+/* A batch is as many chunks as have come, at most these. What must be under way so that neither
+ * the copies nor the kernels wait: PCIe's 55 GB/s of text at a ratio of 2 are 110 GB/s of content;
+ * a warp is to decode 0.3 GB/s of it, so 370 blocks, 6 chunks, are being decoded while as many are
+ * copied (8 chunks take 0.6 ms) and a third batch is answered. 24 slots are 98 MiB. Reckoned, not
+ * measured. */
 #define BATCHES      3
-#define BATCH_CHUNKS 16
+#define BATCH_CHUNKS 8
+#define RING_LEN     ((size_t)BATCHES * BATCH_CHUNKS * HR_SLOT_LEN)
+#define TABLES_LEN   (BATCHES * ((size_t)2 << 20)) /* of either memory: small, and whole pieces */
 
 typedef struct batch {
     hr_gpu_table table;
@@ -93,19 +98,29 @@ static hr_status take_target(hr_upload *upload, hr_error *error)
                         free_len, total_len);
 }
 
+static hr_status take_ring(hr_upload *upload, hr_error *error)
+{
+    hr_gpu *gpu = upload->gpu;
+    const size_t len = RING_LEN;
+    hr_page_kind pages;
+    if (!upload->options.ring)
+        return HR_OK;
+    hr_status status = gpu->memory->ops->alloc(gpu->memory, len, &upload->staging, &pages);
+    if (status != HR_OK)
+        return hr_error_set(error, status, "taking a ring of %zu bytes on cuda:%d: %s", len,
+                            gpu->number, hr_status_text(status));
+    for (unsigned i = 0; i < BATCHES; i++)
+        upload->batches[i].staging =
+            (uint8_t *)upload->staging.addr + i * (size_t)BATCH_CHUNKS * HR_SLOT_LEN;
+    return HR_OK;
+}
+
 static hr_status make_batches(hr_upload *upload, hr_error *error)
 {
     hr_gpu *gpu = upload->gpu;
-    const size_t room = (size_t)BATCH_CHUNKS * HR_SLOT_LEN;
-    hr_page_kind pages;
-    hr_status status =
-        gpu->memory->ops->alloc(gpu->memory, BATCHES * room, &upload->staging, &pages);
-    if (status != HR_OK)
-        return hr_error_set(error, status, "taking a ring of %zu bytes on cuda:%d: %s",
-                            BATCHES * room, gpu->number, hr_status_text(status));
+    hr_status status = HR_OK;
     for (unsigned i = 0; status == HR_OK && i < BATCHES; i++) {
         batch *it = &upload->batches[i];
-        it->staging = (uint8_t *)upload->staging.addr + i * room;
         status = hr_gpu_table_make(gpu, BATCH_CHUNKS, &it->table, error);
         if (status != HR_OK)
             return status;
@@ -139,6 +154,8 @@ static hr_status wait_for_stream(hr_upload *upload, hr_error *error)
 static hr_status open_on_gpu(hr_upload *upload, hr_error *error)
 {
     hr_status status = take_target(upload, error);
+    if (status == HR_OK)
+        status = take_ring(upload, error);
     if (status == HR_OK)
         status = make_batches(upload, error);
     if (status == HR_OK)
@@ -428,4 +445,17 @@ const char *hr_upload_error(const hr_upload *upload)
 const char *hr_upload_describe(const hr_upload *upload)
 {
     return upload->description;
+}
+
+size_t hr_gpu_footprint(hr_footprint_row *rows, size_t rows_max)
+{
+    const hr_footprint_row table[] = {
+        {"a GPU's ring", RING_LEN, "on the GPU: stored chunks of a packed shard; none of others"},
+        {"a GPU's tables", TABLES_LEN, "on the GPU: what its kernels are to do, and their scratch"},
+        {"pinned tables", TABLES_LEN, "the host's: the same tables, and what came of each chunk"},
+    };
+    size_t count = sizeof table / sizeof table[0];
+    count = count < rows_max ? count : rows_max;
+    memcpy(rows, table, count * sizeof *rows);
+    return count;
 }

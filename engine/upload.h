@@ -48,6 +48,7 @@ typedef struct hr_upload_options {
     void *stream; /* what is in it now runs before anything is written; NULL: nothing does */
     void *event;  /* recorded when everything is over; NULL: none */
     unsigned max_sms;
+    bool ring; /* chunks come that are decoded there; others go straight to their places */
 } hr_upload_options;
 
 /* All three on home; both events come there, opened first. */

@@ -34,7 +34,8 @@ hr_status hr_gpu_fail(const hr_gpu *gpu, hr_cuda_result result, hr_error *error,
 {
     const char *more = "";
     if (result >= LOST_FIRST && result <= LOST_LAST)
-        more = "; what this process has there is lost, and another process gets the GPU back";
+        more = "; what this process has there is lost: start the program again, a new process gets "
+               "the GPU back; its other GPUs, hosts and files go on";
     else if (result == HR_CUDA_OUT_OF_MEMORY)
         more = "; nvidia-smi says who holds its memory";
     return hr_error_set(error, hr_cuda_status(result), "cuda:%d: %s: %s (%d)%s", gpu->number, what,

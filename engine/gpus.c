@@ -39,6 +39,20 @@ static void unpin_slots(hr_gpus *gpus, hr_engine *engine)
     hr_cuda_leave(gpu->cuda);
 }
 
+/* An error of a kernel or a copy takes the context with it, for the whole process (CUDA's word is
+ * sticky): any call tells. */
+static hr_status check_context(const hr_gpu *gpu, hr_error *error)
+{
+    size_t free_len, total_len;
+    hr_cuda_result result = hr_cuda_enter(gpu->cuda, gpu->context);
+    if (result == HR_CUDA_SUCCESS) {
+        result = gpu->cuda->mem_get_info(&free_len, &total_len);
+        hr_cuda_leave(gpu->cuda);
+    }
+    return result == HR_CUDA_SUCCESS ? HR_OK
+                                     : hr_gpu_fail(gpu, result, error, "since an earlier request");
+}
+
 hr_status hr_gpus_open(hr_gpus *gpus, hr_engine *engine, unsigned number, hr_gpu **gpu_out,
                        hr_error *error)
 {
@@ -57,6 +71,8 @@ hr_status hr_gpus_open(hr_gpus *gpus, hr_engine *engine, unsigned number, hr_gpu
     }
     gpu = gpus->open[number];
     pthread_mutex_unlock(&gpus->lock);
+    if (status == HR_OK)
+        status = check_context(gpu, error);
     if (status == HR_OK)
         *gpu_out = gpu;
     return status;

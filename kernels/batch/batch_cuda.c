@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "batch_cuda.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "batch_kernels.h"
@@ -20,18 +21,13 @@ __asm__(".pushsection .rodata\n"
         ".size hr_batch_image, . - hr_batch_image\n"
         ".popsection\n");
 extern const unsigned char hr_batch_image[] __attribute__((visibility("hidden")));
+#define HAS_KERNELS true
 #else
-static const unsigned char *const hr_batch_image = NULL;
+#define HAS_KERNELS false
+/* In PTX a comment and nothing else, which no driver loads. One that has kernels of its own does:
+ * tests/fake_cuda, whose users then need no nvcc. */
+static const char hr_batch_image[] = HR_BATCH_NO_KERNELS;
 #endif
-
-bool hr_batch_cuda_built(void)
-{
-#ifdef HEADRACE_KERNELS
-    return true;
-#else
-    return false;
-#endif
-}
 
 static hr_cuda_result make_table(hr_batch_kernels *kernels)
 {
@@ -74,15 +70,17 @@ hr_status hr_batch_cuda_load(const hr_cuda *cuda, hr_cuda_device device,
                              hr_batch_kernels *kernels_out, hr_error *error)
 {
     hr_batch_kernels kernels = {.cuda = cuda};
-    if (!hr_batch_cuda_built())
-        return hr_error_set(error, HR_UNSUPPORTED,
-                            "this build has no kernels for GPUs: it was made without nvcc");
     hr_cuda_result result = load(&kernels, device);
     if (result == HR_CUDA_SUCCESS) {
         *kernels_out = kernels;
         return HR_OK;
     }
+    bool loaded = kernels.module != NULL;
     hr_batch_cuda_unload(&kernels);
+    if (!loaded && !HAS_KERNELS)
+        return hr_error_set(error, HR_UNSUPPORTED,
+                            "this build has no kernels for GPUs: it was made without nvcc (%s, %d)",
+                            hr_cuda_name(cuda, result), result);
     if (hr_cuda_status(result) == HR_UNSUPPORTED)
         return hr_error_set(error, HR_UNSUPPORTED,
                             "the kernels cannot run there (%s, %d): a GPU of compute capability "

@@ -5,8 +5,6 @@
 #ifndef HR_BATCH_CUDA_H
 #define HR_BATCH_CUDA_H
 
-#include <stdbool.h>
-
 #include "batch.h"
 #include "cuda.h"
 
@@ -22,8 +20,6 @@ typedef struct hr_batch_kernels {
     unsigned multiprocessors;
 } hr_batch_kernels;
 
-/* False: the program was built without nvcc, and has no kernels. */
-bool hr_batch_cuda_built(void);
 /* HR_UNSUPPORTED: there are none, or none for this GPU; error has the sentence. Blocks. */
 HR_CHECKED hr_status hr_batch_cuda_load(const hr_cuda *cuda, hr_cuda_device device,
                                         hr_batch_kernels *kernels_out, hr_error *error);

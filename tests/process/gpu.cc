@@ -5,10 +5,7 @@
 #include "content.h"
 #include "fixture.h"
 
-extern "C" {
-#include "batch_cuda.h"
 #include "fake_cuda.h"
-}
 
 namespace
 {
@@ -24,11 +21,6 @@ class Gpu : public Headrace
         under.environment.push_back(std::string("LD_LIBRARY_PATH=") + fake_cuda_folder());
         under.environment.push_back("FAKE_CUDA_LEFT=" + at("left"));
         return under;
-    }
-    void SetUp() override
-    {
-        if (!hr_batch_cuda_built())
-            GTEST_SKIP() << "no kernels for GPUs: built without nvcc";
     }
     void expect_nothing_left() const
     {
@@ -162,6 +154,19 @@ TEST_F(Gpu, WhereThereIsNoneTheHostDecodesAndThePathSaysWhy)
     expect_refused(get(data("shard"), "host:", {"--require", "gpu"}, with()), 11, {"cuda:N"});
 }
 
+TEST_F(Gpu, WhatItTakesIsListed)
+{
+    offer("file", 10);
+    Program program;
+    start_get(program, data("file"), "cuda:0", {"--footprint"}, with());
+    EXPECT_EQ(0, program.wait()) << program.errors();
+    EXPECT_NE(std::string::npos, program.out().find("a GPU's ring")) << program.out();
+    Program other;
+    start_get(other, data("file"), "host:", {"--footprint"}, with());
+    EXPECT_EQ(0, other.wait()) << other.errors();
+    EXPECT_EQ(std::string::npos, other.out().find("a GPU's ring")) << other.out();
+}
+
 TEST_F(Gpu, ADeviceThatDoesNotExist)
 {
     offer("file", 10);
@@ -181,9 +186,11 @@ TEST_F(Gpu, OutOfItsMemory)
     expect_refused(get(data("file"), "cuda:0", {}, with({"FAKE_CUDA_MEMORY=4000000"})), 8,
                    {"taking 5242880 bytes on cuda:0", "nvidia-smi"});
     expect_nothing_left();
-    expect_refused(get(data("file"), "cuda:0", {}, with({"FAKE_CUDA_MEMORY=90000000"})), 8,
-                   {"taking a ring of", "cuda:0"});
+    offer_packed("packed", text(5 * MIB), "lz4");
+    const auto little = with({"FAKE_CUDA_MEMORY=70000000"});
+    expect_refused(get(data("packed"), "cuda:0", {}, little), 8, {"taking a ring of", "cuda:0"});
     expect_nothing_left();
+    EXPECT_EQ(0, get(data("file"), "cuda:0", {}, little).exit_code) << "it needs no ring";
 }
 
 // From the driver's refusal of one call to a kernel that goes wrong: which shard and which chunk.
@@ -251,6 +258,12 @@ TEST_F(Gpu, TheDoctorLooksAtIt)
     program.wait();
     EXPECT_NE(std::string::npos, program.out().find("fake GPU 1")) << program.out();
     EXPECT_NE(std::string::npos, program.out().find("CUDA 12.8")) << program.out();
+    EXPECT_NE(std::string::npos, program.out().find("can be handed out as a dma-buf"));
+    expect_nothing_left();
+    Program without;
+    without.start({"doctor"}, with({"FAKE_CUDA_DMABUF=0"}));
+    without.wait();
+    EXPECT_NE(std::string::npos, without.out().find("cannot be handed out as a dma-buf"));
     expect_nothing_left();
 }
 

@@ -10,10 +10,7 @@
 
 #include <cstdlib>
 
-extern "C" {
-#include "batch_cuda.h"
 #include "fake_cuda.h"
-}
 
 namespace
 {
@@ -68,8 +65,6 @@ class GpuFaults : public Headrace, public ::testing::WithParamInterface<const ch
 
 TEST_P(GpuFaults, EachCallOnce)
 {
-    if (!hr_batch_cuda_built())
-        GTEST_SKIP() << "no kernels for GPUs: built without nvcc";
     const uint64_t len = CHUNK + 70000;
     write_text(at("plain"), text(len));
     Program pack;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -127,6 +128,7 @@ static const char *name_of(const char *const *argv)
 hr_status hr_bench_child_exec(hr_bench_child *child, const char *const *argv, hr_error *error)
 {
     child_start start = {.argv = argv};
+    assert(argv != NULL);
     return start_child(child, name_of(argv), &start, error);
 }
 

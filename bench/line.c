@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -76,22 +77,22 @@ static void find_interface(const struct sockaddr_storage *own, char name_out[HR_
 
 double hr_bench_line_rate(const char *root, const char *name)
 {
-    char path[256];
-    long mbit = 0;
+    char path[256], text[32] = "";
     snprintf(path, sizeof path, "%.100s/class/net/%.64s/speed", root, name);
     FILE *file = fopen(path, "re");
     /* -1, or no answer at all: a link that is down, lo, a virtual machine's. */
-    if (file != NULL && fscanf(file, "%ld", &mbit) != 1)
-        mbit = 0;
+    if (file != NULL && fgets(text, sizeof text, file) == NULL)
+        text[0] = '\0';
     if (file != NULL)
         fclose(file);
+    long mbit = strtol(text, NULL, 10);
     return mbit > 0 ? (double)mbit / MBIT_PER_GB : 0;
 }
 
 hr_bench_line hr_bench_line_find(const char *root, const hr_bench_settings *settings)
 {
     hr_bench_line line = {.name = ""};
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
     char host[256];
     find_far_host(settings, host);
     if (host[0] != '\0' && find_own_address(host, &own))

@@ -7,13 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 const hr_posix_calls hr_posix_system_calls = {
     .pread = pread,
     .pwrite = pwrite,
     .fdatasync = fdatasync,
+    .flock = flock,
 };
+
+/* The kernel takes a killed process's rings apart after it is gone, and its locks live as long as
+ * they: 40 times 50 ms are waited for them. */
+#define LOCK_TRIES    40
+#define LOCK_PAUSE_NS (50 * HR_NS_PER_MS)
 
 /* ---- opening and closing ---- */
 
@@ -280,9 +287,16 @@ static int allocate(hr_io *io)
     return truncate_file(io);
 }
 
-static int lock_file(hr_io *io)
+static int lock_file(const hr_posix_calls *calls, hr_io *io)
 {
-    return flock(io->file->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    int error = EWOULDBLOCK;
+    for (int tries = 0; tries < LOCK_TRIES && error == EWOULDBLOCK; tries++) {
+        if (tries > 0)
+            nanosleep(&pause, NULL);
+        error = calls->flock(io->file->fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    }
+    return error;
 }
 
 /* ---- names ---- */
@@ -421,7 +435,7 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
     case HR_IO_SYNC_DIR:
         return sync_dir(io);
     case HR_IO_LOCK:
-        return lock_file(io);
+        return lock_file(calls, io);
     case HR_IO_STAMP:
         return hr_posix_stamp(io);
     case HR_IO_SYMLINK:

@@ -24,11 +24,13 @@ struct hr_file {
     uint8_t filesystem[16];
 };
 
-/* The system calls that move bytes, so that tests can let them hang, stop short and fail. */
+/* The system calls that move bytes or wait, so that tests can let them hang, stop short and fail.
+ */
 typedef struct hr_posix_calls {
     ssize_t (*pread)(int fd, void *data, size_t len, off_t offset);
     ssize_t (*pwrite)(int fd, const void *data, size_t len, off_t offset);
     int (*fdatasync)(int fd);
+    int (*flock)(int fd, int operation);
 } hr_posix_calls;
 
 extern const hr_posix_calls hr_posix_system_calls;

@@ -100,8 +100,8 @@ typedef enum hr_io_kind {
     HR_IO_RENAME,   /* dir, path, path_to (both beneath dir); HR_IO_EXCLUSIVE: HR_EXISTS if there */
     HR_IO_REMOVE,   /* dir, path: a file, a symlink or an empty directory */
     HR_IO_SYNC_DIR, /* dir, path ("" for dir itself): fsync of the directory */
-    HR_IO_LOCK,     /* file: exclusive, HR_BUSY if somebody else holds it; ends with CLOSE or the
-                       death of the process */
+    HR_IO_LOCK,     /* file: exclusive, HR_BUSY if somebody else holds it, for 2 s on a real file
+                       system; ends with CLOSE or (a moment after) the death of the process */
     HR_IO_STAMP, /* file, or dir and path (the last component is not followed): sets info.mtime_ns,
                     and what HR_IO_MODE and HR_IO_OWNER name */
     HR_IO_SYMLINK,  /* dir, path, path_to: a symlink that says path_to, whatever that is. HR_EXISTS

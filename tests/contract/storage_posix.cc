@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <mutex>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -239,8 +240,15 @@ int scripted_fdatasync(int fd)
     return scripted(&len) ? -1 : fdatasync(fd);
 }
 
-const hr_posix_calls held_calls = {held_pread, pwrite, fdatasync};
-const hr_posix_calls scripted_calls = {scripted_pread, scripted_pwrite, scripted_fdatasync};
+int scripted_flock(int fd, int operation)
+{
+    size_t len = 0;
+    return scripted(&len) ? -1 : flock(fd, operation);
+}
+
+const hr_posix_calls held_calls = {held_pread, pwrite, fdatasync, flock};
+const hr_posix_calls scripted_calls = {scripted_pread, scripted_pwrite, scripted_fdatasync,
+                                       scripted_flock};
 
 class StorageThreads : public OnFileSystem
 {
@@ -355,6 +363,20 @@ TEST_F(StorageThreads, GivesUpWhereNothingMoves)
     answers = {-EIO};
     EXPECT_EQ(client->on_file(HR_IO_SYNC, file), HR_IO);
     answers.clear();
+    EXPECT_EQ(client->close(file), HR_OK);
+}
+
+// The lock of a process that was killed goes a moment after the process.
+TEST_F(StorageThreads, WaitsForALockThatBecomesFree)
+{
+    use_threads(&scripted_calls);
+    hr_file *file = nullptr;
+    ASSERT_EQ(client->open(root, "file", HR_IO_WRITABLE | HR_IO_CREATE, &file), HR_OK);
+    answers = {-EWOULDBLOCK, -EWOULDBLOCK};
+    EXPECT_EQ(client->on_file(HR_IO_LOCK, file), HR_OK);
+    EXPECT_TRUE(answers.empty());
+    answers = {-ENOLCK};
+    EXPECT_NE(client->on_file(HR_IO_LOCK, file), HR_OK) << "which has nothing to wait for";
     EXPECT_EQ(client->close(file), HR_OK);
 }
 

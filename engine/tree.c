@@ -104,7 +104,7 @@ static void take_entry(hr_get *get, const hr_entry *entry)
         hr_get_skip(get, path, HR_INVALID, "its path is too long");
         return;
     }
-    hr_error error;
+    hr_error error = {.status = HR_OK};
     if (hr_client_check_path(get->client, strlen(get->path) + 1 + (size_t)len, &error) != HR_OK) {
         hr_get_skip(get, path, error.status, error.text);
         return;

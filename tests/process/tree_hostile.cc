@@ -13,14 +13,16 @@ class TreeHostile : public Headrace
 {
   protected:
     // A server that says one name for another of the same length: in clear, where that can be said.
+    // Only names are changed, which are field 1 of an entry: a letter is in tickets and sizes too.
     Result get_renamed(const std::string &name, const std::string &lie)
     {
+        const std::string field = std::string("\n") + (char)name.size() + name;
         Proxy proxy(
             address_, [](const hr_receipt &, uint8_t *) {},
             [&](char *bytes, size_t len) {
-                for (size_t at = 0; at + name.size() <= len; at++)
-                    if (memcmp(bytes + at, name.data(), name.size()) == 0)
-                        memcpy(bytes + at, lie.data(), lie.size());
+                for (size_t at = 0; at + field.size() <= len; at++)
+                    if (memcmp(bytes + at, field.data(), field.size()) == 0)
+                        memcpy(bytes + at + 2, lie.data(), lie.size());
             });
         return get("hr://" + proxy.address() + "/data", target("tree"), {"--insecure"});
     }

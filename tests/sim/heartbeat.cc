@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is dead and who is only busy: a peer whose heartbeat is late is called dead when nothing else
 // of it comes either, and a worker that was kept from its loop does not take that for silence.
-#include <gtest/gtest.h>
-
-// The seams' headers are C, and C leaves members out.
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#include "two_rails.h"
 
 extern "C" {
 #include "message.h"
 #include "sim_env.h"
-#include "trial.h"
 }
 
 namespace
@@ -43,13 +39,9 @@ hr_status send_no_heartbeat(hr_channel *channel, const void *bytes, size_t len)
 hr_status wrap_to_swallow(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (!caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, false, &ops)) {
         inner_send = ops.channel.send;
         ops.channel.send = send_no_heartbeat;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
@@ -70,10 +62,7 @@ void work_for_long(const hr_transport *transport)
 hr_status wrap_to_work(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, true, &ops)) {
         inner_arm = ops.link.arm;
         inner_write = ops.link.write;
         ops.link.arm = [](hr_link *link, hr_place *place) {
@@ -84,32 +73,18 @@ hr_status wrap_to_work(hr_transport *inner, hr_transport **transport_out)
             work_for_long(link->transport);
             inner_write(link, write);
         };
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
 }
 
-class Heartbeat : public testing::Test
+class Heartbeat : public TwoRails
 {
   protected:
-    hr_scenario scenario_ = {};
-    hr_trial_options options_ = {};
-
     void SetUp() override
     {
-        hr_scenario_file *file = &scenario_.files[0];
-        snprintf(file->path, sizeof file->path, "t/f");
-        for (size_t k = 0; k < HR_SCENARIO_VERSIONS_MAX; k++)
-            file->versions[k] = {4096 * k + 100, 8 * HR_CHUNK_LEN + 77 + k};
-        scenario_.seed = 5;
-        scenario_.file_count = 1;
-        scenario_.clients = 1;
-        scenario_.links = 2;
-        for (hr_scenario_side *side : {&scenario_.server, &scenario_.client}) {
-            side->workers = 1;
-            side->rails = 2;
-        }
+        TwoRails::SetUp();
+        set_chunks(8);
         swallowed = chunks = 0;
     }
     void expect_well()

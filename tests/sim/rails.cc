@@ -1,42 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which way a transfer takes between machines with and without RDMA, and what it says of it. The
 // NICs are imitated, and check every key and address that they are shown.
-#include <gtest/gtest.h>
+#include "two_rails.h"
 
 #include <map>
 #include <set>
 #include <string>
 
-// The seams' headers are C, and C leaves members out.
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-
-extern "C" {
-#include "trial.h"
-}
-
 namespace
 {
 
-class Rails : public testing::Test
+class Rails : public TwoRails
 {
   protected:
-    hr_scenario scenario_ = {};
-    hr_trial_options options_ = {};
-
     void SetUp() override
     {
-        hr_scenario_file *file = &scenario_.files[0];
-        snprintf(file->path, sizeof file->path, "t/f");
-        for (size_t k = 0; k < HR_SCENARIO_VERSIONS_MAX; k++)
-            file->versions[k] = {4096 * k + 100, 2 * HR_CHUNK_LEN + 77 + k};
-        scenario_.seed = 5;
-        scenario_.file_count = 1;
-        scenario_.clients = 1;
-        scenario_.links = 2;
-        for (hr_scenario_side *side : {&scenario_.server, &scenario_.client}) {
-            side->workers = 2;
-            side->rails = 2;
-        }
+        TwoRails::SetUp();
+        scenario_.server.workers = scenario_.client.workers = 2;
     }
     // The path that the last get says.
     std::string play()
@@ -83,13 +63,9 @@ hr_status counting_arm(hr_link *link, hr_place *place)
 hr_status wrap_to_count(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, true, &ops)) {
         inner_arm = ops.link.arm;
         ops.link.arm = counting_arm;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
@@ -127,13 +103,9 @@ void second_is_faster(const hr_transport *transport, unsigned rail, hr_rail_info
 hr_status wrap_to_speed_up(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, true, &ops)) {
         inner_rail = ops.rail;
         ops.rail = second_is_faster;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
@@ -167,15 +139,11 @@ void noting_rail(hr_link *link, hr_link_write *write)
 hr_status wrap_to_place(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, true, &ops)) {
         inner_rail = ops.rail;
         inner_write = ops.link.write;
         ops.rail = each_on_its_node;
         ops.link.write = noting_rail;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
@@ -230,13 +198,9 @@ void noting_write(hr_link *link, hr_link_write *write)
 hr_status wrap_to_compare(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, true, &ops)) {
         inner_write = ops.link.write;
         ops.link.write = noting_write;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
@@ -284,13 +248,9 @@ void spoiling_write(hr_link *link, hr_link_write *write)
 hr_status wrap(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, true, &ops)) {
         inner_write = ops.link.write;
         ops.link.write = spoiling_write;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;

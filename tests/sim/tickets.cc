@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tickets of data links over imitated NICs: one that is wrong, shown twice or shown late opens
 // nothing, and the transfer that it was meant for does not suffer.
-#include <gtest/gtest.h>
+#include "two_rails.h"
 
 #include <string>
-
-// The seams' headers are C, and C leaves members out.
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-
-extern "C" {
-#include "trial.h"
-}
 
 namespace
 {
@@ -22,13 +15,9 @@ Connect inner_connect, planted_connect;
 hr_status wrap(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, true, &ops)) {
         inner_connect = ops.link.connect;
         ops.link.connect = planted_connect;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
@@ -63,25 +52,12 @@ void show_ticket()
                                    &thief_events, nullptr, &thief.link));
 }
 
-class Tickets : public testing::Test
+class Tickets : public TwoRails
 {
   protected:
-    hr_scenario scenario_ = {};
-
     void SetUp() override
     {
-        hr_scenario_file *file = &scenario_.files[0];
-        snprintf(file->path, sizeof file->path, "t/f");
-        for (size_t k = 0; k < HR_SCENARIO_VERSIONS_MAX; k++)
-            file->versions[k] = {4096 * k + 100, 2 * HR_CHUNK_LEN + 77 + k};
-        scenario_.seed = 5;
-        scenario_.file_count = 1;
-        scenario_.clients = 1;
-        scenario_.links = 2;
-        for (hr_scenario_side *side : {&scenario_.server, &scenario_.client}) {
-            side->workers = 1;
-            side->rails = 2;
-        }
+        TwoRails::SetUp();
         thief = Thief();
     }
     void play(Connect planted)

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a client says over its channel before chunks take imitated NICs, changed on its way: an
 // older client, and one whose places are shorter than its chunks. And what a server says to people.
-#include <gtest/gtest.h>
+#include "two_rails.h"
 
 #include <functional>
 #include <string>
 #include <vector>
 
-// The seams' headers are C, and C leaves members out.
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
-
 extern "C" {
 #include "message.h"
-#include "trial.h"
 }
 
 namespace
@@ -40,39 +36,22 @@ hr_status changing_send(hr_channel *channel, const void *bytes, size_t len)
 hr_status wrap(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
-    hr_transport_caps caps;
-    inner->ops->query(inner, &caps);
-    if (!caps.regions) {
-        ops = *inner->ops;
+    if (take_ops(inner, false, &ops)) {
         inner_send = ops.channel.send;
         ops.channel.send = changing_send;
-        inner->ops = &ops;
     }
     *transport_out = inner;
     return HR_OK;
 }
 
-class Words : public testing::Test
+class Words : public TwoRails
 {
   protected:
-    hr_scenario scenario_ = {};
-    hr_trial_options options_ = {};
     hr_trial_result result_ = {};
 
     void SetUp() override
     {
-        hr_scenario_file *file = &scenario_.files[0];
-        snprintf(file->path, sizeof file->path, "t/f");
-        for (size_t k = 0; k < HR_SCENARIO_VERSIONS_MAX; k++)
-            file->versions[k] = {4096 * k + 100, 2 * HR_CHUNK_LEN + 77 + k};
-        scenario_.seed = 5;
-        scenario_.file_count = 1;
-        scenario_.clients = 1;
-        scenario_.links = 2;
-        for (hr_scenario_side *side : {&scenario_.server, &scenario_.client}) {
-            side->workers = 1;
-            side->rails = 2;
-        }
+        TwoRails::SetUp();
         options_.wrap_client_transport = wrap;
         options_.echo = true;
     }

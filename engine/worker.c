@@ -20,12 +20,11 @@ static int node_of(const hr_worker *worker)
 
 static hr_status take_pool(hr_worker *worker, hr_memory *memory, size_t pool_len)
 {
-    if (worker->node >= 0)
-        hr_node_prefer_memory(worker->node);
+    bool prefers = worker->node >= 0 && hr_node_prefer_memory(worker->node);
     hr_status status =
         hr_slots_init(&worker->slots, worker->env, memory, worker->storage, pool_len);
-    if (worker->node >= 0)
-        hr_node_prefer_memory(-1);
+    if (prefers)
+        (void)hr_node_prefer_memory(-1);
     return status;
 }
 

@@ -61,15 +61,17 @@ bool hr_node_stay(const char *root, int node)
     return CPU_COUNT(&both) > 0 && sched_setaffinity(0, sizeof both, &both) == 0;
 }
 
-void hr_node_prefer_memory(int node)
+bool hr_node_prefer_memory(int node)
 {
     enum { BITS = 8 * sizeof(unsigned long) };
     unsigned long mask[NODES_MAX / BITS] = {0};
-    if (node >= NODES_MAX)
-        return;
-    if (node >= 0)
-        mask[node / BITS] = 1UL << node % BITS;
+    int mode = POLICY_DEFAULT;
+    if (node < 0)
+        return syscall(SYS_set_mempolicy, POLICY_DEFAULT, NULL, 0UL) == 0;
+    if (node >= NODES_MAX || syscall(SYS_get_mempolicy, &mode, NULL, 0UL, NULL, 0UL) != 0 ||
+        mode != POLICY_DEFAULT)
+        return false;
+    mask[node / BITS] = 1UL << node % BITS;
     /* One bit more than there are: the kernel takes one off. */
-    (void)syscall(SYS_set_mempolicy, node < 0 ? POLICY_DEFAULT : POLICY_PREFERRED,
-                  node < 0 ? NULL : mask, node < 0 ? 0UL : (unsigned long)NODES_MAX + 1);
+    return syscall(SYS_set_mempolicy, POLICY_PREFERRED, mask, (unsigned long)NODES_MAX + 1) == 0;
 }

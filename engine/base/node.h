@@ -16,7 +16,8 @@ bool hr_node_parse_list(const char *text, cpu_set_t *processors_out);
  * stays where it is. */
 bool hr_node_stay(const char *root, int node);
 /* Memory that the calling thread touches first is taken from there, as long as there is some; -1:
- * from where the thread runs, as usual. */
-void hr_node_prefer_memory(int node);
+ * from where the thread runs, as usual. False: nothing has changed, for the process was started
+ * with a policy of its own (numactl), or the kernel knows none. */
+bool hr_node_prefer_memory(int node);
 
 #endif

@@ -85,4 +85,16 @@ TEST_F(NodeTree, AThreadStaysOnTheProcessorsOfItsNode)
     EXPECT_TRUE(CPU_ISSET(last, &now));
 }
 
+// Node 0 is everywhere; a kernel without NUMA refuses, and that is no failure.
+TEST(Node, MemoryIsPreferredOnlyWhereNobodyHasDecided)
+{
+    if (!hr_node_prefer_memory(0))
+        GTEST_SKIP() << "no memory policies are to be had here";
+    EXPECT_FALSE(hr_node_prefer_memory(0)) << "there is a policy now";
+    EXPECT_TRUE(hr_node_prefer_memory(-1));
+    EXPECT_TRUE(hr_node_prefer_memory(0)) << "there was none any more";
+    EXPECT_TRUE(hr_node_prefer_memory(-1));
+    EXPECT_FALSE(hr_node_prefer_memory(1 << 20)) << "no such node";
+}
+
 } // namespace

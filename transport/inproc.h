@@ -46,10 +46,10 @@ void hr_wire_detach(hr_wire *wire, unsigned side);
 void hr_wire_notify(hr_wire *wire, unsigned side);
 void hr_wire_end_both(hr_wire *wire, hr_status reason);
 
-/* Hands side 1 of the wire to whoever listens at address; nobody: the wire ends with
- * HR_UNREACHABLE. */
 /* Of "NAME/2"; 0 where there are no rails. */
 unsigned hr_inproc_rail_of(const hr_transport *transport, const char *address);
+/* Hands side 1 of the wire to whoever listens at address; nobody: the wire ends with
+ * HR_UNREACHABLE. */
 void hr_inproc_dial(hr_transport *transport, const char *address, const hr_greeting *greeting,
                     hr_wire *wire);
 /* Takes the wire out of an incoming connection. */

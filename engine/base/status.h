@@ -63,7 +63,8 @@ HR_API int hr_status_exit_code(hr_status status);
 /* Translates an errno (positive). Never HR_OK. */
 hr_status hr_status_from_errno(int error);
 /* Makes a number from the wire into a status: what is unknown or positive is HR_PROTOCOL, and so
- * are HR_INVALID and HR_INTERNAL, which would speak of the program that hears them. */
+ * are HR_AGAIN, with which nothing ends, and HR_INVALID and HR_INTERNAL, which would speak of the
+ * program that hears them. */
 hr_status hr_status_from_wire(int number);
 
 /* A status with the sentence that a person reads: what was asked, of what, what came back, what to

@@ -21,13 +21,13 @@ typedef struct hr_loop_ops {
     void (*unregister_file)(hr_loop *loop, int index);
 } hr_loop_ops;
 
-/* The first member of every implementation. */
 /* To a counter that other threads may read. */
 static inline void hr_loop_add(uint64_t *counter, uint64_t count)
 {
     __atomic_store_n(counter, *counter + count, __ATOMIC_RELAXED);
 }
 
+/* The first member of every implementation. */
 struct hr_loop {
     const hr_loop_ops *ops;
     const hr_env *env;

@@ -5,11 +5,13 @@ void hr_places_init(hr_places *places)
 {
     hr_list_init(&places->armed);
     places->count = 0;
+    places->gpu = false;
 }
 
 hr_status hr_places_arm(hr_places *places, hr_place *place)
 {
-    if (place->span.kind != HR_MEMORY_HOST)
+    const hr_memory_kind kind = place->span.kind;
+    if (kind != HR_MEMORY_HOST && !(kind == HR_MEMORY_CUDA && places->gpu))
         return HR_UNSUPPORTED;
     if (places->count == HR_LINK_PLACES_MAX)
         return HR_AGAIN;

@@ -8,10 +8,11 @@
 typedef struct hr_places {
     hr_list armed; /* oldest first: what was granted first mostly lands first */
     unsigned count;
+    bool gpu; /* they may lie in a GPU's memory */
 } hr_places;
 
 void hr_places_init(hr_places *places);
-/* HR_AGAIN: HR_LINK_PLACES_MAX are armed. HR_UNSUPPORTED: not in host memory. */
+/* HR_AGAIN: HR_LINK_PLACES_MAX are armed. HR_UNSUPPORTED: not in memory that this link reaches. */
 HR_CHECKED hr_status hr_places_arm(hr_places *places, hr_place *place);
 /* False: it is not armed (any more). */
 bool hr_places_disarm(hr_places *places, hr_place *place);

@@ -347,6 +347,8 @@ TEST_P(Transport, ALinkTakesOnlyPlacesThatItCanReach)
     OpenLinks();
     Chunk &chunk = Make(1, 10);
     chunk.place.span.kind = HR_MEMORY_CUDA;
+    EXPECT_EQ(ops->link.arm(reader.link, &chunk.place), caps.gpu ? HR_OK : HR_UNSUPPORTED);
+    chunk.place.span.kind = HR_MEMORY_DMABUF;
     EXPECT_EQ(ops->link.arm(reader.link, &chunk.place), HR_UNSUPPORTED);
 }
 

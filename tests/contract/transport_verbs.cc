@@ -459,14 +459,33 @@ TEST_P(Verbs, AnExposedDmabufIsRegisteredByItsDescriptor)
                         "reach this memory; of a GPU's, peer memory (the module nvidia_peermem)"),
               std::string::npos)
         << said;
-    // What is no descriptor is refused, as is memory of a kind that no call is there for.
+    // What is no descriptor is refused.
     ops->region->expose(world->client.transport, &region);
     ASSERT_TRUE(world->Until([&] { return answers == 4; }));
     EXPECT_EQ(region.status, HR_INVALID);
-    region.span.kind = HR_MEMORY_CUDA;
+}
+
+// Where peer memory is missing the kernel says "bad address".
+TEST_P(Verbs, AGpusMemoryIsRegisteredByItsAddress)
+{
+    OpenWorld();
+    hr_region region = {};
+    int answers = 0;
+    region.span = hr_span{reinterpret_cast<void *>(0x7f0000001010), 65536, HR_MEMORY_CUDA, 1, -1};
+    region.context = &answers;
+    region.done = [](hr_region *answered) { ++*static_cast<int *>(answered->context); };
+    hr_verbs_fake_fail("reg_mr", 1, EFAULT);
     ops->region->expose(world->client.transport, &region);
-    ASSERT_TRUE(world->Until([&] { return answers == 5; }));
-    EXPECT_EQ(region.status, HR_UNSUPPORTED);
+    ASSERT_TRUE(world->Until([&] { return answers == 1; }));
+    EXPECT_EQ(region.status, HR_INVALID);
+    ops->region->expose(world->client.transport, &region);
+    ASSERT_TRUE(world->Until([&] { return answers == 2; }));
+    EXPECT_EQ(region.status, HR_OK);
+    EXPECT_EQ(region.address, 0x7f0000001010u);
+    EXPECT_EQ(hr_verbs_fake_count().dmabuf_fd, -1);
+    ops->region->withdraw(world->client.transport, &region);
+    ASSERT_TRUE(world->Until([&] { return answers == 3; }));
+    EXPECT_EQ(region.status, HR_OK);
 }
 
 // ---- a peer that does what it may not ----

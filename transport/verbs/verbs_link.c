@@ -310,6 +310,7 @@ static hr_status link_create(hr_transport *transport, bool is_reader, const hr_l
     hr_list_init(&link->waiting);
     hr_list_init(&link->posted);
     hr_places_init(&link->places);
+    link->places.gpu = true; /* nothing here touches a place */
     link->connection.receipts = hr_alloc(verbs->env, (size_t)HR_VERBS_RING_LEN * HR_RECEIPT_LEN);
     hr_status status = link->connection.receipts == NULL ? HR_NO_MEMORY : HR_OK;
     if (status == HR_OK)

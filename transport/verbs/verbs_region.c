@@ -40,8 +40,9 @@ static void log_refusal(const hr_verbs *verbs, const hr_verbs_device *device, co
     if (hr_verbs_status(error) == HR_LIMIT)
         log_locked(verbs, device, span, is_pool, error);
     else
-        hr_log(verbs->env, HR_LOG_WARN, "%zu KiB cannot be registered with %s: %s%s",
-               span->len >> 10, device->info.device, strerror(error),
+        hr_log(verbs->env, span->kind == HR_MEMORY_HOST ? HR_LOG_WARN : HR_LOG_INFO,
+               "%zu KiB cannot be registered with %s: %s%s", span->len >> 10, device->info.device,
+               strerror(error),
                error == EFAULT ? ": the device cannot reach this memory; of a GPU's, peer memory "
                                  "(the module nvidia_peermem) or dma-buf is missing"
                                : "");
@@ -231,6 +232,8 @@ static hr_region *region_of(hr_job *job)
     return HR_CONTAINER(job, hr_region, scratch);
 }
 
+/* A dma-buf by its descriptor; a GPU's memory by its address, which is for whoever has brought peer
+ * memory into the kernel to make something of. */
 static void run_expose(hr_job *job)
 {
     const int access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE;
@@ -252,11 +255,6 @@ static void run_expose(hr_job *job)
     }
     region->address = (uint64_t)(uintptr_t)span->addr;
     region->key = exposed->mr->rkey;
-}
-
-static void run_nothing(hr_job *job)
-{
-    region_of(job)->status = HR_UNSUPPORTED;
 }
 
 static void run_withdraw(hr_job *job)
@@ -284,10 +282,8 @@ static void submit(hr_transport *transport, hr_region *region, void (*run)(hr_jo
 
 static void region_expose(hr_transport *transport, hr_region *region)
 {
-    bool is_reachable =
-        region->span.kind == HR_MEMORY_HOST || region->span.kind == HR_MEMORY_DMABUF;
     assert(region->rail < ((hr_verbs_transport *)transport)->verbs->device_count);
-    submit(transport, region, is_reachable ? run_expose : run_nothing);
+    submit(transport, region, run_expose);
 }
 
 static void region_withdraw(hr_transport *transport, hr_region *region)

@@ -40,6 +40,7 @@ typedef struct hr_cuda_function hr_cuda_function;
     X(mem_get_info, "cuMemGetInfo_v2", (size_t * free_len, size_t * total_len))                    \
     X(mem_get_handle, "cuMemGetHandleForAddressRange",                                             \
       (void *handle, uint64_t address, size_t len, int type, unsigned long long flags))            \
+    X(flush_rdma_writes, "cuFlushGPUDirectRDMAWrites", (int target, int scope))                    \
     X(pointer_get_attribute, "cuPointerGetAttribute",                                              \
       (void *value, int attribute, uint64_t pointer))                                              \
     X(host_register, "cuMemHostRegister_v2", (void *address, size_t len, unsigned flags))          \
@@ -87,6 +88,8 @@ enum {
     HR_CUDA_DEVICE_MAJOR = 75,
     HR_CUDA_DEVICE_MINOR = 76,
     HR_CUDA_DEVICE_GPU_DIRECT_RDMA = 116,
+    HR_CUDA_DEVICE_RDMA_FLUSHES = 117,  /* bits; 1: cuFlushGPUDirectRDMAWrites */
+    HR_CUDA_DEVICE_RDMA_ORDERING = 118, /* 0: none; HR_CUDA_RDMA_OWNER; 200: all devices */
     HR_CUDA_DEVICE_DMA_BUF = 124,
 };
 
@@ -99,6 +102,12 @@ enum {
 };
 
 #define HR_CUDA_HANDLE_DMA_BUF_FD 1 /* of cuMemGetHandleForAddressRange */
+
+/* What a NIC has written is seen by kernels of the GPU that owns the memory: a scope of
+ * cuFlushGPUDirectRDMAWrites, and what the platform may order by itself. */
+#define HR_CUDA_RDMA_OWNER          100
+#define HR_CUDA_RDMA_FLUSHES_HOST   1
+#define HR_CUDA_RDMA_TARGET_CURRENT 0
 
 /* Results that callers tell apart. */
 enum {

@@ -30,7 +30,7 @@ static struct {
 static _Thread_local fake_context *stack[CONTEXT_MAX];
 static _Thread_local int depth;
 
-static unsigned long setting(const char *name, unsigned long otherwise)
+unsigned long fake_setting(const char *name, unsigned long otherwise)
 {
     const char *text = getenv(name);
     return text != NULL ? strtoul(text, NULL, 10) : otherwise;
@@ -38,7 +38,7 @@ static unsigned long setting(const char *name, unsigned long otherwise)
 
 static int device_count(void)
 {
-    unsigned long count = setting("FAKE_CUDA_DEVICES", 2);
+    unsigned long count = fake_setting("FAKE_CUDA_DEVICES", 2);
     return count > FAKE_DEVICES_MAX ? FAKE_DEVICES_MAX : (int)count;
 }
 
@@ -121,7 +121,7 @@ hr_cuda_result cuInit(unsigned flags)
 
 hr_cuda_result cuDriverGetVersion(int *version)
 {
-    *version = (int)setting("FAKE_CUDA_VERSION", 12080);
+    *version = (int)fake_setting("FAKE_CUDA_VERSION", 12080);
     return 0;
 }
 
@@ -150,15 +150,18 @@ hr_cuda_result cuDeviceGetAttribute(int *value, int attribute, hr_cuda_device de
     (void)device;
     *value = attribute == HR_CUDA_DEVICE_MULTIPROCESSORS ? 4
              : attribute == HR_CUDA_DEVICE_MAJOR         ? 9
-             : attribute == HR_CUDA_DEVICE_DMA_BUF       ? (int)setting("FAKE_CUDA_DMABUF", 1)
-                                                         : 0;
+             : attribute == HR_CUDA_DEVICE_DMA_BUF       ? (int)fake_setting("FAKE_CUDA_DMABUF", 1)
+             : attribute == HR_CUDA_DEVICE_RDMA_ORDERING
+                 ? (int)fake_setting("FAKE_CUDA_ORDERING", 0)
+             : attribute == HR_CUDA_DEVICE_RDMA_FLUSHES ? (int)fake_setting("FAKE_CUDA_FLUSHES", 1)
+                                                        : 0;
     return 0;
 }
 
 hr_cuda_result cuDeviceTotalMem_v2(size_t *len, hr_cuda_device device)
 {
     (void)device;
-    *len = setting("FAKE_CUDA_MEMORY", 1ul << 30);
+    *len = fake_setting("FAKE_CUDA_MEMORY", 1ul << 30);
     return 0;
 }
 
@@ -283,6 +286,7 @@ static fake_memory *note(fake_kind kind, int device, void *address, void *bytes,
 
 static void forget(fake_memory *it)
 {
+    fake_forget_writes(it);
     hr_list_remove(&it->node);
     if (it->kind != FAKE_REGISTERED)
         free(it->bytes);
@@ -299,8 +303,8 @@ static void *take_bytes(size_t len)
 hr_cuda_result cuMemAlloc_v2(uint64_t *address, size_t len)
 {
     ENTER("cuMemAlloc");
-    if (result == 0 && (len > setting("FAKE_CUDA_MEMORY", 1ul << 30) ||
-                        context->used + len > setting("FAKE_CUDA_MEMORY", 1ul << 30)))
+    if (result == 0 && (len > fake_setting("FAKE_CUDA_MEMORY", 1ul << 30) ||
+                        context->used + len > fake_setting("FAKE_CUDA_MEMORY", 1ul << 30)))
         result = HR_CUDA_OUT_OF_MEMORY;
     if (result == 0) {
         void *bytes = take_bytes(len);
@@ -336,7 +340,7 @@ hr_cuda_result cuMemGetInfo_v2(size_t *free_len, size_t *total_len)
 {
     ENTER("cuMemGetInfo");
     if (result == 0) {
-        *total_len = setting("FAKE_CUDA_MEMORY", 1ul << 30);
+        *total_len = fake_setting("FAKE_CUDA_MEMORY", 1ul << 30);
         *free_len = *total_len - context->used;
     }
     LEAVE;

@@ -14,11 +14,11 @@
  * FAKE_CUDA_VERSION=N   of the driver (12080)
  * FAKE_CUDA_MEMORY=N    bytes of each (1 GiB)
  * FAKE_CUDA_DMABUF=0    memory cannot be handed out as a dma-buf
- * FAKE_CUDA_FAIL=CALL:N:RESULT   the Nth call of this name comes back with RESULT; "kernel" and
- *                                "copy" are those that fail when they run
- * FAKE_CUDA_FAILED=FILE  is written when that has happened
- * FAKE_CUDA_FLIP=N:M    from the Nth on M copies to a device, of more than a page each, have a bit
- *                       wrong */
+ * FAKE_CUDA_ORDERING=N  how far what a NIC writes is ordered (0: a kernel sees it after a flush
+ * only) FAKE_CUDA_FLUSHES=N   what can flush (1: the call that does) FAKE_CUDA_FAIL=CALL:N:RESULT
+ * the Nth call of this name comes back with RESULT; "kernel" and "copy" are those that fail when
+ * they run FAKE_CUDA_FAILED=FILE  is written when that has happened FAKE_CUDA_FLIP=N:M    from the
+ * Nth on M copies to a device, of more than a page each, have a bit wrong */
 #ifndef HR_FAKE_H
 #define HR_FAKE_H
 
@@ -74,6 +74,8 @@ extern pthread_cond_t fake_changed;
 
 /* The context that is current, if it can be used: else the result. */
 hr_cuda_result fake_current(fake_context **context_out);
+/* The number that the environment has under this name. */
+unsigned long fake_setting(const char *name, unsigned long otherwise);
 /* Counts the call; what FAKE_CUDA_FAIL has for it. */
 hr_cuda_result fake_fail(const char *call);
 void fake_lose(fake_context *context, hr_cuda_result result);
@@ -88,6 +90,16 @@ extern int fake_handles;
 int fake_cuda_left(void);
 void fake_cuda_hold(hr_cuda_stream *stream, int held);
 unsigned fake_cuda_grid(void);
+/* A NIC's, which reaches memory of a device by its address, or by that of its dma-buf and an
+ * offset: whether all len bytes are there; and a write, which no kernel or copy sees before it is
+ * flushed where the platform does not order it. 0: not there. */
+uint64_t fake_cuda_dmabuf(int fd, uint64_t offset);
+int fake_cuda_has(uint64_t address, size_t len);
+int fake_cuda_write(uint64_t address, const void *bytes, size_t len);
+/* Calls of cuFlushGPUDirectRDMAWrites since it was last asked. */
+unsigned fake_cuda_flushes(void);
+/* What a NIC wrote there goes with the memory. */
+void fake_forget_writes(const fake_memory *memory);
 /* Waits until nothing is under way in any stream of the device. */
 void fake_drain(int device);
 

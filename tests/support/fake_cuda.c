@@ -53,3 +53,31 @@ unsigned fake_cuda_grid(void)
     find("fake_cuda_grid", &grid);
     return grid();
 }
+
+uint64_t fake_cuda_dmabuf(int fd, uint64_t offset)
+{
+    uint64_t (*dmabuf)(int, uint64_t);
+    find("fake_cuda_dmabuf", &dmabuf);
+    return dmabuf(fd, offset);
+}
+
+int fake_cuda_has(uint64_t address, size_t len)
+{
+    int (*has)(uint64_t, size_t);
+    find("fake_cuda_has", &has);
+    return has(address, len);
+}
+
+int fake_cuda_write(uint64_t address, const void *bytes, size_t len)
+{
+    int (*write)(uint64_t, const void *, size_t);
+    find("fake_cuda_write", &write);
+    return write(address, bytes, len);
+}
+
+unsigned fake_cuda_flushes(void)
+{
+    unsigned (*flushes)(void);
+    find("fake_cuda_flushes", &flushes);
+    return flushes();
+}

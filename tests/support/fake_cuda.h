@@ -22,6 +22,14 @@ int fake_cuda_left(void);
 void fake_cuda_hold(hr_cuda_stream *stream, int held);
 /* Thread blocks of the widest launch of the kernel that decodes, since it was last asked. */
 unsigned fake_cuda_grid(void);
+/* What a NIC sees of a device's memory: by the dma-buf of a range and an offset in it, its address
+ * (0: that is none); whether all of it is there; a write, false if it is not. Where
+ * FAKE_CUDA_ORDERING is below 100 nobody sees it before it was flushed. */
+uint64_t fake_cuda_dmabuf(int fd, uint64_t offset);
+int fake_cuda_has(uint64_t address, size_t len);
+int fake_cuda_write(uint64_t address, const void *bytes, size_t len);
+/* Flushes since it was last asked. */
+unsigned fake_cuda_flushes(void);
 
 #ifdef __cplusplus
 }

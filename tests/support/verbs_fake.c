@@ -206,7 +206,7 @@ fake_mr *fake_mr_of(uint32_t key)
     return NULL;
 }
 
-static struct ibv_mr *add_mr(struct ibv_pd *pd, void *addr, size_t len, int access)
+static struct ibv_mr *add_mr(struct ibv_pd *pd, void *addr, size_t len, int access, uint64_t gpu)
 {
     fake_lock();
     uint64_t max = hr_fake.setup.max_mr_size;
@@ -230,6 +230,7 @@ static struct ibv_mr *add_mr(struct ibv_pd *pd, void *addr, size_t len, int acce
                              .lkey = key,
                              .rkey = key + 1};
     mr->access = access;
+    mr->gpu = gpu;
     hr_list_append(&hr_fake.mrs, &mr->node);
     hr_fake.locked += len;
     hr_fake.counters.regions++;
@@ -242,7 +243,16 @@ static struct ibv_mr *add_mr(struct ibv_pd *pd, void *addr, size_t len, int acce
 
 static struct ibv_mr *fake_reg_mr(struct ibv_pd *pd, void *addr, size_t len, int access)
 {
-    return fake_fails("reg_mr") ? NULL : add_mr(pd, addr, len, access);
+    const hr_verbs_fake_gpu *gpu = hr_fake.setup.gpu;
+    const uint64_t at = (uint64_t)(uintptr_t)addr;
+    if (fake_fails("reg_mr"))
+        return NULL;
+    bool is_gpus = gpu != NULL && gpu->has(at, len) != 0;
+    if (is_gpus && !hr_fake.setup.has_peer_memory) {
+        errno = EFAULT;
+        return NULL;
+    }
+    return add_mr(pd, addr, len, access, is_gpus ? at : 0);
 }
 
 static struct ibv_mr *fake_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size_t len,
@@ -252,13 +262,19 @@ static struct ibv_mr *fake_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, siz
         return NULL;
     if (fcntl(fd, F_GETFD) < 0)
         return NULL; /* EBADF, as the kernel has it */
+    const hr_verbs_fake_gpu *gpu = hr_fake.setup.gpu;
+    const uint64_t at = gpu != NULL ? gpu->dmabuf(fd, offset) : 0;
+    if (gpu != NULL && (at == 0 || gpu->has(at, len) == 0)) {
+        errno = EINVAL;
+        return NULL;
+    }
     fake_lock();
     hr_fake.counters.dmabuf_fd = fd;
     hr_fake.counters.dmabuf_offset = offset;
     if (offset % 4096 != iova % 4096)
         fake_complain("a dma-buf's offset and its address differ within the page");
     fake_unlock();
-    return add_mr(pd, (void *)(uintptr_t)iova, len, access);
+    return add_mr(pd, (void *)(uintptr_t)iova, len, access, at);
 }
 
 static int fake_dereg_mr(struct ibv_mr *base)
@@ -267,6 +283,8 @@ static int fake_dereg_mr(struct ibv_mr *base)
     /* It is gone all the same: nobody could ask again. */
     int error = fake_fails("dereg_mr") ? errno : 0;
     fake_lock();
+    if (mr->gpu != 0 && hr_fake.setup.gpu->has(mr->gpu, mr->mr.length) == 0)
+        fake_complain("a GPU's memory was released before it was deregistered");
     for (hr_list *node = hr_fake.qps.next; node != &hr_fake.qps; node = node->next) {
         fake_qp *qp = HR_CONTAINER(node, fake_qp, node);
         for (hr_list *at = qp->queue.next; at != &qp->queue; at = at->next) {

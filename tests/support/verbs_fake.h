@@ -16,6 +16,13 @@
 
 #define HR_VERBS_FAKE_DEVICES_MAX 4
 
+typedef struct hr_verbs_fake_gpu {
+    uint64_t (*dmabuf)(int fd, uint64_t offset); /* its address; 0: it is none */
+    int (*has)(uint64_t address, size_t len);
+    /* 0: it is not there. Below: nothing lets the NIC through to it. */
+    int (*write)(uint64_t address, const void *bytes, size_t len);
+} hr_verbs_fake_gpu;
+
 /* Zero is an ordinary machine with one device. */
 typedef struct hr_verbs_fake_setup {
     unsigned devices;     /* 0: one */
@@ -27,6 +34,10 @@ typedef struct hr_verbs_fake_setup {
     int max_qp_wr;        /* 0: 1024 */
     uint64_t max_mr_size; /* 0: no limit */
     uint64_t locked_max;  /* bytes that may be registered at once; 0: no limit */
+    /* Memory of a GPU, which the NIC reaches by its dma-buf and, with has_peer_memory, by its
+     * address. NULL: there is none, and a dma-buf is taken for the host memory at its address. */
+    const hr_verbs_fake_gpu *gpu;
+    bool has_peer_memory;
 } hr_verbs_fake_setup;
 
 void hr_verbs_fake_open(const hr_verbs_fake_setup *setup);
@@ -77,6 +88,7 @@ typedef struct hr_verbs_fake_counters {
     uint64_t longest_mr;    /* bytes */
     int dmabuf_fd;          /* of the last dma-buf region, with its offset; -1: none yet */
     uint64_t dmabuf_offset;
+    uint64_t gpu_bytes;         /* written into a GPU's memory */
     uint8_t ack_timeout, retry; /* of the last connect */
 } hr_verbs_fake_counters;
 hr_verbs_fake_counters hr_verbs_fake_count(void);

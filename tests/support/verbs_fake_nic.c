@@ -373,6 +373,13 @@ static enum ibv_wc_status write_remotely(const fake_qp *qp, const fake_wr *wr)
     if (mr == NULL || mr->mr.pd != qp->peer->qp.pd || (mr->access & IBV_ACCESS_REMOTE_WRITE) == 0 ||
         wr->to < start || wr->to + wr->len > start + mr->mr.length)
         return IBV_WC_REM_ACCESS_ERR;
+    if (mr->gpu != 0) {
+        hr_fake.counters.gpu_bytes += wr->len;
+        int written = hr_fake.setup.gpu->write(mr->gpu + (wr->to - start), wr->from, wr->len);
+        if (written == 0)
+            fake_complain("a GPU's memory was written to after it was released");
+        return written < 0 ? IBV_WC_REM_ACCESS_ERR : IBV_WC_SUCCESS;
+    }
     uint8_t *to = (uint8_t *)(uintptr_t)wr->to;
     for (unsigned i = 0; i < hr_fake.fence_count; i++)
         if (to < hr_fake.fences[i].addr + hr_fake.fences[i].len &&

@@ -18,6 +18,7 @@ typedef struct fake_mr {
     struct ibv_mr mr;
     hr_list node;
     int access;
+    uint64_t gpu; /* address in a GPU's memory; 0: it is the host's */
 } fake_mr;
 
 typedef struct fake_comp_channel {

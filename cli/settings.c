@@ -249,8 +249,8 @@ static const hr_option options[] = {
         .argument = "LIST",
         .type = HR_OPTION_STRING,
         .verbs = GET,
-        .help = "Refuses to take a path without all of LIST (of tcp, rdma, gpu, local, aead; "
-                "with commas).",
+        .help = "Refuses to take a path without all of LIST (of tcp, rdma, gpu, gpudirect, local, "
+                "aead; with commas).",
         .offset = MEMBER(require),
     },
     {

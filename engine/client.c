@@ -380,9 +380,14 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
                                     bool *rdma_out, hr_error *error)
 {
     bool tcp = false;
+    if (requires(require, "aead") && requires(require, "gpudirect"))
+        return hr_error_set(error, HR_UNSUPPORTED,
+                            "aead and gpudirect are required: what comes sealed is opened in host "
+                            "memory");
     while (require != NULL && *require != '\0') {
         size_t len = strcspn(require, ",");
-        bool rdma = len == 4 && memcmp(require, "rdma", 4) == 0 && network;
+        bool rdma = network && ((len == 4 && memcmp(require, "rdma", 4) == 0) ||
+                                (len == 9 && memcmp(require, "gpudirect", 9) == 0));
         if (rdma && hr_engine_home(engine)->rdma == NULL)
             return hr_error_set(error, HR_UNSUPPORTED,
                                 "rdma is required, and this machine has none: %s; headrace doctor "
@@ -446,7 +451,8 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
         snprintf(client->no_rdma, sizeof client->no_rdma, "%s",
                  client->network ? engine->platform->rdma_why : "within one process");
     client->requires_aead = requires(options->require, "aead");
-    client->requires_gpu = requires(options->require, "gpu");
+    client->requires_gpudirect = requires(options->require, "gpudirect");
+    client->requires_gpu = client->requires_gpudirect || requires(options->require, "gpu");
     client->status = HR_AGAIN;
     client->timer.fire = connect_timed_out;
     client->again.fire = ask_again;

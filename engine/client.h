@@ -37,7 +37,7 @@ struct hr_client {
     bool control_open;     /* fini is due */
     hr_identity *identity; /* NULL: in clear */
     bool asked_again;      /* the first connection ended without a welcome */
-    bool welcomed, destroying, requires_aead, requires_gpu;
+    bool welcomed, destroying, requires_aead, requires_gpu, requires_gpudirect;
     hr_status status; /* HR_AGAIN, HR_OK, or why not */
     hr_error error;
     hr_timer timer; /* for connecting */

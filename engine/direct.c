@@ -38,10 +38,12 @@ static void opened(void *context, hr_exposure *exposure, hr_status status)
     if (status == HR_OK) {
         tell_key(direct, exposure);
     } else {
+        const hr_span *span = &exposure->regions[0].span;
         hr_log(
-            direct->client->env, HR_LOG_WARN,
+            direct->client->env, span->kind == HR_MEMORY_HOST ? HR_LOG_WARN : HR_LOG_INFO,
             "%zu bytes of the target cannot be registered with a NIC: %s; chunks are copied there",
-            exposure->regions[0].span.len, hr_status_text(status));
+            span->len, hr_status_text(status));
+        direct->failure = status;
         forget(direct, exposure);
     }
     if (direct->closing)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_direct: a target in memory that the server reaches by RDMA, so that content which is stored as
- * it is lands where it belongs: one region a rail, for as long as the transfer lasts. On a rail
- * where that could not be had chunks land in slots and are copied. On worker 0. */
+/* hr_direct: a target in memory, the host's or a GPU's, that the server reaches by RDMA, so that
+ * content which is stored as it is lands where it belongs: one region a rail, for as long as the
+ * transfer lasts. On a rail where that could not be had chunks land in slots and are copied. On
+ * worker 0. */
 #ifndef HR_DIRECT_H
 #define HR_DIRECT_H
 
@@ -13,6 +14,7 @@ typedef struct hr_direct {
     void *context;
     unsigned count; /* exposures that are not closed */
     bool closing;
+    hr_status failure;                    /* of the last that could not be had; HR_OK: all could */
     hr_exposure *exposures[HR_RAILS_MAX]; /* by our rail; NULL: none */
 } hr_direct;
 

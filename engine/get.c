@@ -22,10 +22,20 @@ static bool wants_gpu(const hr_get_options *options)
 
 /* ---- the end ---- */
 
+/* What the upload says of itself: it may find a better way after it is open. */
+static void note_upload(hr_get *get)
+{
+    if (get->upload == NULL || get->gpu_way[0] == '\0')
+        return;
+    snprintf(get->gpu_way, sizeof get->gpu_way, "%s", hr_upload_describe(get->upload));
+    snprintf(get->no_gpudirect, sizeof get->no_gpudirect, "%s", hr_upload_why(get->upload));
+}
+
 /* Which way the data takes, and why no better one. */
 static void describe(hr_get *get)
 {
     const hr_client *client = get->client;
+    note_upload(get);
     const char *target = get->options.target_path != NULL                     ? "file, O_DIRECT"
                          : get->gpu_way[0] != '\0'                            ? get->gpu_way
                          : wants_gpu(&get->options) && get->no_gpu[0] == '\0' ? "a GPU's memory"
@@ -47,8 +57,14 @@ static void describe(hr_get *get)
     else if (get->codec != HR_CODEC_STORED)
         snprintf(decoded, sizeof decoded, ", %s decoded by %u threads",
                  hr_codec_find(get->codec)->name, hr_decoders_threads(client->engine->decoders));
-    const char *detour =
-        rdma && get->gpu_way[0] != '\0' ? "; no GPUDirect: this version copies from slots" : "";
+    char detour[500] = "";
+    bool direct = strstr(get->gpu_way, "GPUDirect") != NULL;
+    if (rdma && get->no_gpudirect[0] != '\0')
+        snprintf(detour, sizeof detour, "; no %s: %s", direct ? "better GPUDirect" : "GPUDirect",
+                 get->no_gpudirect);
+    if (direct && get->copied > 0)
+        snprintf(detour + strlen(detour), sizeof detour - strlen(detour),
+                 "; %llu chunks copied from slots", (unsigned long long)get->copied);
     unsigned links = hr_links_count(client);
     snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s%s%s%s", way,
              links, links == 1 ? "" : "s", hr_engine_describe(client->engine), target, decoded,
@@ -261,7 +277,9 @@ static void upload_opened(void *context, hr_status status)
 static void upload_closed(void *context)
 {
     hr_get *get = context;
+    note_upload(get);
     get->detour = hr_upload_had_detour(get->upload);
+    get->copied = hr_upload_copied(get->upload);
     hr_upload_destroy(get->upload);
     get->upload = NULL;
     hr_get_finish_if_over(get);
@@ -280,6 +298,7 @@ static void open_upload(hr_get *get, hr_get_item *item)
         .event = get->options.cuda_event,
         .max_sms = get->options.max_sms,
         .ring = item->transfer.codec != HR_CODEC_STORED,
+        .offer = hr_transfer_no_gpudirect(&item->transfer) == NULL,
     };
     hr_status status =
         hr_upload_create(get->client->engine, &options, &upload_events, get, &get->upload);

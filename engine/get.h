@@ -82,6 +82,8 @@ struct hr_get {
     hr_get_item *upload_item;    /* waits for it to open */
     bool upload_closing, detour; /* detour: some of it was decoded by the CPU */
     char gpu_way[300];           /* once it was open: the end of the path */
+    char no_gpudirect[400];      /* why they are copied there, or why no better GPUDirect */
+    uint64_t copied;             /* chunks, from slots */
     char no_gpu[300]; /* why the content goes into host memory instead; "": it does not */
 
     hr_letter cancel_letter;

@@ -233,8 +233,9 @@ typedef struct hr_client_options {
     const char *local_path;      /* a directory that is served to this client within the process */
     hr_trust trust;              /* what is shown to address, and what it must show */
     unsigned links;              /* data connections; 0: one a worker */
-    const char *require;         /* comma-separated of tcp, rdma, gpu, local; what is missing is
-                                    HR_UNSUPPORTED instead of a slower path. NULL: none */
+    const char *require;         /* comma-separated of tcp, rdma, gpu, gpudirect, local, aead; what
+                                    is missing is HR_UNSUPPORTED instead of a slower path. NULL:
+                                    none */
     uint64_t connect_timeout_ns; /* 0: 5 s */
 } hr_client_options;
 

@@ -8,6 +8,7 @@
 #include "codec.h"
 #include "crc32c.h"
 #include "index.h"
+#include "probe.h"
 
 /* ---- back home ---- */
 
@@ -104,6 +105,16 @@ static bool direct_region(const hr_landing *landing, uint32_t *region_out)
            hr_direct_region(part->target.direct, part->receiver->rail, region_out);
 }
 
+static hr_span target_span(const hr_part *part, uint64_t offset, size_t len)
+{
+    hr_upload *upload = part->target.upload;
+    if (upload == NULL)
+        return hr_span_host(part->target.memory + offset, len);
+    hr_span span = hr_span_host(hr_upload_at(upload, offset), len);
+    span.kind = HR_MEMORY_CUDA;
+    return span;
+}
+
 static void arm(hr_landing *landing)
 {
     hr_part *part = landing->part;
@@ -123,8 +134,7 @@ static void arm(hr_landing *landing)
     } else {
         (void)direct_region(landing, &landing->place.region);
         landing->place.offset = (uint64_t)landing->chunk * part->chunk_len;
-        landing->place.span =
-            hr_span_host(part->target.memory + landing->place.offset, landing->len);
+        landing->place.span = target_span(part, landing->place.offset, landing->len);
     }
     hr_status status = receiver->transport->ops->link.arm(receiver->end, &landing->place);
     if (status != HR_OK) {
@@ -140,11 +150,15 @@ static void arm(hr_landing *landing)
     hr_loop_post(part->home->loop, &landing->armed_letter);
 }
 
+/* Host memory is reached without RDMA too, a GPU's only by it. */
 static bool needs_slot(const hr_landing *landing)
 {
+    const hr_part_target *target = &landing->part->target;
     uint32_t region;
-    return landing->check || landing->in_slot || landing->part->target.memory == NULL ||
-           (landing->part->receiver->exposure != NULL && !direct_region(landing, &region));
+    if (landing->check || landing->in_slot || (target->memory == NULL && target->upload == NULL))
+        return true;
+    return (target->upload != NULL || landing->part->receiver->exposure != NULL) &&
+           !direct_region(landing, &region);
 }
 
 static void start_waiting(hr_part *part)
@@ -200,14 +214,14 @@ static void was_uploaded(hr_arrival *arrival)
     finish(landing, arrival->status, !arrival->failed);
 }
 
-/* What lies in the slot, into the GPU's memory. */
+/* What lies in the slot, into the GPU's memory; without one it is there. */
 static void start_upload(hr_landing *landing, uint8_t codec, uint32_t stored_len)
 {
     hr_part *part = landing->part;
     landing->phase = HR_LANDING_UPLOADING;
     go_on(landing, HR_GAUGE_DEVICE);
     landing->arrival = (hr_arrival){
-        .stored = landing->slot->span.addr,
+        .stored = landing->slot != NULL ? landing->slot->span.addr : NULL,
         .stored_len = stored_len,
         .content_len = landing->len,
         .content_crc = landing->crc,
@@ -364,17 +378,19 @@ static void land_bundle(hr_landing *landing)
 }
 
 /* The GPU verifies; here only what the receipt says is looked at. What the kernels do not know is
- * decoded by the CPU first. */
+ * decoded by the CPU first. Of a probe it is known what comes. */
 static void land_on_gpu(hr_landing *landing, const hr_receipt *receipt)
 {
-    const void *stored = landing->slot->span.addr;
     bool as_it_is = receipt->codec == HR_CODEC_STORED;
-    bool fits = receipt->content_len == landing->len &&
-                (as_it_is ? receipt->stored_len == landing->len : landing->in_slot);
+    bool fits =
+        receipt->content_len == landing->len &&
+        (as_it_is ? receipt->stored_len == landing->len : landing->in_slot) &&
+        (landing->part->transfer != HR_PROBE_TRANSFER || receipt->content_crc == landing->crc);
     landing->crc = receipt->content_crc;
     if (!fits) {
         finish(landing, HR_INTEGRITY, true);
-    } else if (hr_batch_takes(receipt->codec, stored, receipt->stored_len)) {
+    } else if (landing->slot == NULL ||
+               hr_batch_takes(receipt->codec, landing->slot->span.addr, receipt->stored_len)) {
         start_upload(landing, receipt->codec, receipt->stored_len);
     } else {
         hr_upload_note_detour(landing->part->target.upload);

@@ -45,7 +45,7 @@ struct hr_landing {
 
     /* set by home before start */
     uint32_t chunk, generation, len;
-    uint32_t crc; /* of a check: what must be there; after done: what is there */
+    uint32_t crc; /* of a check or a probe: what must be there; after done: what is there */
     bool check, complain;
     bool in_slot;      /* it may come compressed: not straight into the target's memory */
     hr_status failure; /* of a failed letter; HR_OK: there was none */
@@ -79,9 +79,9 @@ typedef struct hr_part_events {
 typedef struct hr_part_target {
     hr_file *file;           /* written from slots, O_DIRECT, at the chunk's offset */
     uint8_t *memory;         /* host memory: chunks land where they belong */
-    const hr_direct *direct; /* of memory: where RDMA reaches it */
+    const hr_direct *direct; /* of memory, or of a GPU's: where RDMA reaches it */
     bool sparse;             /* the file: zeros become holes */
-    hr_upload *upload;       /* into a GPU's memory, from slots */
+    hr_upload *upload;       /* into a GPU's memory, from slots or by RDMA */
     bool discard;            /* verified in a slot, and then no longer needed: a measurement */
     bool packed_apart;       /* of bundles: what may be packed is left out, to come by itself */
     hr_decoders *decoders;   /* of what comes compressed; NULL: nothing does */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "keep.h"
+#include "probe.h"
 
 /* How long a peer may take to give back what was granted before its links are closed instead. */
 #define DRAIN_NS (2 * HR_NS_PER_S)
@@ -48,6 +49,9 @@ static void finish_if_over(hr_transfer *transfer)
         hr_direct_close(&transfer->direct);
         return;
     }
+    hr_gpudirect_close(&transfer->gpudirect);
+    if (transfer->gpudirect.state != HR_GPUDIRECT_CLOSED)
+        return;
     transfer->state = HR_TRANSFER_OVER;
     hr_loop_timer_clear(hr_engine_home(transfer->client->engine)->loop, &transfer->timer);
     hr_list_remove(&transfer->node);
@@ -331,12 +335,60 @@ void hr_transfer_begin_memory(hr_transfer *transfer, void *memory)
         start_moving(transfer);
 }
 
+const char *hr_transfer_no_gpudirect(const hr_transfer *transfer)
+{
+    const hr_client *client = transfer->client;
+    if (!client->network || client->no_rdma[0] != '\0')
+        return "RDMA is not used";
+    if (transfer->key.cipher != HR_CIPHER_NONE)
+        return "what comes sealed is opened in host memory";
+    if (transfer->size < HR_PROBE_LEN)
+        return "the target is shorter than the probe";
+    if (client->requires_gpudirect && transfer->codec != HR_CODEC_STORED)
+        return "what comes compressed is copied from slots";
+    return NULL;
+}
+
+static void start_uploading(hr_transfer *transfer)
+{
+    const hr_gpudirect *gpudirect = &transfer->gpudirect;
+    char name[200];
+    if (gpudirect->state == HR_GPUDIRECT_OPEN) {
+        transfer->target.direct = &gpudirect->direct;
+        hr_upload_note_way(transfer->target.upload, hr_gpudirect_way(gpudirect), gpudirect->why);
+    } else if (transfer->client->requires_gpudirect) {
+        hr_transfer_end(transfer, HR_UNSUPPORTED, "%s: GPUDirect is required: %s",
+                        hr_transfer_shown(transfer, name, sizeof name), gpudirect->why);
+        return;
+    } else {
+        hr_upload_note_way(transfer->target.upload, NULL, gpudirect->why);
+    }
+    start_moving(transfer);
+}
+
+static void gpudirect_changed(void *context)
+{
+    hr_transfer *transfer = context;
+    if (transfer->state == HR_TRANSFER_PREPARING)
+        start_uploading(transfer);
+    else
+        finish_if_over(transfer);
+}
+
 void hr_transfer_begin_upload(hr_transfer *transfer, hr_upload *upload)
 {
+    hr_gpudirect *gpudirect = &transfer->gpudirect;
+    const char *why = hr_transfer_no_gpudirect(transfer);
     if (transfer->state != HR_TRANSFER_OPENED || !make_chunks(transfer))
         return;
     transfer->target.upload = upload;
-    start_moving(transfer);
+    transfer->state = HR_TRANSFER_PREPARING;
+    if (why == NULL)
+        hr_gpudirect_open(gpudirect, transfer->client, upload, gpudirect_changed, transfer);
+    else
+        snprintf(gpudirect->why, sizeof gpudirect->why, "%s", why);
+    if (gpudirect->state == HR_GPUDIRECT_CLOSED)
+        start_uploading(transfer);
 }
 
 /* The source is asked for before anything gets a name: it may have changed after the last read. */

@@ -17,6 +17,7 @@
 
 #include "client.h"
 #include "draft.h"
+#include "gpudirect.h"
 #include "part.h"
 #include "plan.h"
 #include "rate.h"
@@ -79,6 +80,7 @@ struct hr_transfer {
     hr_part_target target; /* of bundles: from open on */
     hr_direct direct;      /* of a target in memory */
     bool has_direct;
+    hr_gpudirect gpudirect; /* of one in a GPU's memory */
     hr_draft draft;
     bool has_draft, read_back, dry_run;
     bool draft_stepping; /* one of ready, synced, published, failed will come */
@@ -111,6 +113,8 @@ void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *optio
 void hr_transfer_begin_memory(hr_transfer *transfer, void *memory);
 /* ... into a GPU's memory; the upload is open, and stays so until over. */
 void hr_transfer_begin_upload(hr_transfer *transfer, hr_upload *upload);
+/* After opened: why RDMA does not write into a GPU's memory for it; NULL: it may. */
+const char *hr_transfer_no_gpudirect(const hr_transfer *transfer);
 /* After opened: nothing more is wanted of it (a directory): over follows, without an error. */
 void hr_transfer_forget(hr_transfer *transfer);
 /* Ends it with this status unless it is ending already; over follows. */

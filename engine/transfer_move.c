@@ -219,11 +219,25 @@ static hr_part *least_loaded(const hr_transfer *transfer)
     return best;
 }
 
+/* A link that was built again may go through a NIC that does not reach the GPU, or through none. */
+static bool is_direct_enough(hr_transfer *transfer, const hr_part *part)
+{
+    uint32_t region;
+    if (!transfer->client->requires_gpudirect || transfer->target.upload == NULL ||
+        (part->receiver->uses_regions &&
+         hr_direct_region(&transfer->gpudirect.direct, part->receiver->rail, &region)))
+        return true;
+    hr_transfer_end(transfer, HR_UNSUPPORTED,
+                    "GPUDirect is required, and a link was built again over a path without it");
+    return false;
+}
+
 static bool feed_one(hr_transfer *transfer)
 {
     hr_plan_step step;
     hr_part *part = least_loaded(transfer);
-    if (part == NULL || (transfer->has_draft && hr_draft_is_full(&transfer->draft)) ||
+    if (part == NULL || !is_direct_enough(transfer, part) ||
+        (transfer->has_draft && hr_draft_is_full(&transfer->draft)) ||
         transfer->plan.verified + transfer->plan.outstanding == transfer->plan.total ||
         !is_allowed(transfer) || !hr_plan_next(&transfer->plan, &step))
         return false;

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "codec.h"
 #include "slots.h"
@@ -39,9 +40,12 @@ struct hr_upload {
     hr_letter opened_letter, closed_letter;
     hr_status status; /* of opening */
     bool detour;      /* through __atomic */
-    char description[300];
+    char description[300], why[400];
+    hr_upload_offer offer; /* the thread's until it is open */
+    uint64_t copied;       /* the thread's until it is closed */
 
     /* the thread's */
+    bool flushes; /* what a NIC wrote is to be flushed before kernels read it */
     hr_gpu *gpu;
     hr_span target; /* what was taken for the content */
     uint64_t base;  /* where it begins */
@@ -151,6 +155,62 @@ static hr_status wait_for_stream(hr_upload *upload, hr_error *error)
                                      : hr_gpu_fail(gpu, result, error, "waiting for the stream");
 }
 
+/* A NIC follows no stream: what is in the caller's is waited for here. */
+static hr_status wait_on_host(hr_upload *upload, hr_error *error)
+{
+    const hr_cuda *cuda = upload->gpu->cuda;
+    hr_cuda_event *before;
+    if (upload->options.stream == NULL)
+        return HR_OK;
+    hr_cuda_result result = cuda->event_create(&before, HR_CUDA_EVENT_QUIET);
+    if (result != HR_CUDA_SUCCESS)
+        return hr_gpu_fail(upload->gpu, result, error, "making an event");
+    result = cuda->event_record(before, upload->options.stream);
+    if (result == HR_CUDA_SUCCESS)
+        result = cuda->event_synchronize(before);
+    (void)cuda->event_destroy(before);
+    return result == HR_CUDA_SUCCESS
+               ? HR_OK
+               : hr_gpu_fail(upload->gpu, result, error, "waiting for the stream");
+}
+
+/* A kernel of the GPU that owns the memory is to see what a NIC wrote before its receipt was read
+ * (cuda.h, cuFlushGPUDirectRDMAWrites). False: no call brings that about. */
+static bool can_be_ordered(hr_upload *upload)
+{
+    const hr_gpu *gpu = upload->gpu;
+    int ordering = 0, flushes = 0;
+    if (gpu->cuda->device_get_attribute(&ordering, HR_CUDA_DEVICE_RDMA_ORDERING, gpu->device) != 0)
+        ordering = 0;
+    if (gpu->cuda->device_get_attribute(&flushes, HR_CUDA_DEVICE_RDMA_FLUSHES, gpu->device) != 0)
+        flushes = 0;
+    upload->flushes = ordering < HR_CUDA_RDMA_OWNER;
+    return !upload->flushes || (flushes & HR_CUDA_RDMA_FLUSHES_HOST) != 0;
+}
+
+static void offer_target(hr_upload *upload)
+{
+    hr_upload_offer *offer = &upload->offer;
+    const hr_gpu *gpu = upload->gpu;
+    hr_span target = {.addr = (void *)(uintptr_t)upload->base,
+                      .len = (size_t)upload->options.len,
+                      .kind = HR_MEMORY_CUDA,
+                      .device = (int16_t)gpu->number,
+                      .dmabuf_fd = -1};
+    if (!can_be_ordered(upload)) {
+        snprintf(offer->no_memory, sizeof offer->no_memory,
+                 "neither this machine nor a call of the driver's orders what a NIC writes before "
+                 "what cuda:%d reads",
+                 gpu->number);
+        return;
+    }
+    hr_status status = gpu->memory->ops->dmabuf(gpu->memory, &target, &offer->dmabuf);
+    if (status != HR_OK)
+        snprintf(offer->no_dmabuf, sizeof offer->no_dmabuf,
+                 "the driver does not hand out the target as one (%s)", hr_status_text(status));
+    offer->memory = target;
+}
+
 static hr_status open_on_gpu(hr_upload *upload, hr_error *error)
 {
     hr_status status = take_target(upload, error);
@@ -160,6 +220,10 @@ static hr_status open_on_gpu(hr_upload *upload, hr_error *error)
         status = make_batches(upload, error);
     if (status == HR_OK)
         status = wait_for_stream(upload, error);
+    if (status == HR_OK && upload->options.offer)
+        offer_target(upload);
+    if (status == HR_OK && upload->offer.memory.len > 0)
+        status = wait_on_host(upload, error);
     return status;
 }
 
@@ -214,6 +278,11 @@ static bool is_stored(const hr_arrival *arrival)
     return arrival->codec == HR_CODEC_STORED;
 }
 
+static bool is_there(const hr_arrival *arrival)
+{
+    return arrival->stored == NULL;
+}
+
 /* Where the bytes go first: their place, or the ring. */
 static uint64_t landing(const hr_upload *upload, const batch *it, unsigned i)
 {
@@ -222,9 +291,12 @@ static uint64_t landing(const hr_upload *upload, const batch *it, unsigned i)
                               : (uint64_t)(uintptr_t)(it->staging + (size_t)i * HR_SLOT_LEN);
 }
 
-static hr_cuda_result copy(const hr_upload *upload, const batch *it, unsigned i)
+static hr_cuda_result copy(hr_upload *upload, const batch *it, unsigned i)
 {
     const hr_arrival *arrival = it->arrivals[i];
+    if (is_there(arrival))
+        return HR_CUDA_SUCCESS;
+    upload->copied++;
     return upload->gpu->cuda->copy_async(landing(upload, it, i),
                                          (uint64_t)(uintptr_t)arrival->stored, arrival->stored_len,
                                          it->stream);
@@ -251,6 +323,21 @@ static void fail_batch(hr_upload *upload, batch *it, hr_status status, const hr_
     it->failed = true;
 }
 
+/* Once a batch: what its receipts speak of was written before. */
+static hr_status flush(hr_upload *upload, const batch *it, hr_error *error)
+{
+    bool needed = false;
+    for (unsigned i = 0; upload->flushes && i < it->count; i++)
+        needed = needed || is_there(it->arrivals[i]);
+    if (!needed)
+        return HR_OK;
+    hr_cuda_result result =
+        upload->gpu->cuda->flush_rdma_writes(HR_CUDA_RDMA_TARGET_CURRENT, HR_CUDA_RDMA_OWNER);
+    return result == HR_CUDA_SUCCESS
+               ? HR_OK
+               : hr_gpu_fail(upload->gpu, result, error, "flushing what a NIC wrote");
+}
+
 static void start(hr_upload *upload, batch *it)
 {
     hr_error why = {.status = HR_OK};
@@ -263,6 +350,8 @@ static void start(hr_upload *upload, batch *it)
         if (result != HR_CUDA_SUCCESS)
             status = hr_gpu_fail(upload->gpu, result, &why, "copying a chunk there");
     }
+    if (status == HR_OK)
+        status = flush(upload, it, &why);
     if (status == HR_OK)
         status = hr_gpu_table_run(upload->gpu, &it->table, it->count, NULL, upload->options.max_sms,
                                   it->stream, &wrong, &why);
@@ -340,6 +429,8 @@ static void release(hr_upload *upload)
         if (upload->batches[i].stream != NULL)
             (void)gpu->cuda->stream_destroy(upload->batches[i].stream);
     }
+    if (upload->offer.dmabuf.len > 0)
+        close(upload->offer.dmabuf.dmabuf_fd);
     if (upload->staging.addr != NULL)
         gpu->memory->ops->release(gpu->memory, &upload->staging);
     if (upload->target.addr != NULL)
@@ -445,6 +536,34 @@ const char *hr_upload_error(const hr_upload *upload)
 const char *hr_upload_describe(const hr_upload *upload)
 {
     return upload->description;
+}
+
+const hr_upload_offer *hr_upload_offered(const hr_upload *upload)
+{
+    return &upload->offer;
+}
+
+void hr_upload_note_way(hr_upload *upload, const char *way, const char *why)
+{
+    if (way != NULL)
+        snprintf(upload->description, sizeof upload->description, "cuda:%d (%s), %s",
+                 upload->gpu->number, upload->gpu->name, way);
+    snprintf(upload->why, sizeof upload->why, "%s", why);
+}
+
+const char *hr_upload_why(const hr_upload *upload)
+{
+    return upload->why;
+}
+
+uint64_t hr_upload_copied(const hr_upload *upload)
+{
+    return upload->copied;
+}
+
+void *hr_upload_at(const hr_upload *upload, uint64_t offset)
+{
+    return (void *)(uintptr_t)(upload->base + offset);
 }
 
 size_t hr_gpu_footprint(hr_footprint_row *rows, size_t rows_max)

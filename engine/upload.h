@@ -8,7 +8,8 @@
  *      `-----opened(failure)-> failed -close---^
  *
  * A chunk that is stored as it is goes straight to where it belongs and is verified there; any
- * other goes through a ring in the GPU's memory. */
+ * other goes through a ring in the GPU's memory. What a NIC has written there already (gpudirect.h)
+ * is not copied. */
 #ifndef HR_UPLOAD_H
 #define HR_UPLOAD_H
 
@@ -20,7 +21,7 @@ typedef struct hr_arrival hr_arrival;
 
 /* One chunk. The caller's before hr_upload_submit and again from the call of done on. */
 struct hr_arrival {
-    const void *stored; /* in host memory */
+    const void *stored; /* in host memory; NULL: a NIC has put it where it belongs */
     uint32_t stored_len, content_len, content_crc;
     uint8_t codec;   /* of those that hr_batch_takes */
     uint64_t offset; /* of its content in the target */
@@ -48,8 +49,16 @@ typedef struct hr_upload_options {
     void *stream; /* what is in it now runs before anything is written; NULL: nothing does */
     void *event;  /* recorded when everything is over; NULL: none */
     unsigned max_sms;
-    bool ring; /* chunks come that are decoded there; others go straight to their places */
+    bool ring;  /* chunks come that are decoded there; others go straight to their places */
+    bool offer; /* a NIC may write into the target: see hr_upload_offered */
 } hr_upload_options;
+
+/* The target for a NIC, in two ways; without memory there is no dmabuf either. */
+typedef struct hr_upload_offer {
+    hr_span dmabuf, memory; /* len 0: it is not offered, */
+    char no_dmabuf[120];    /* and why */
+    char no_memory[200];
+} hr_upload_offer;
 
 /* All three on home; both events come there, opened first. */
 HR_CHECKED hr_status hr_upload_create(hr_engine *engine, const hr_upload_options *options,
@@ -68,6 +77,17 @@ void hr_upload_note_detour(hr_upload *upload);
  * slots". Of a failure that came later: after an arrival's done. */
 const char *hr_upload_error(const hr_upload *upload);
 const char *hr_upload_describe(const hr_upload *upload);
+/* Home, after opened: what a NIC writes there by what was offered, which is good until
+ * hr_upload_close, is seen by the kernels that are started after its arrival was submitted. */
+const hr_upload_offer *hr_upload_offered(const hr_upload *upload);
+/* Home: chunks come this way instead, "GPUDirect by a dma-buf"; NULL: they are copied. why: no
+ * better one. */
+void hr_upload_note_way(hr_upload *upload, const char *way, const char *why);
+const char *hr_upload_why(const hr_upload *upload);
+/* After closed: chunks that were copied there. */
+uint64_t hr_upload_copied(const hr_upload *upload);
+/* Where the content has this offset: for the NIC's places, not for the host to touch. */
+void *hr_upload_at(const hr_upload *upload, uint64_t offset);
 bool hr_upload_had_detour(const hr_upload *upload);
 
 #endif

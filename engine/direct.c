@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "direct.h"
 
+#include <assert.h>
+
 #include "links.h"
 
 static void forget(hr_direct *direct, hr_exposure *exposure)
@@ -11,17 +13,19 @@ static void forget(hr_direct *direct, hr_exposure *exposure)
     hr_release(direct->client->env, exposure);
 }
 
-static void tell_key(hr_direct *direct, const hr_exposure *exposure)
+static void tell_keys(hr_direct *direct, const hr_exposure *exposure)
 {
-    hr_region_key key = {
-        .index = exposure->first,
-        .address = exposure->regions[0].address,
-        .len = exposure->regions[0].span.len,
-        .rkey = exposure->regions[0].key,
-    };
+    hr_region_key keys[HR_DIRECT_SPANS_MAX];
+    for (unsigned i = 0; i < exposure->count; i++)
+        keys[i] = (hr_region_key){
+            .index = exposure->first + i,
+            .address = exposure->regions[i].address,
+            .len = exposure->regions[i].span.len,
+            .rkey = exposure->regions[i].key,
+        };
     hr_client_send(direct->client, &(hr_message){
                                        .kind = HR_MESSAGE_KEYS,
-                                       .keys = {.regions = &key, .region_count = 1},
+                                       .keys = {.regions = keys, .region_count = exposure->count},
                                    });
 }
 
@@ -36,7 +40,7 @@ static void opened(void *context, hr_exposure *exposure, hr_status status)
 {
     hr_direct *direct = context;
     if (status == HR_OK) {
-        tell_key(direct, exposure);
+        tell_keys(direct, exposure);
     } else {
         const hr_span *span = &exposure->regions[0].span;
         hr_log(
@@ -62,34 +66,36 @@ static void closed(void *context, hr_exposure *exposure)
 
 static const hr_exposure_events exposure_events = {.opened = opened, .closed = closed};
 
-static void expose(hr_direct *direct, unsigned rail, hr_span span)
+static void expose(hr_direct *direct, unsigned rail, const hr_span *spans, unsigned count)
 {
     hr_client *client = direct->client;
     hr_worker *home = hr_engine_home(client->engine);
     uint32_t number;
-    if (!hr_links_take_regions(client, 1, &number))
+    if (!hr_links_take_regions(client, count, &number))
         return;
     hr_exposure *exposure =
-        hr_exposure_create(home, home, rail, number, 1, &exposure_events, direct);
+        hr_exposure_create(home, home, rail, number, count, &exposure_events, direct);
     if (exposure == NULL) {
-        hr_links_give_regions(client, number, 1);
+        hr_links_give_regions(client, number, count);
         return;
     }
-    exposure->regions[0].span = span;
+    for (unsigned i = 0; i < count; i++)
+        exposure->regions[i].span = spans[i];
     direct->exposures[rail] = exposure;
     direct->count++;
     hr_exposure_open(exposure);
 }
 
-void hr_direct_open(hr_direct *direct, hr_client *client, hr_span span,
+void hr_direct_open(hr_direct *direct, hr_client *client, const hr_span *spans, unsigned count,
                     void (*changed)(void *context), void *context)
 {
+    assert(count <= HR_DIRECT_SPANS_MAX);
     *direct = (hr_direct){.client = client, .changed = changed, .context = context};
-    for (unsigned i = 0; span.len > 0 && i < client->link_count; i++) {
+    for (unsigned i = 0; spans[0].len > 0 && i < client->link_count; i++) {
         const hr_receiver *receiver = &client->receivers[i];
         if (receiver->state == HR_RECEIVER_UP && receiver->uses_regions &&
             direct->exposures[receiver->rail] == NULL)
-            expose(direct, receiver->rail, span);
+            expose(direct, receiver->rail, spans, count);
     }
 }
 

@@ -8,6 +8,8 @@
 
 #include "client.h"
 
+#define HR_DIRECT_SPANS_MAX 64
+
 typedef struct hr_direct {
     hr_client *client;
     void (*changed)(void *context);
@@ -18,12 +20,14 @@ typedef struct hr_direct {
     hr_exposure *exposures[HR_RAILS_MAX]; /* by our rail; NULL: none */
 } hr_direct;
 
-/* On the rails of the links that are up. changed follows, from a later step, when that has been
- * tried for all; if there are none, hr_direct_is_settled at once and it does not. */
-void hr_direct_open(hr_direct *direct, hr_client *client, hr_span span,
+/* On the rails of the links that are up: the target, and whatever else chunks may land in, a region
+ * each. changed follows, from a later step, when that has been tried for all; if there are none,
+ * hr_direct_is_settled at once and it does not. */
+void hr_direct_open(hr_direct *direct, hr_client *client, const hr_span *spans, unsigned count,
                     void (*changed)(void *context), void *context);
 bool hr_direct_is_settled(const hr_direct *direct);
-/* Any worker, after it was settled and until it is closed. False: there is none on this rail. */
+/* Any worker, after it was settled and until it is closed: that of the first span, behind which
+ * come the others. False: there is none on this rail. */
 bool hr_direct_region(const hr_direct *direct, unsigned rail, uint32_t *region_out);
 /* No place lies in it any more. changed follows when it is closed, if it is not at once. */
 void hr_direct_close(hr_direct *direct);

@@ -44,7 +44,7 @@ static void try_ways(hr_gpudirect *it)
             note(it, "%s", offer->no_dmabuf);
             continue;
         }
-        hr_direct_open(&it->direct, it->client, *span, direct_changed, it);
+        hr_direct_open(&it->direct, it->client, span, 1, direct_changed, it);
         if (hr_direct_is_closed(&it->direct)) {
             note(it, "no link over RDMA is up");
             continue;

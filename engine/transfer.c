@@ -329,8 +329,8 @@ void hr_transfer_begin_memory(hr_transfer *transfer, void *memory)
     transfer->state = HR_TRANSFER_PREPARING;
     transfer->has_direct = true;
     transfer->target.direct = &transfer->direct;
-    hr_direct_open(&transfer->direct, transfer->client, hr_span_host(memory, transfer->size),
-                   direct_changed, transfer);
+    const hr_span span = hr_span_host(memory, transfer->size);
+    hr_direct_open(&transfer->direct, transfer->client, &span, 1, direct_changed, transfer);
     if (hr_direct_is_settled(&transfer->direct))
         start_moving(transfer);
 }

@@ -298,6 +298,7 @@ static void open_upload(hr_get *get, hr_get_item *item)
         .event = get->options.cuda_event,
         .max_sms = get->options.max_sms,
         .ring = item->transfer.codec != HR_CODEC_STORED,
+        .slots = item->transfer.codec == HR_CODEC_LZ4 || item->transfer.codec == HR_CODEC_PLANES,
         .offer = hr_transfer_no_gpudirect(&item->transfer) == NULL,
     };
     hr_status status =

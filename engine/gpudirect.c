@@ -12,6 +12,9 @@
 /* For a probe: a NIC that cannot reach the GPU may lose what it writes without a word. */
 #define PROBE_NS (4 * HR_NS_PER_S)
 
+/* So often may a chunk be refused in a slot on the GPU that is right in one of the host's. */
+#define DOUBTS_MAX 3
+
 static const char *const names[] = {"a dma-buf", "peer memory"};
 #define WAYS (sizeof names / sizeof names[0])
 
@@ -32,6 +35,21 @@ static HR_PRINTF(2, 3) void note(hr_gpudirect *it, const char *format, ...)
              text);
 }
 
+/* The target, and behind it the slots. */
+static unsigned list_spans(const hr_gpudirect *it, hr_span spans[1 + HR_UPLOAD_SLOTS])
+{
+    const hr_upload_offer *offer = hr_upload_offered(it->upload);
+    const hr_span *slots = it->way == 0 ? &offer->slots_dmabuf : &offer->slots_memory;
+    unsigned count = 1;
+    spans[0] = it->way == 0 ? offer->dmabuf : offer->memory;
+    for (size_t at = 0; at < slots->len; at += HR_SLOT_LEN) {
+        spans[count] = *slots;
+        spans[count].addr = (uint8_t *)slots->addr + at;
+        spans[count++].len = HR_SLOT_LEN;
+    }
+    return count;
+}
+
 static void direct_changed(void *context);
 
 static void try_ways(hr_gpudirect *it)
@@ -39,12 +57,13 @@ static void try_ways(hr_gpudirect *it)
     const hr_upload_offer *offer = hr_upload_offered(it->upload);
     it->state = HR_GPUDIRECT_CLOSED;
     for (; it->way < WAYS && !it->closing; it->way++) {
-        const hr_span *span = it->way == 0 ? &offer->dmabuf : &offer->memory;
-        if (span->len == 0) {
+        hr_span spans[1 + HR_UPLOAD_SLOTS];
+        unsigned count = list_spans(it, spans);
+        if (spans[0].len == 0) {
             note(it, "%s", offer->no_dmabuf);
             continue;
         }
-        hr_direct_open(&it->direct, it->client, span, 1, direct_changed, it);
+        hr_direct_open(&it->direct, it->client, spans, count, direct_changed, it);
         if (hr_direct_is_closed(&it->direct)) {
             note(it, "no link over RDMA is up");
             continue;
@@ -84,6 +103,8 @@ static void probes_over(hr_gpudirect *it)
         return;
     }
     it->state = HR_GPUDIRECT_OPEN;
+    it->has_slots = hr_upload_offered(it->upload)->slots_memory.len > 0;
+    it->slots = it->has_slots ? (UINT32_C(1) << HR_UPLOAD_SLOTS) - 1 : 0;
     it->changed(it->context);
 }
 
@@ -216,6 +237,51 @@ static void direct_changed(void *context)
     } else {
         start_probes(it);
     }
+}
+
+/* ---- slots ---- */
+
+hr_gpudirect_room hr_gpudirect_find_room(const hr_gpudirect *it)
+{
+    if (it->state != HR_GPUDIRECT_OPEN || !it->has_slots || it->doubted)
+        return HR_GPUDIRECT_ELSEWHERE;
+    return it->slots != 0 ? HR_GPUDIRECT_ROOM : HR_GPUDIRECT_FULL;
+}
+
+int hr_gpudirect_take_slot(hr_gpudirect *it)
+{
+    int slot = __builtin_ctz(it->slots);
+    it->slots &= it->slots - 1;
+    return slot;
+}
+
+static void give_slots_up(hr_gpudirect *it, const char *why)
+{
+    size_t len = strlen(it->why);
+    it->has_slots = false;
+    snprintf(it->why + len, sizeof it->why - len, "%swhat comes compressed: %s",
+             len > 0 ? "; " : "", why);
+    hr_upload_note_way(it->upload, NULL, it->why);
+}
+
+bool hr_gpudirect_learn(hr_gpudirect *it, const hr_landing *landing)
+{
+    bool refused = landing->gpu_slot >= 0 && landing->moved > 0 && !landing->arrival.failed &&
+                   (landing->status == HR_INTEGRITY || landing->status == HR_UNSUPPORTED);
+    if (landing->gpu_slot >= 0)
+        it->slots |= UINT32_C(1) << landing->gpu_slot;
+    else if (landing->in_slot && landing->status == HR_OK && it->doubted && it->has_slots) {
+        it->doubted = false;
+        if (landing->detour)
+            give_slots_up(it, "the GPU's kernels do not read it");
+        else if (it->doubts >= DOUBTS_MAX)
+            give_slots_up(it, "it arrives damaged in slots on the GPU, and whole in the host's");
+    }
+    if (refused) {
+        it->doubts += !it->doubted;
+        it->doubted = true;
+    }
+    return refused;
 }
 
 /* ---- from outside ---- */

@@ -105,14 +105,18 @@ static bool direct_region(const hr_landing *landing, uint32_t *region_out)
            hr_direct_region(part->target.direct, part->receiver->rail, region_out);
 }
 
+static hr_span gpu_span(void *addr, size_t len)
+{
+    hr_span span = hr_span_host(addr, len);
+    span.kind = HR_MEMORY_CUDA;
+    return span;
+}
+
 static hr_span target_span(const hr_part *part, uint64_t offset, size_t len)
 {
     hr_upload *upload = part->target.upload;
-    if (upload == NULL)
-        return hr_span_host(part->target.memory + offset, len);
-    hr_span span = hr_span_host(hr_upload_at(upload, offset), len);
-    span.kind = HR_MEMORY_CUDA;
-    return span;
+    return upload != NULL ? gpu_span(hr_upload_at(upload, offset), len)
+                          : hr_span_host(part->target.memory + offset, len);
 }
 
 static void arm(hr_landing *landing)
@@ -131,6 +135,11 @@ static void arm(hr_landing *landing)
     if (landing->slot != NULL) {
         landing->place.region = hr_receiver_region(receiver, landing->slot);
         landing->place.span = landing->slot->span;
+    } else if (landing->gpu_slot >= 0) {
+        (void)direct_region(landing, &landing->place.region);
+        landing->place.region += 1 + (uint32_t)landing->gpu_slot;
+        landing->place.span = gpu_span(
+            hr_upload_slot_at(part->target.upload, (unsigned)landing->gpu_slot), HR_SLOT_LEN);
     } else {
         (void)direct_region(landing, &landing->place.region);
         landing->place.offset = (uint64_t)landing->chunk * part->chunk_len;
@@ -155,7 +164,8 @@ static bool needs_slot(const hr_landing *landing)
 {
     const hr_part_target *target = &landing->part->target;
     uint32_t region;
-    if (landing->check || landing->in_slot || (target->memory == NULL && target->upload == NULL))
+    if (landing->check || (landing->in_slot && landing->gpu_slot < 0) ||
+        (target->memory == NULL && target->upload == NULL))
         return true;
     return (target->upload != NULL || landing->part->receiver->exposure != NULL) &&
            !direct_region(landing, &region);
@@ -222,6 +232,7 @@ static void start_upload(hr_landing *landing, uint8_t codec, uint32_t stored_len
     go_on(landing, HR_GAUGE_DEVICE);
     landing->arrival = (hr_arrival){
         .stored = landing->slot != NULL ? landing->slot->span.addr : NULL,
+        .there = landing->slot != NULL ? NULL : landing->place.span.addr,
         .stored_len = stored_len,
         .content_len = landing->len,
         .content_crc = landing->crc,
@@ -379,6 +390,14 @@ static void land_bundle(hr_landing *landing)
 
 /* The GPU verifies; here only what the receipt says is looked at. What the kernels do not know is
  * decoded by the CPU first. Of a probe it is known what comes. */
+static bool is_of_kernels(const hr_landing *landing, const hr_receipt *receipt)
+{
+    return landing->slot != NULL
+               ? hr_batch_takes(receipt->codec, landing->slot->span.addr, receipt->stored_len)
+               : receipt->codec == HR_CODEC_STORED || receipt->codec == HR_CODEC_LZ4 ||
+                     receipt->codec == HR_CODEC_PLANES;
+}
+
 static void land_on_gpu(hr_landing *landing, const hr_receipt *receipt)
 {
     bool as_it_is = receipt->codec == HR_CODEC_STORED;
@@ -389,11 +408,13 @@ static void land_on_gpu(hr_landing *landing, const hr_receipt *receipt)
     landing->crc = receipt->content_crc;
     if (!fits) {
         finish(landing, HR_INTEGRITY, true);
-    } else if (landing->slot == NULL ||
-               hr_batch_takes(receipt->codec, landing->slot->span.addr, receipt->stored_len)) {
+    } else if (is_of_kernels(landing, receipt)) {
         start_upload(landing, receipt->codec, receipt->stored_len);
+    } else if (landing->slot == NULL) {
+        finish(landing, HR_UNSUPPORTED, true);
     } else {
         hr_upload_note_detour(landing->part->target.upload);
+        landing->detour = true;
         go_on(landing, HR_GAUGE_DECODE);
         decode(landing, receipt);
     }
@@ -529,6 +550,7 @@ hr_landing *hr_part_take(hr_part *part)
         return NULL;
     hr_landing *landing = HR_CONTAINER(node, hr_landing, node);
     landing->busy = true;
+    landing->gpu_slot = -1;
     part->busy++;
     part->taken++;
     return landing;
@@ -536,6 +558,7 @@ hr_landing *hr_part_take(hr_part *part)
 
 void hr_landing_start(hr_landing *landing)
 {
+    landing->detour = false;
     landing->moved = 0;
     landing->failure = HR_OK;
     landing->start_letter.deliver = deliver_start;

@@ -48,6 +48,7 @@ struct hr_landing {
     uint32_t crc; /* of a check or a probe: what must be there; after done: what is there */
     bool check, complain;
     bool in_slot;      /* it may come compressed: not straight into the target's memory */
+    int gpu_slot;      /* in one on the GPU, where RDMA reaches it; -1: in none */
     hr_status failure; /* of a failed letter; HR_OK: there was none */
     bool busy, done, failed_under_way; /* home's */
 
@@ -57,6 +58,7 @@ struct hr_landing {
     hr_status status; /* HR_OK: verified. HR_INTEGRITY: the digest is wrong. HR_PEER_LOST: the
                          link died. Anything else: see from_peer */
     bool from_peer;   /* status came from the server, else from the target's storage */
+    bool detour;      /* the GPU's kernels do not read it: the CPU has decoded it */
     uint32_t moved;   /* bytes that landed, whatever became of them */
     hr_place place;
     hr_slot *slot;

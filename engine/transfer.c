@@ -344,8 +344,8 @@ const char *hr_transfer_no_gpudirect(const hr_transfer *transfer)
         return "what comes sealed is opened in host memory";
     if (transfer->size < HR_PROBE_LEN)
         return "the target is shorter than the probe";
-    if (client->requires_gpudirect && transfer->codec != HR_CODEC_STORED)
-        return "what comes compressed is copied from slots";
+    if (client->requires_gpudirect && transfer->codec == HR_CODEC_ZSTD)
+        return "zstd is decoded by the CPU, in host memory";
     return NULL;
 }
 

@@ -122,6 +122,29 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
                         hr_status_text(landing->status), advice);
 }
 
+/* Where GPUDirect is required: what comes compressed lands on the GPU. */
+static bool has_slots_enough(hr_transfer *transfer)
+{
+    const hr_gpudirect *gpudirect = &transfer->gpudirect;
+    if (!transfer->client->requires_gpudirect || transfer->codec == HR_CODEC_STORED ||
+        gpudirect->has_slots)
+        return true;
+    hr_transfer_end(transfer, HR_UNSUPPORTED, "GPUDirect is required: %s",
+                    gpudirect->why[0] != '\0' ? gpudirect->why
+                                              : "the GPU has no room for landing slots");
+    return false;
+}
+
+/* What the GPU's kernels refused comes once more, through the host. */
+static bool comes_again(hr_transfer *transfer, const hr_landing *landing)
+{
+    if (transfer->target.upload == NULL)
+        return false;
+    bool again = hr_gpudirect_learn(&transfer->gpudirect, landing);
+    (void)has_slots_enough(transfer);
+    return again;
+}
+
 static void part_done(void *context, hr_landing *landing)
 {
     hr_transfer *transfer = context;
@@ -135,7 +158,9 @@ static void part_done(void *context, hr_landing *landing)
         hr_rate_give(transfer->rate, landing->len - landing->moved);
     if (landing->moved > 0 && transfer->counters.first_byte_ns == 0)
         transfer->counters.first_byte_ns = hr_now_ns(transfer->env);
-    if (landing->status == HR_OK)
+    if (comes_again(transfer, landing))
+        hr_plan_returned(&transfer->plan, landing->chunk);
+    else if (landing->status == HR_OK)
         verified(transfer, landing);
     else if (landing->check)
         check_failed(transfer, landing);
@@ -173,6 +198,8 @@ static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step
     landing->crc = transfer->chunks[step->chunk].crc;
     landing->in_slot =
         transfer->codec != HR_CODEC_STORED && !is_uncompressed(transfer, step->chunk);
+    if (landing->in_slot && hr_gpudirect_find_room(&transfer->gpudirect) == HR_GPUDIRECT_ROOM)
+        landing->gpu_slot = hr_gpudirect_take_slot(&transfer->gpudirect);
     hr_landing_start(landing);
 }
 
@@ -222,10 +249,14 @@ static hr_part *least_loaded(const hr_transfer *transfer)
 /* A link that was built again may go through a NIC that does not reach the GPU, or through none. */
 static bool is_direct_enough(hr_transfer *transfer, const hr_part *part)
 {
+    const hr_gpudirect *gpudirect = &transfer->gpudirect;
     uint32_t region;
-    if (!transfer->client->requires_gpudirect || transfer->target.upload == NULL ||
-        (part->receiver->uses_regions &&
-         hr_direct_region(&transfer->gpudirect.direct, part->receiver->rail, &region)))
+    if (!transfer->client->requires_gpudirect || transfer->target.upload == NULL)
+        return true;
+    if (!has_slots_enough(transfer))
+        return false;
+    if (part->receiver->uses_regions &&
+        hr_direct_region(&gpudirect->direct, part->receiver->rail, &region))
         return true;
     hr_transfer_end(transfer, HR_UNSUPPORTED,
                     "GPUDirect is required, and a link was built again over a path without it");
@@ -236,9 +267,10 @@ static bool feed_one(hr_transfer *transfer)
 {
     hr_plan_step step;
     hr_part *part = least_loaded(transfer);
-    if (part == NULL || !is_direct_enough(transfer, part) ||
-        (transfer->has_draft && hr_draft_is_full(&transfer->draft)) ||
+    if (part == NULL || (transfer->has_draft && hr_draft_is_full(&transfer->draft)) ||
         transfer->plan.verified + transfer->plan.outstanding == transfer->plan.total ||
+        !is_direct_enough(transfer, part) ||
+        hr_gpudirect_find_room(&transfer->gpudirect) == HR_GPUDIRECT_FULL ||
         !is_allowed(transfer) || !hr_plan_next(&transfer->plan, &step))
         return false;
     start_chunk(transfer, part, &step);

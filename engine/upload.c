@@ -18,6 +18,7 @@
 #define BATCHES      3
 #define BATCH_CHUNKS 8
 #define RING_LEN     ((size_t)BATCHES * BATCH_CHUNKS * HR_SLOT_LEN)
+#define SLOTS_LEN    ((size_t)HR_UPLOAD_SLOTS * HR_SLOT_LEN)
 #define TABLES_LEN   (BATCHES * ((size_t)2 << 20)) /* of either memory: small, and whole pieces */
 
 typedef struct batch {
@@ -45,7 +46,8 @@ struct hr_upload {
     uint64_t copied;       /* the thread's until it is closed */
 
     /* the thread's */
-    bool flushes; /* what a NIC wrote is to be flushed before kernels read it */
+    hr_span slots; /* what a NIC puts compressed chunks into */
+    bool flushes;  /* what a NIC wrote is to be flushed before kernels read it */
     hr_gpu *gpu;
     hr_span target; /* what was taken for the content */
     uint64_t base;  /* where it begins */
@@ -188,6 +190,19 @@ static bool can_be_ordered(hr_upload *upload)
     return !upload->flushes || (flushes & HR_CUDA_RDMA_FLUSHES_HOST) != 0;
 }
 
+/* Where there is no room for them, what comes compressed is copied through the ring. */
+static void offer_slots(hr_upload *upload)
+{
+    hr_upload_offer *offer = &upload->offer;
+    hr_memory *memory = upload->gpu->memory;
+    hr_page_kind pages;
+    if (memory->ops->alloc(memory, SLOTS_LEN, &upload->slots, &pages) != HR_OK)
+        return;
+    if (offer->dmabuf.len == 0 ||
+        memory->ops->dmabuf(memory, &upload->slots, &offer->slots_dmabuf) == HR_OK)
+        offer->slots_memory = upload->slots;
+}
+
 static void offer_target(hr_upload *upload)
 {
     hr_upload_offer *offer = &upload->offer;
@@ -204,11 +219,13 @@ static void offer_target(hr_upload *upload)
                  gpu->number);
         return;
     }
+    offer->memory = target;
     hr_status status = gpu->memory->ops->dmabuf(gpu->memory, &target, &offer->dmabuf);
     if (status != HR_OK)
         snprintf(offer->no_dmabuf, sizeof offer->no_dmabuf,
                  "the driver does not hand out the target as one (%s)", hr_status_text(status));
-    offer->memory = target;
+    if (upload->options.slots)
+        offer_slots(upload);
 }
 
 static hr_status open_on_gpu(hr_upload *upload, hr_error *error)
@@ -280,13 +297,15 @@ static bool is_stored(const hr_arrival *arrival)
 
 static bool is_there(const hr_arrival *arrival)
 {
-    return arrival->stored == NULL;
+    return arrival->there != NULL;
 }
 
-/* Where the bytes go first: their place, or the ring. */
+/* Where the bytes are, or go first: their place, or the ring. */
 static uint64_t landing(const hr_upload *upload, const batch *it, unsigned i)
 {
     const hr_arrival *arrival = it->arrivals[i];
+    if (is_there(arrival))
+        return (uint64_t)(uintptr_t)arrival->there;
     return is_stored(arrival) ? upload->base + arrival->offset
                               : (uint64_t)(uintptr_t)(it->staging + (size_t)i * HR_SLOT_LEN);
 }
@@ -305,9 +324,10 @@ static hr_cuda_result copy(hr_upload *upload, const batch *it, unsigned i)
 static void make_job(const hr_upload *upload, const batch *it, unsigned i)
 {
     const hr_arrival *arrival = it->arrivals[i];
+    const uint64_t source = landing(upload, it, i), target = upload->base + arrival->offset;
     it->table.jobs[i] = (hr_batch_job){
-        .source = landing(upload, it, i),
-        .target = is_stored(arrival) ? 0 : upload->base + arrival->offset,
+        .source = source,
+        .target = source == target ? 0 : target,
         .source_len = arrival->stored_len,
         .content_len = arrival->content_len,
         .content_crc = arrival->content_crc,
@@ -431,6 +451,10 @@ static void release(hr_upload *upload)
     }
     if (upload->offer.dmabuf.len > 0)
         close(upload->offer.dmabuf.dmabuf_fd);
+    if (upload->offer.slots_dmabuf.len > 0)
+        close(upload->offer.slots_dmabuf.dmabuf_fd);
+    if (upload->slots.addr != NULL)
+        gpu->memory->ops->release(gpu->memory, &upload->slots);
     if (upload->staging.addr != NULL)
         gpu->memory->ops->release(gpu->memory, &upload->staging);
     if (upload->target.addr != NULL)
@@ -538,6 +562,11 @@ const char *hr_upload_describe(const hr_upload *upload)
     return upload->description;
 }
 
+void *hr_upload_slot_at(const hr_upload *upload, unsigned slot)
+{
+    return (uint8_t *)upload->slots.addr + slot * (size_t)HR_SLOT_LEN;
+}
+
 const hr_upload_offer *hr_upload_offered(const hr_upload *upload)
 {
     return &upload->offer;
@@ -570,6 +599,8 @@ size_t hr_gpu_footprint(hr_footprint_row *rows, size_t rows_max)
 {
     const hr_footprint_row table[] = {
         {"a GPU's ring", RING_LEN, "on the GPU: stored chunks of a packed shard; none of others"},
+        {"a GPU's slots", SLOTS_LEN,
+         "on the GPU: the same, where RDMA writes there; none otherwise"},
         {"a GPU's tables", TABLES_LEN, "on the GPU: what its kernels are to do, and their scratch"},
         {"pinned tables", TABLES_LEN, "the host's: the same tables, and what came of each chunk"},
     };

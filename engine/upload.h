@@ -21,7 +21,8 @@ typedef struct hr_arrival hr_arrival;
 
 /* One chunk. The caller's before hr_upload_submit and again from the call of done on. */
 struct hr_arrival {
-    const void *stored; /* in host memory; NULL: a NIC has put it where it belongs */
+    const void *stored; /* in host memory */
+    const void *there;  /* a NIC has put it there, on the GPU; NULL: it is in host memory */
     uint32_t stored_len, content_len, content_crc;
     uint8_t codec;   /* of those that hr_batch_takes */
     uint64_t offset; /* of its content in the target */
@@ -50,14 +51,20 @@ typedef struct hr_upload_options {
     void *event;  /* recorded when everything is over; NULL: none */
     unsigned max_sms;
     bool ring;  /* chunks come that are decoded there; others go straight to their places */
-    bool offer; /* a NIC may write into the target: see hr_upload_offered */
+    bool offer; /* a NIC may write into the target: see hr_upload_offered; */
+    bool slots; /* and into slots, what the kernels decode */
 } hr_upload_options;
 
-/* The target for a NIC, in two ways; without memory there is no dmabuf either. */
+/* Landing slots on the GPU: as many as three batches take, as the ring has. */
+#define HR_UPLOAD_SLOTS 24
+
+/* The target for a NIC, and with options.slots those behind each other, in two ways. Without
+ * memory there is no dmabuf either. */
 typedef struct hr_upload_offer {
     hr_span dmabuf, memory; /* len 0: it is not offered, */
     char no_dmabuf[120];    /* and why */
     char no_memory[200];
+    hr_span slots_dmabuf, slots_memory; /* len 0: there are none */
 } hr_upload_offer;
 
 /* All three on home; both events come there, opened first. */
@@ -86,8 +93,10 @@ void hr_upload_note_way(hr_upload *upload, const char *way, const char *why);
 const char *hr_upload_why(const hr_upload *upload);
 /* After closed: chunks that were copied there. */
 uint64_t hr_upload_copied(const hr_upload *upload);
-/* Where the content has this offset: for the NIC's places, not for the host to touch. */
+/* Where the content has this offset, and a slot: for the NIC's places, not for the host to touch.
+ */
 void *hr_upload_at(const hr_upload *upload, uint64_t offset);
+void *hr_upload_slot_at(const hr_upload *upload, unsigned slot);
 bool hr_upload_had_detour(const hr_upload *upload);
 
 #endif

@@ -125,11 +125,23 @@ class Gpudirect : public testing::Test
         while (hr_verbs_fake_count().gpu_bytes < len && hr_get_status(get_) == HR_AGAIN)
             hr_engine_step(engine_, 1000000);
     }
+    // What was served as it is.
+    void pack(const std::string &codec)
+    {
+        const std::string file = folder_ + "/file";
+        const std::string command = std::string(HEADRACE_PROGRAM " pack ") + file +
+                                    (codec == "none" ? "" : " " + file + ".packed") + " --codec " +
+                                    codec + " >/dev/null 2>&1";
+        ASSERT_EQ(0, system(command.c_str()));
+        if (codec != "none") {
+            ASSERT_EQ(0, rename((file + ".packed").c_str(), file.c_str()));
+        }
+    }
     std::string path() const
     {
         return hr_get_path(get_);
     }
-    std::string text() const
+    std::string why() const
     {
         return hr_get_error(get_)->text;
     }
@@ -174,6 +186,7 @@ class Gpudirect : public testing::Test
     const hr_cuda *cuda_ = fake_cuda();
     uint64_t address_ = 0;
     Bytes content_;
+    std::string folder_;
 
   private:
     void make_engine(const World &setup)
@@ -234,7 +247,6 @@ class Gpudirect : public testing::Test
 
     hr_helpers *helpers_ = nullptr;
     hr_server *server_ = nullptr;
-    std::string folder_;
     std::vector<std::string> settings_;
 };
 
@@ -242,7 +254,7 @@ TEST_F(Gpudirect, APlainFileByADmabuf)
 {
     begin(noise(2 * CHUNK + 4321), {false, "gpudirect", {}});
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("verbs (fake0), 2 links");
     expect_there("cuda:0 (fake GPU 0: the host's memory and lanes, no hardware), GPUDirect by a "
                  "dma-buf");
@@ -256,7 +268,7 @@ TEST_F(Gpudirect, WithoutADmabufPeerMemory)
 {
     begin(noise(CHUNK + 5), {true, "gpudirect", {"FAKE_CUDA_DMABUF=0"}});
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("GPUDirect by peer memory; no better GPUDirect: a dma-buf: the driver does not "
                  "hand out the target as one (not supported here)");
     expect_written(content_.size() + HR_PROBE_LEN);
@@ -267,7 +279,7 @@ TEST_F(Gpudirect, ADmabufThatTheNicDoesNotTakeIsTriedAndPeerMemoryTaken)
     begin(noise(CHUNK + 5), {true, nullptr, {}});
     hr_verbs_fake_fail("reg_dmabuf_mr", 1, EOPNOTSUPP);
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("GPUDirect by peer memory; no better GPUDirect: a dma-buf: the NIC cannot "
                  "register it (not supported here)");
     expect_written(content_.size() + HR_PROBE_LEN);
@@ -277,7 +289,7 @@ TEST_F(Gpudirect, WithoutBothChunksAreCopiedFromPinnedSlots)
 {
     begin(noise(CHUNK + 5), {false, nullptr, {"FAKE_CUDA_DMABUF=0"}});
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("copied from pinned slots; no GPUDirect: a dma-buf: the driver does not hand out "
                  "the target as one (not supported here); peer memory: the NIC cannot register it "
                  "(it does not reach this memory)");
@@ -291,8 +303,8 @@ TEST_F(Gpudirect, WhatIsRequiredAndIsNotThereIsRefused)
     start();
     EXPECT_EQ(HR_UNSUPPORTED, wait());
     EXPECT_NE(std::string::npos,
-              text().find("data/file: GPUDirect is required: a dma-buf: the driver"))
-        << text();
+              why().find("data/file: GPUDirect is required: a dma-buf: the driver"))
+        << why();
     expect_written(0);
 }
 
@@ -303,7 +315,7 @@ TEST_F(Gpudirect, AProbeThatArrivesWrongIsTheEndOfThatWay)
     begin(noise(2 * CHUNK), {true, nullptr, {}});
     wrong = Some{1, 1};
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("GPUDirect by peer memory; no better GPUDirect: a dma-buf: the probe: the bytes "
                  "do not match their digest");
     expect_written(content_.size() + 2 * HR_PROBE_LEN);
@@ -314,7 +326,7 @@ TEST_F(Gpudirect, BothProbesArriveWrong)
     begin(noise(CHUNK), {true, nullptr, {}});
     wrong = Some{1, 2};
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("copied from pinned slots; no GPUDirect: a dma-buf: the probe: the bytes do not "
                  "match their digest; peer memory: the probe: the bytes do not match");
     expect_written(2 * HR_PROBE_LEN);
@@ -326,7 +338,7 @@ TEST_F(Gpudirect, AProbeThatTheBusRefuses)
     begin(noise(CHUNK), {false, nullptr, {}});
     refused = Some{1, 1};
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("copied from pinned slots; no GPUDirect: a dma-buf: the probe: its link died, or "
                  "it never came");
 }
@@ -336,7 +348,7 @@ TEST_F(Gpudirect, ABitThatChangesLaterIsAskedForAgain)
     begin(noise(2 * CHUNK), {false, nullptr, {}});
     wrong = Some{3, 1};
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("GPUDirect by a dma-buf");
     EXPECT_GT(hr_verbs_fake_count().gpu_bytes, content_.size() + HR_PROBE_LEN);
 }
@@ -346,7 +358,7 @@ TEST_F(Gpudirect, AnOrderedPlatformNeedsNoFlush)
 {
     begin(noise(CHUNK), {false, "gpudirect", {"FAKE_CUDA_ORDERING=100", "FAKE_CUDA_FLUSHES=0"}});
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("GPUDirect by a dma-buf");
     EXPECT_EQ(0u, fake_cuda_flushes());
 }
@@ -355,7 +367,7 @@ TEST_F(Gpudirect, WhatCannotBeOrderedIsNoWay)
 {
     begin(noise(CHUNK), {true, nullptr, {"FAKE_CUDA_FLUSHES=0"}});
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("copied from pinned slots; no GPUDirect: neither this machine nor a call of the "
                  "driver's orders what a NIC writes before what cuda:0 reads");
     expect_written(0);
@@ -366,15 +378,15 @@ TEST_F(Gpudirect, AFlushThatFailsIsTheGpusFailure)
     begin(noise(CHUNK), {false, nullptr, {"FAKE_CUDA_FAIL=cuFlushGPUDirectRDMAWrites:2:719"}});
     start();
     EXPECT_EQ(HR_IO, wait());
-    EXPECT_NE(std::string::npos, text().find("flushing what a NIC wrote: CUDA_ERROR_LAUNCH_FAILED"))
-        << text();
+    EXPECT_NE(std::string::npos, why().find("flushing what a NIC wrote: CUDA_ERROR_LAUNCH_FAILED"))
+        << why();
 }
 
 TEST_F(Gpudirect, ATargetShorterThanTheProbe)
 {
     begin(noise(HR_PROBE_LEN - 1), {false, nullptr, {}});
     start();
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("copied from pinned slots; no GPUDirect: the target is shorter than the probe");
 }
 
@@ -392,7 +404,7 @@ TEST_F(Gpudirect, NothingIsWrittenBeforeTheCallersStreamIsThrough)
         hr_engine_step(engine_, 1000000);
     expect_written(0);
     fake_cuda_hold(stream_, 0);
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("GPUDirect by a dma-buf");
 }
 
@@ -431,9 +443,110 @@ TEST_F(Gpudirect, ALinkThatDiesIsBuiltAgainAndGoesThereToo)
     start();
     wait_written(HR_PROBE_LEN + CHUNK);
     hr_verbs_fake_complete_with(IBV_WC_RETRY_EXC_ERR);
-    EXPECT_EQ(HR_OK, wait()) << text();
+    EXPECT_EQ(HR_OK, wait()) << why();
     expect_there("GPUDirect by a dma-buf");
     EXPECT_EQ(std::string::npos, path().find("copied")) << path();
+}
+
+// ---- what comes compressed ----
+
+// Some of its chunks are stored as they are, and the last one is short.
+Bytes mixed()
+{
+    return text(2 * CHUNK) + noise(CHUNK) + text(CHUNK / 2 + 77);
+}
+
+TEST_F(Gpudirect, APackedShardLandsInSlotsOnTheGpu)
+{
+    for (bool peer : {false, true}) {
+        begin(mixed(), {peer, "gpudirect", {peer ? "FAKE_CUDA_DMABUF=0" : "FAKE_CUDA_DMABUF=1"}});
+        pack("lz4");
+        start();
+        EXPECT_EQ(HR_OK, wait()) << why();
+        expect_there(peer ? "GPUDirect by peer memory, lz4 decoded there"
+                          : "GPUDirect by a dma-buf, lz4 decoded there");
+        EXPECT_EQ(std::string::npos, path().find("copied")) << path();
+        EXPECT_LT(hr_verbs_fake_count().gpu_bytes, content_.size()) << "it came compressed";
+        EXPECT_EQ(hr_verbs_fake_count().gpu_bytes, HR_PROBE_LEN + hr_get_count(get_).bytes_moved);
+        end();
+    }
+}
+
+TEST_F(Gpudirect, MoreChunksThanSlots)
+{
+    begin(text(26 * CHUNK), {false, "gpudirect", {}});
+    pack("lz4");
+    start();
+    EXPECT_EQ(HR_OK, wait()) << why();
+    expect_there("GPUDirect by a dma-buf, lz4 decoded there");
+    EXPECT_EQ(std::string::npos, path().find("copied")) << path();
+}
+
+TEST_F(Gpudirect, ABitThatChangesInASlotComesOnceMoreThroughTheHost)
+{
+    begin(text(3 * CHUNK), {false, "gpudirect", {}});
+    pack("lz4");
+    wrong = Some{2, 1};
+    start();
+    EXPECT_EQ(HR_OK, wait()) << why();
+    expect_there("GPUDirect by a dma-buf, lz4 decoded there; ");
+    expect_there("chunks copied from slots");
+}
+
+// What the kernels do not read the CPU does, in host memory: known from the first of its chunks on.
+TEST_F(Gpudirect, Lz4OfOthers)
+{
+    if (system("command -v lz4 >/dev/null") != 0)
+        GTEST_SKIP() << "lz4 is not installed";
+    for (const char *require : {"rdma", "gpudirect"}) {
+        begin(text(4 * CHUNK), {false, require, {}});
+        const std::string file = folder_ + "/file";
+        ASSERT_EQ(0, system(("lz4 -qc -B4 < " + file + " > " + file + ".lz4 && mv " + file +
+                             ".lz4 " + file)
+                                .c_str()));
+        pack("none");
+        start();
+        if (strcmp(require, "rdma") == 0) {
+            EXPECT_EQ(HR_OK, wait()) << why();
+            expect_there("lz4 decoded by");
+            expect_there("what comes compressed: the GPU's kernels do not read it");
+        } else {
+            EXPECT_EQ(HR_UNSUPPORTED, wait());
+            EXPECT_NE(std::string::npos, why().find("the GPU's kernels do not read it")) << why();
+        }
+        end();
+    }
+}
+
+TEST_F(Gpudirect, ZstdIsTheCpusAndCannotBeRequired)
+{
+    for (const char *require : {"rdma", "gpudirect"}) {
+        begin(text(CHUNK), {false, require, {}});
+        pack("zstd");
+        start();
+        if (strcmp(require, "rdma") == 0) {
+            EXPECT_EQ(HR_OK, wait()) << why();
+            expect_there("zstd decoded by");
+        } else {
+            EXPECT_EQ(HR_UNSUPPORTED, wait());
+            EXPECT_NE(std::string::npos, why().find("zstd is decoded by the CPU")) << why();
+        }
+        end();
+    }
+}
+
+TEST_F(Gpudirect, CanceledWhileSlotsAreFull)
+{
+    begin(text(26 * CHUNK), {false, "gpudirect", {}});
+    pack("lz4");
+    start();
+    wait_written(HR_PROBE_LEN + 1);
+    hr_verbs_fake_hold(true);
+    hr_get_cancel(get_);
+    for (int i = 0; i < 50; i++)
+        hr_engine_step(engine_, 1000000);
+    hr_verbs_fake_hold(false);
+    EXPECT_EQ(HR_CANCELED, wait());
 }
 
 TEST_F(Gpudirect, SealedItCannotBeRequired)

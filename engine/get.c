@@ -533,6 +533,8 @@ static void watch(hr_timer *timer)
             (unsigned long long)(get->options.stall_ns / HR_NS_PER_S));
     if (get->ending || get->status != HR_AGAIN)
         return;
+    if (get->upload != NULL)
+        describe(get);
     uint64_t next_ns = now_ns + HR_NS_PER_S / 4;
     if (hr_loop_timer_set(hr_get_home(get)->loop, timer,
                           next_ns < get->deadline_ns ? next_ns : get->deadline_ns) != HR_OK)

@@ -152,6 +152,9 @@ TEST_F(Gpu, WhereThereIsNoneTheHostDecodesAndThePathSaysWhy)
     EXPECT_NE(std::string::npos, result.summary.text("path").find("libcuda.so.1 cannot be loaded"));
     expect_refused(get(data("shard"), "cuda:0", {"--require", "gpu"}, under), 11, {"libcuda.so.1"});
     expect_refused(get(data("shard"), "host:", {"--require", "gpu"}, with()), 11, {"cuda:N"});
+    serve();
+    expect_refused(get(url("shard"), "cuda:0", {"--require", "gpudirect"}, with()), 11,
+                   {"is required"});
 }
 
 TEST_F(Gpu, WhatItTakesIsListed)

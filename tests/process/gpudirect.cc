@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstring>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 extern "C" {
@@ -53,7 +54,17 @@ int write_to_gpu(uint64_t address, const void *bytes, size_t len)
     return fake_cuda_write(address, copy.data(), len);
 }
 
-const hr_verbs_fake_gpu GPU = {fake_cuda_dmabuf, fake_cuda_has, write_to_gpu};
+// The NIC stops when the target is registered: the probe stays under way.
+std::atomic<bool> holds;
+
+uint64_t dmabuf_of_gpu(int fd, uint64_t offset)
+{
+    if (holds.exchange(false))
+        hr_verbs_fake_hold(true);
+    return fake_cuda_dmabuf(fd, offset);
+}
+
+const hr_verbs_fake_gpu GPU = {dmabuf_of_gpu, fake_cuda_has, write_to_gpu};
 
 hr_verbs *verbs;
 
@@ -68,6 +79,8 @@ struct World {
     bool has_peer_memory = false;
     const char *require = nullptr;
     std::vector<std::string> driver; // FAKE_CUDA_...=
+    bool sealed = false;
+    unsigned links = 2;
 };
 
 class Gpudirect : public testing::Test
@@ -88,6 +101,7 @@ class Gpudirect : public testing::Test
     {
         messages = 0;
         wrong = refused = Some{};
+        holds = false;
         content_ = content;
         for (const std::string &setting : setup.driver) {
             const size_t at = setting.find('=');
@@ -97,13 +111,13 @@ class Gpudirect : public testing::Test
         (void)fake_cuda_flushes();
         make_engine(setup);
         make_target();
-        serve();
+        serve(setup.sealed);
         hr_error error = {};
         hr_client_options options = {};
         options.address = hr_server_address(server_);
         options.require = setup.require;
-        options.links = 2;
-        options.trust.insecure = true;
+        options.links = setup.links;
+        trust(&options.trust, setup.sealed);
         EXPECT_EQ(HR_OK, hr_client_open(engine_, &options, &client_, &error)) << error.text;
     }
     void start(hr_get_options options = {})
@@ -173,6 +187,10 @@ class Gpudirect : public testing::Test
         EXPECT_EQ(0, cuda_->context_pop(&context));
         EXPECT_EQ(0, cuda_->context_release(0));
         EXPECT_STREQ("", hr_verbs_fake_close());
+        if (!key_.empty()) {
+            EXPECT_EQ(0, unlink(key_.c_str()));
+        }
+        key_.clear();
         EXPECT_EQ(HR_OK, hr_temp_remove(folder_.c_str()));
         engine_ = nullptr;
         get_ = nullptr;
@@ -222,7 +240,18 @@ class Gpudirect : public testing::Test
         span_ = hr_span_host((void *)(uintptr_t)address_, content_.size());
         span_.kind = HR_MEMORY_CUDA;
     }
-    void serve()
+    void trust(hr_trust *trust, bool sealed)
+    {
+        char path[HR_KEY_PATH_MAX];
+        hr_error error = {};
+        trust->insecure = !sealed;
+        if (sealed && key_.empty()) {
+            key_ = folder_ + "/../key." + std::to_string(number_of(this));
+            EXPECT_EQ(HR_OK, hr_key_file_make(key_.c_str(), true, path, &error)) << error.text;
+        }
+        trust->key_path = sealed ? key_.c_str() : nullptr;
+    }
+    void serve(bool sealed)
     {
         char folder[HR_TEMP_PATH_MAX] = "";
         hr_error error = {};
@@ -234,11 +263,12 @@ class Gpudirect : public testing::Test
         hr_export shown = {};
         shown.name = "data";
         shown.path = folder;
+        shown.aead = sealed;
         hr_server_options options = {};
         options.listen = "127.0.0.1:0";
         options.exports = &shown;
         options.export_count = 1;
-        options.trust.insecure = true;
+        trust(&options.trust, sealed);
         ASSERT_EQ(HR_OK, hr_server_open(engine_, &options, &server_, &error)) << error.text;
         while (hr_server_status(server_) == HR_AGAIN)
             hr_engine_step(engine_, HR_WAIT_FOREVER);
@@ -247,6 +277,7 @@ class Gpudirect : public testing::Test
 
     hr_helpers *helpers_ = nullptr;
     hr_server *server_ = nullptr;
+    std::string key_;
     std::vector<std::string> settings_;
 };
 
@@ -412,16 +443,32 @@ TEST_F(Gpudirect, NothingIsWrittenBeforeTheCallersStreamIsThrough)
 // That nothing was written later the NIC says at the end.
 TEST_F(Gpudirect, CanceledWhileTheProbeIsUnderWay)
 {
-    begin(noise(2 * CHUNK), {false, nullptr, {}});
+    begin(noise(2 * CHUNK), {false, nullptr, {}, false, 1});
+    holds = true;
     start();
-    while (hr_verbs_fake_count().dmabuf_fd < 0 && hr_get_status(get_) == HR_AGAIN)
+    while ((holds || hr_verbs_fake_count().in_flight == 0) && hr_get_status(get_) == HR_AGAIN)
         hr_engine_step(engine_, 1000000);
-    hr_verbs_fake_hold(true);
     hr_get_cancel(get_);
-    for (int i = 0; i < 50; i++)
+    for (int i = 0; i < 20; i++)
         hr_engine_step(engine_, 1000000);
+    EXPECT_EQ(HR_AGAIN, hr_get_status(get_)) << "the NIC may write yet";
     hr_verbs_fake_hold(false);
     EXPECT_EQ(HR_CANCELED, wait());
+    expect_written(HR_PROBE_LEN);
+}
+
+TEST_F(Gpudirect, AProbeThatNeverComesTakesItsLinkWithIt)
+{
+    begin(noise(CHUNK), {false, nullptr, {}, false, 1});
+    holds = true;
+    start();
+    while (path().find("no GPUDirect") == std::string::npos && hr_get_status(get_) == HR_AGAIN)
+        hr_engine_step(engine_, HR_WAIT_FOREVER);
+    hr_verbs_fake_hold(false);
+    EXPECT_EQ(HR_OK, wait()) << why();
+    expect_there("copied from pinned slots; no GPUDirect: a dma-buf: the probe: its link died, or "
+                 "it never came; peer memory: no link over RDMA is up");
+    expect_written(0);
 }
 
 TEST_F(Gpudirect, CanceledWhileChunksAreUnderWay)
@@ -549,7 +596,23 @@ TEST_F(Gpudirect, CanceledWhileSlotsAreFull)
     EXPECT_EQ(HR_CANCELED, wait());
 }
 
-TEST_F(Gpudirect, SealedItCannotBeRequired)
+TEST_F(Gpudirect, WhatComesSealedIsOpenedInHostMemory)
+{
+    begin(noise(CHUNK), {true, nullptr, {}, true});
+    start();
+    EXPECT_EQ(HR_OK, wait()) << why();
+    expect_there("verbs (fake0)");
+    expect_there("copied from pinned slots; no GPUDirect: what comes sealed is opened in host "
+                 "memory");
+    expect_written(0);
+    end();
+    begin(noise(CHUNK), {true, "gpudirect", {}, true});
+    start();
+    EXPECT_EQ(HR_UNSUPPORTED, wait());
+    EXPECT_NE(std::string::npos, why().find("GPUDirect is required: what comes sealed")) << why();
+}
+
+TEST_F(Gpudirect, WhatCannotBeIsRefusedBeforeAnythingMoves)
 {
     begin(noise(10), {});
     hr_client_options options = {};
@@ -563,6 +626,13 @@ TEST_F(Gpudirect, SealedItCannotBeRequired)
     options.require = "gpudirect,tcp";
     error = {};
     EXPECT_EQ(HR_UNSUPPORTED, hr_client_open(engine_, &options, &client, &error));
+    options.require = "gpudirect";
+    options.address = nullptr;
+    options.local_path = "/";
+    error = {};
+    EXPECT_EQ(HR_UNSUPPORTED, hr_client_open(engine_, &options, &client, &error));
+    EXPECT_NE(nullptr, strstr(error.text, "gpudirect is required, and this path is local"))
+        << error.text;
 }
 
 } // namespace

@@ -39,7 +39,7 @@ static hr_status run_disk_to_file(hr_bench_field *field, const hr_bench_contende
                                   hr_bench_measure *measure_out, hr_error *error)
 {
     (void)contender;
-    return hr_bench_serving_get(&field->serving, "large", field->material.target, measure_out,
+    return hr_bench_serving_get(&field->serving, "large", field->material->target, measure_out,
                                 error);
 }
 

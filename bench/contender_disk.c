@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "child.h"
 #include "contender.h"
 #include "env.h"
@@ -31,8 +32,8 @@ typedef struct disk_run {
     hr_page_kind pages;
     hr_file *file;
     bool direct;
-    uint64_t size, next_offset, bytes;
-    hr_io step; /* opening, syncing, closing */
+    uint64_t size, next_offset, bytes; /* size: of the file, what is moved of it */
+    hr_io step;                        /* opening, syncing, closing */
     hr_io requests[DEPTH_MAX];
     uint64_t due_ns[DEPTH_MAX];
     unsigned idle[DEPTH_MAX], idle_count; /* indices of requests */
@@ -113,7 +114,6 @@ static void open_file(disk_run *run)
         return;
     run->file = run->step.file_out;
     run->direct = run->step.info.direct_align > 0;
-    run->size = run->writes ? run->settings->size : run->step.info.size;
     run->storage->ops->attach(run->storage, run->file);
     if (run->writes) /* as a get does, and fio: writes that make a file longer wait for each other
                       */
@@ -146,6 +146,8 @@ static void start_due(disk_run *run)
         unsigned index = run->idle[--run->idle_count];
         run->due_ns[index] = run->interval_ns == 0 ? now_ns : next_due_ns(run);
         run->requests[index].offset = run->next_offset;
+        run->requests[index].len =
+            (size_t)hr_min_u64(run->settings->block_len, run->size - run->next_offset);
         run->next_offset += run->settings->block_len;
         submit(run, &run->requests[index]);
     }
@@ -174,7 +176,6 @@ static void prepare(disk_run *run)
             .kind = run->writes ? HR_IO_WRITE : HR_IO_READ,
             .file = run->file,
             .data = (uint8_t *)run->pool.addr + i * settings->block_len,
-            .len = (size_t)settings->block_len,
             .buffer = caps.fixed_buffers ? 0 : -1,
             .done = request_done,
         };
@@ -269,9 +270,10 @@ hr_status hr_bench_run_disk(hr_bench_field *field, const hr_bench_contender *con
         return hr_error_set(error, HR_NO_MEMORY, "measuring the storage: out of memory");
     run->settings = field->settings;
     run->writes = contender->writes;
-    run->path = contender->writes ? field->material.target : field->material.large;
+    run->size = hr_bench_field_size(field);
+    run->path = contender->writes ? field->material->target : field->material->large;
     if (field->settings->buffered) /* as fio does */
-        hr_bench_material_drop_cache(&field->material);
+        hr_bench_material_drop_cache(field->material);
     hr_status status = hr_bench_child_fork(&child, contender->title, run_in_child, run, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&child, RUN_NS, error);

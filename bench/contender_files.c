@@ -13,9 +13,9 @@ hr_status hr_bench_run_files_get(hr_bench_field *field, const hr_bench_contender
                                  hr_bench_measure *measure_out, hr_error *error)
 {
     (void)contender;
-    hr_bench_material_drop_cache(&field->material);
+    hr_bench_material_drop_cache(field->material);
     hr_status status =
-        hr_bench_serving_get(&field->serving, "tree", field->material.target, measure_out, error);
+        hr_bench_serving_get(&field->serving, "tree", field->material->target, measure_out, error);
     measure_out->items = field->settings->files;
     return status;
 }
@@ -25,7 +25,7 @@ static hr_status copy(hr_bench_field *field, const char *const *argv, const char
 {
     const hr_bench_settings *settings = field->settings;
     hr_bench_child child = {0};
-    hr_bench_material_drop_cache(&field->material);
+    hr_bench_material_drop_cache(field->material);
     hr_status status = hr_bench_child_exec(&child, argv, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&child, COPY_NS, error);
@@ -47,9 +47,9 @@ hr_status hr_bench_run_files_rsync(hr_bench_field *field, const hr_bench_contend
                                    hr_bench_measure *measure_out, hr_error *error)
 {
     char source[HR_BENCH_PATH_MAX + 2];
-    const char *argv[] = {"rsync", "-a", source, field->material.target, NULL};
+    const char *argv[] = {"rsync", "-a", source, field->material->target, NULL};
     (void)contender;
-    snprintf(source, sizeof source, "%s/", field->material.tree);
+    snprintf(source, sizeof source, "%s/", field->material->tree);
     return copy(field, argv, "without a sync at its end", measure_out, error);
 }
 
@@ -60,8 +60,8 @@ hr_status hr_bench_run_files_cp(hr_bench_field *field, const hr_bench_contender 
                           "-c",
                           "cp -a \"$1\" \"$2\" && sync -f \"$2\"",
                           "sh",
-                          field->material.tree,
-                          field->material.target,
+                          field->material->tree,
+                          field->material->target,
                           NULL};
     (void)contender;
     return copy(field, argv, "and a sync of the file system", measure_out, error);

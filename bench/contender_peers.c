@@ -256,14 +256,14 @@ hr_status hr_bench_run_fio_storage(hr_bench_field *field, const hr_bench_contend
                                    hr_bench_measure *measure_out, hr_error *error)
 {
     const hr_bench_settings *settings = field->settings;
-    const hr_bench_material *material = &field->material;
+    const hr_bench_material *material = field->material;
     char file[HR_BENCH_PATH_MAX + 16], block[32], depth[32], size[40], rate[40];
     char batch[40], answers[40];
     snprintf(file, sizeof file, "--filename=%s",
              contender->writes ? material->target : material->large);
     snprintf(block, sizeof block, "--bs=%llu", (unsigned long long)settings->block_len);
     snprintf(depth, sizeof depth, "--iodepth=%u", settings->depth);
-    snprintf(size, sizeof size, "--size=%llu", (unsigned long long)material->size);
+    snprintf(size, sizeof size, "--size=%llu", (unsigned long long)hr_bench_field_size(field));
     snprintf(rate, sizeof rate, "--rate=%llu", (unsigned long long)settings->rate);
     /* What is ready goes to the kernel at once, as ours does: neighbours become one request. */
     snprintf(batch, sizeof batch, "--iodepth_batch_submit=%u", settings->depth);
@@ -297,9 +297,9 @@ hr_status hr_bench_run_fio_copy(hr_bench_field *field, const hr_bench_contender 
 {
     char source[HR_BENCH_PATH_MAX + 16], target[HR_BENCH_PATH_MAX + 16], size[40];
     (void)contender;
-    snprintf(source, sizeof source, "--filename=%s", field->material.large);
-    snprintf(target, sizeof target, "--filename=%s", field->material.target);
-    snprintf(size, sizeof size, "--size=%llu", (unsigned long long)field->material.size);
+    snprintf(source, sizeof source, "--filename=%s", field->material->large);
+    snprintf(target, sizeof target, "--filename=%s", field->material->target);
+    snprintf(size, sizeof size, "--size=%llu", (unsigned long long)hr_bench_field_size(field));
     const char *argv[] = {FIO,
                           "--ioengine=io_uring",
                           "--direct=1",
@@ -328,7 +328,7 @@ hr_status hr_bench_run_fio_copy(hr_bench_field *field, const hr_bench_contender 
 hr_status hr_bench_run_rsync(hr_bench_field *field, const hr_bench_contender *contender,
                              hr_bench_measure *measure_out, hr_error *error)
 {
-    const hr_bench_material *material = &field->material;
+    const hr_bench_material *material = field->material;
     const char *argv[] = {"rsync", "-W", "--fsync", material->large, material->target, NULL};
     hr_bench_child child = {0};
     (void)contender;
@@ -338,7 +338,7 @@ hr_status hr_bench_run_rsync(hr_bench_field *field, const hr_bench_contender *co
         status = hr_bench_child_wait(&child, FILE_NS, error);
     if (status == HR_OK) {
         *measure_out = (hr_bench_measure){
-            .bytes = material->size,
+            .bytes = hr_bench_field_size(field),
             .seconds = child.seconds,
             .cpu_seconds = {child.cpu_seconds},
             .note = "through the page cache, which held none of it at the start",

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "field.h"
 
+#include <assert.h>
+
+#include "bytes.h"
+#include "chunk_len.h"
 #include "demand.h"
 #include "live.h"
 
@@ -24,7 +28,8 @@ bool hr_bench_field_has_files(unsigned verb, const hr_bench_settings *settings)
     return verb == HR_BENCH_STORAGE || hr_bench_field_has_server(verb, settings);
 }
 
-static hr_bench_material_wish wish_of(unsigned verb, const hr_bench_settings *settings)
+static hr_bench_material_wish wish_of(const hr_bench_field *field, unsigned verb,
+                                      const hr_bench_settings *settings)
 {
     hr_bench_material_wish wish = {.directory = settings->directory};
     switch (verb) {
@@ -39,14 +44,39 @@ static hr_bench_material_wish wish_of(unsigned verb, const hr_bench_settings *se
         wish.codec = hr_bench_codec_names[settings->codec];
         break;
     case HR_BENCH_TRANSFER:
-    case HR_BENCH_PEERS:
+    case HR_BENCH_PEERS: /* a get and a copy take all of a file */
         wish.sparse_size = settings->big_size;
         wish.size = settings->size;
         break;
     default:
-        wish.size = settings->size;
+        wish.size = settings->size > field->longest ? settings->size : field->longest;
     }
     return wish;
+}
+
+static hr_bench_material *find_made(hr_bench_field *field, const hr_bench_material_wish *wish)
+{
+    for (unsigned i = 0; i < field->made_count; i++)
+        if (hr_bench_material_is(&field->made[i], wish))
+            return &field->made[i];
+    return NULL;
+}
+
+hr_status hr_bench_field_make(hr_bench_field *field, unsigned verb,
+                              const hr_bench_settings *settings, hr_error *error)
+{
+    hr_bench_material_wish wish = wish_of(field, verb, settings);
+    if (!hr_bench_field_has_files(verb, settings) || find_made(field, &wish) != NULL)
+        return HR_OK;
+    assert(field->made_count < HR_BENCH_POINTS_MAX); /* one a point, at most */
+    hr_bench_material *material = &field->made[field->made_count++];
+    hr_bench_live(settings, "making files in %s", settings->directory);
+    hr_status status = hr_bench_material_make(material, &wish, error);
+    if (status == HR_OK && wish.packs)
+        status =
+            hr_bench_serving_pack(settings, material->tree, wish.codec, material->packed, error);
+    hr_bench_live(settings, NULL);
+    return status;
 }
 
 hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
@@ -57,26 +87,25 @@ hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
     field->line = hr_bench_line_find("/sys", settings);
     if (!hr_bench_field_has_files(verb, settings))
         return HR_OK;
-    hr_bench_material_wish wish = wish_of(verb, settings);
-    hr_status status = HR_OK;
-    bool serves = hr_bench_field_has_server(verb, settings);
-    bool kept = hr_bench_material_is(&field->material, &wish);
-    if (!kept) {
-        hr_bench_field_release(field);
-        hr_bench_live(settings, "making files in %s", settings->directory);
-        status = hr_bench_material_make(&field->material, &wish, error);
-    }
-    if (status == HR_OK && !kept && wish.packs)
-        status = hr_bench_serving_pack(settings, field->material.tree, wish.codec,
-                                       field->material.packed, error);
-    if (status == HR_OK && !kept && serves)
-        status = hr_bench_serving_start(&field->serving, settings, field->material.shards, error);
-    hr_bench_live(settings, NULL);
-    return status;
+    hr_bench_material_wish wish = wish_of(field, verb, settings);
+    hr_status status = hr_bench_field_make(field, verb, settings, error);
+    const hr_bench_material *served = field->material;
+    field->material = find_made(field, &wish);
+    if (status != HR_OK || field->material == served || !hr_bench_field_has_server(verb, settings))
+        return status;
+    hr_bench_serving_stop(&field->serving);
+    return hr_bench_serving_start(&field->serving, settings, field->material->shards, error);
+}
+
+uint64_t hr_bench_field_size(const hr_bench_field *field)
+{
+    return hr_round_down(field->settings->size, HR_CHUNK_LEN);
 }
 
 void hr_bench_field_release(hr_bench_field *field)
 {
     hr_bench_serving_stop(&field->serving);
-    hr_bench_material_remove(&field->material);
+    for (unsigned i = 0; i < field->made_count; i++)
+        hr_bench_material_remove(&field->made[i]);
+    field->made_count = 0;
 }

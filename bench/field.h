@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_bench_field: what the contenders of a race run on: files and a server, made when the settings
- * of a point need others than those that are there. */
+/* hr_bench_field: what the contenders of a race run on: files and a server. The files of each point
+ * of a sweep are made once and stay until the end; points that can share them do. */
 #ifndef HR_BENCH_FIELD_H
 #define HR_BENCH_FIELD_H
 
@@ -9,19 +9,30 @@
 #include "line.h"
 #include "material.h"
 #include "serving.h"
+#include "sweep.h"
 
 typedef struct hr_bench_field {
     const hr_bench_settings *settings;
-    hr_bench_material material;
-    hr_bench_serving serving;
-    hr_bench_counters counters; /* of the devices below the directory, and of the network */
-    hr_bench_line line;         /* that bytes come in by */
+    const hr_bench_material *material; /* of the point that is measured */
+    hr_bench_serving serving;          /* of the same */
+    hr_bench_counters counters;        /* of the devices below the directory, and of the network */
+    hr_bench_line line;                /* that bytes come in by */
+
+    uint64_t longest; /* of all points: a file of that length is read by each as far as it wants */
+    unsigned made_count;
+    hr_bench_material made[HR_BENCH_POINTS_MAX];
 } hr_bench_field;
 
-/* Zeroed memory at first. What the settings want of a verb is then there. */
+/* The files of a point, if they are not there yet. */
+HR_CHECKED hr_status hr_bench_field_make(hr_bench_field *field, unsigned verb,
+                                         const hr_bench_settings *settings, hr_error *error);
+
+/* Zeroed memory at first. What the settings want of a verb is then there, with its server. */
 HR_CHECKED hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
                                             const hr_bench_settings *settings, hr_error *error);
 void hr_bench_field_release(hr_bench_field *field);
+/* What is moved of the large file: --size, in whole chunks. */
+uint64_t hr_bench_field_size(const hr_bench_field *field);
 /* Whether a verb measures with files here; with a server here. */
 bool hr_bench_field_has_files(unsigned verb, const hr_bench_settings *settings);
 bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings);

@@ -277,7 +277,7 @@ static void remove_all(const char *path)
 
 void hr_bench_material_reset(const hr_bench_material *material)
 {
-    if (material->made)
+    if (material != NULL && material->made)
         remove_all(material->target);
 }
 

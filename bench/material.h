@@ -42,7 +42,7 @@ HR_CHECKED hr_status hr_bench_material_make(hr_bench_material *material,
                                             const hr_bench_material_wish *wish, hr_error *error);
 /* It is made, and as this wish wants it. */
 bool hr_bench_material_is(const hr_bench_material *material, const hr_bench_material_wish *wish);
-/* Removes the target. */
+/* Removes the target. NULL: there is none. */
 void hr_bench_material_reset(const hr_bench_material *material);
 /* Takes the shards out of the page cache. Their pages are clean: nothing keeps them there. */
 void hr_bench_material_drop_cache(const hr_bench_material *material);

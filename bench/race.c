@@ -87,7 +87,7 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
         return HR_OK;
     hr_bench_live(field->settings, "round %u of %u: %s", race->rounds + 1, field->settings->rounds,
                   contender->title);
-    hr_bench_material_reset(&field->material);
+    hr_bench_material_reset(field->material);
     hr_bench_counted before = hr_bench_counted_read(&field->counters);
     hr_status status = contender->run(field, contender, &measure, &error);
     if (status == HR_INTERRUPTED || hr_bench_interrupted())
@@ -147,7 +147,7 @@ hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field)
     if (status == HR_OK)
         race->rounds++;
     hr_bench_live(field->settings, NULL);
-    hr_bench_material_reset(&field->material);
+    hr_bench_material_reset(field->material);
     return status;
 }
 

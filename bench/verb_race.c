@@ -71,7 +71,7 @@ static hr_status run_point(hr_bench_report *report, hr_bench_field *field, unsig
     if (status != HR_OK)
         return status;
     report->has_files = hr_bench_field_has_files(report->verb, settings);
-    report->direct = field->material.direct;
+    report->direct = field->material != NULL && field->material->direct;
     return hr_bench_race_round(&report->races[index], field);
 }
 
@@ -80,8 +80,10 @@ static hr_status run_points(hr_bench_report *report, hr_bench_field *field, unsi
                             hr_error *error)
 {
     hr_status status = HR_OK;
-    for (unsigned i = first; i < report->sweep.count; i++)
+    for (unsigned i = first; i < report->sweep.count && status == HR_OK; i++) {
         begin_point(report, i);
+        status = hr_bench_field_make(field, report->verb, &report->sweep.points[i].settings, error);
+    }
     for (unsigned round = 0; round < report->settings->rounds && status == HR_OK; round++)
         for (unsigned i = first; i < report->sweep.count && status == HR_OK; i++)
             status = run_point(report, field, i, error);
@@ -234,15 +236,19 @@ static bool has_results(const hr_bench_report *report, hr_status status)
 hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb, hr_error *error)
 {
     static hr_bench_report report;
-    hr_bench_field field = {.settings = settings};
+    static hr_bench_field field;
+    field = (hr_bench_field){.settings = settings};
     report =
         (hr_bench_report){.settings = settings, .verb = verb, .machine = hr_bench_machine_read()};
     report.races = calloc(HR_BENCH_POINTS_MAX, sizeof *report.races);
     if (report.races == NULL)
         return hr_error_set(error, HR_NO_MEMORY, "measuring: out of memory");
     hr_status status = hr_bench_sweep_plan(&report.sweep, settings, error);
-    for (unsigned i = 0; i < report.sweep.count && status == HR_OK; i++)
-        status = check(&report.sweep.points[i].settings, verb, error);
+    for (unsigned i = 0; i < report.sweep.count && status == HR_OK; i++) {
+        const hr_bench_settings *point = &report.sweep.points[i].settings;
+        field.longest = point->size > field.longest ? point->size : field.longest;
+        status = check(point, verb, error);
+    }
     if (status == HR_OK)
         status = measure(&field, &report, error);
     if (has_results(&report, status)) {

@@ -31,7 +31,8 @@ static hr_status await_end(void)
 
 hr_status hr_bench_verb_serve(const hr_bench_settings *settings, hr_error *error)
 {
-    hr_bench_field field = {.settings = settings};
+    static hr_bench_field field;
+    field.settings = settings;
     unsigned verb = settings->trains ? HR_BENCH_LOADER : HR_BENCH_FANOUT;
     hr_status status = hr_bench_await_open();
     if (status != HR_OK)

@@ -99,7 +99,7 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field,
 {
     char *text = NULL;
     hr_status status =
-        hr_bench_serving_start(serving, field->settings, field->material.shards, error);
+        hr_bench_serving_start(serving, field->settings, field->material->shards, error);
     if (status == HR_OK)
         status = hr_bench_serving_get_stages(serving, "large", &where->measure, &text, error);
     if (status == HR_OK)
@@ -107,7 +107,7 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field,
     free(text);
     if (status != HR_OK)
         return status;
-    where->copies = field->material.direct ? copies_of(where->measure.note) : -1;
+    where->copies = field->material->direct ? copies_of(where->measure.note) : -1;
     where->peak = hr_bench_serving_peak(serving);
     kill(serving->server.pid, SIGTERM);
     status = hr_bench_child_wait(&serving->server, STOP_NS, error);

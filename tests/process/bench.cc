@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -84,6 +85,23 @@ struct Bench : testing::Test {
         const json_t *spread = json_object_get(contender(name), "gb_per_second");
         return json_real_value(json_object_get(spread, "median"));
     }
+    static std::multiset<std::string> read_lines(const std::string &file)
+    {
+        std::multiset<std::string> lines;
+        std::ifstream stream(file);
+        for (std::string line; std::getline(stream, line);)
+            lines.insert(line);
+        return lines;
+    }
+    static size_t lines_of(const std::string &file)
+    {
+        return read_lines(file).size();
+    }
+    static size_t different_lines_of(const std::string &file)
+    {
+        const std::multiset<std::string> lines = read_lines(file);
+        return std::set<std::string>(lines.begin(), lines.end()).size();
+    }
     bool missing(const char *name)
     {
         return json_is_true(json_object_get(contender(name), "missing"));
@@ -105,6 +123,42 @@ TEST_F(Bench, SweepsOverAnyOption)
     EXPECT_STREQ(json_string_value(json_object_get(sweep, "contender")), "storage_read");
     EXPECT_EQ(json_array_size(json_object_get(contender("storage_read@block=4MiB"), "rounds")), 2u);
     EXPECT_EQ(hr_temp_count(directory, ""), 0);
+}
+
+// One file, as long as the longest, of which each value reads its own length; of trees each its
+// own.
+TEST_F(Bench, MakesTheFilesOfASweepOnce)
+{
+    std::string log = std::string(directory) + "/log";
+    make_peer("fio", "for word; do case $word in --filename=*/large) echo $word >>" + log +
+                         ";; esac; done; exit 1");
+    start({"storage", "--json", "--rounds", "2", "--block", "1MiB", "--directory", directory,
+           "--sweep", "size=4MiB,12MiB"});
+    ASSERT_EQ(wait(), 3) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    const std::pair<const char *, int> requests[] = {
+        {"storage_read@size=4MiB", 2 * 4},
+        {"storage_write@size=4MiB", 2 * 4},
+        {"storage_read@size=12MiB", 2 * 12},
+        {"storage_write@size=12MiB", 2 * 12},
+    };
+    for (const auto &[name, count] : requests) {
+        const json_t *latency = json_object_get(contender(name), "latency_us");
+        EXPECT_EQ(json_integer_value(json_object_get(latency, "count")), count) << name;
+    }
+    EXPECT_EQ(lines_of(log), 4u);
+    EXPECT_EQ(different_lines_of(log), 1u) << "the same file each time";
+
+    ASSERT_EQ(hr_temp_remove(programs.c_str()), HR_OK);
+    ASSERT_EQ(unlink(log.c_str()), 0);
+    make_peer("rsync",
+              "for word; do case $word in */tree/) echo $word >>" + log + ";; esac; done; exit 1");
+    start({"files", "--json", "--rounds", "2", "--files", "3", "--directory", directory, "--sweep",
+           "file-size=10,20"});
+    ASSERT_EQ(wait(), 3) << hr_process_stderr(&process);
+    EXPECT_EQ(lines_of(log), 4u);
+    EXPECT_EQ(different_lines_of(log), 2u) << "one tree for each value";
+    EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
 }
 
 TEST_F(Bench, SaysWhatIsWrongWithASweep)

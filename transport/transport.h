@@ -178,6 +178,8 @@ struct hr_link {
     char peer[64];
     unsigned rail;     /* from up, or adopt, on: which NIC it goes through; 0 where there is none */
     hr_link_ring ring; /* the reader's end, from up on, where caps.regions */
+    /* The writer's, once it has written, where caps.regions: payloads up to it go inline. */
+    uint32_t inline_len;
 };
 
 /* ---- the tables ---- */
@@ -305,6 +307,8 @@ typedef struct hr_verbs_options {
     uint32_t send_queue;  /* work requests: 128 */
     uint8_t ack_timeout;  /* 4.096 us << it: 14, on soft-RoCE 18 */
     uint8_t retry;        /* 7 */
+    uint32_t inline_len;  /* payloads up to it are copied into their work request, if the device
+                             takes so many bytes: 0, none */
     const char *devices;  /* comma-separated names; NULL: all */
     const hr_verbs_calls *calls;
 } hr_verbs_options;

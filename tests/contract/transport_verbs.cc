@@ -297,6 +297,35 @@ TEST_P(Verbs, ADeviceWithoutInlineDataSendsReceiptsFromItsMemory)
     Move(300, 1000);
 }
 
+// What is short goes with its work request, from memory that no device knows; what is longer does
+// not, and where the device has less room than was asked for nothing does.
+TEST_P(Verbs, ShortPayloadsGoInlineWhereTheDeviceHasRoomForThem)
+{
+    for (uint32_t wanted : {200u, 4096u}) {
+        SCOPED_TRACE(wanted);
+        options.inline_len = wanted;
+        OpenWorld();
+        OpenLinks();
+        Move(2, 201);
+        EXPECT_EQ(writer.link->inline_len, wanted == 200 ? 200u : 64u);
+        Chunk &chunk = Make(2, 200);
+        Arm(chunk);
+        if (wanted == 200)
+            ops->region->reclaim(world->server.transport, chunk.write.payload);
+        Write(chunk);
+        ASSERT_TRUE(world->Until([&] { return chunk.done > 0 && reader.landed.size() > 2; }));
+        EXPECT_TRUE(chunk.IsThere());
+        if (wanted == 200) {
+            ASSERT_EQ(ops->region->lend(world->server.transport, chunk.write.payload), HR_OK);
+        }
+        TearDown();
+        made.clear();
+        reader = writer = Link();
+        listener = Listener();
+    }
+    OpenWorld();
+}
+
 TEST_P(Verbs, ALinkThatRestsIsToldOfWhatComes)
 {
     OpenWorld();

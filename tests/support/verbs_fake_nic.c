@@ -149,7 +149,8 @@ int fake_cm_create_qp(struct rdma_cm_id *id, struct ibv_pd *pd, struct ibv_qp_in
 {
     if (fake_fails("cm_create_qp"))
         return -1;
-    if (hr_fake.setup.has_no_inline && attr->cap.max_inline_data > 0) {
+    uint32_t inline_max = hr_fake.setup.has_no_inline ? 0 : FAKE_INLINE_MAX;
+    if (attr->cap.max_inline_data > inline_max) {
         errno = EINVAL;
         return -1;
     }

@@ -45,13 +45,15 @@ typedef struct fake_cq {
     bool is_armed;
 } fake_cq;
 
+#define FAKE_INLINE_MAX 256 /* what some devices have room for */
+
 typedef struct fake_wr {
     hr_list node;
     uint64_t id;
     enum ibv_wr_opcode opcode;
     uint8_t *from;
     uint32_t len, lkey;
-    uint8_t inline_bytes[64];
+    uint8_t inline_bytes[FAKE_INLINE_MAX];
     bool is_inline, is_signaled;
     uint64_t to;
     uint32_t rkey, imm;

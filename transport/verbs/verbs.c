@@ -256,6 +256,7 @@ hr_status hr_verbs_create(const hr_env *env, hr_helpers *helpers, const hr_verbs
         .helpers = helpers,
         .calls = options->calls != NULL ? options->calls : hr_verbs_calls_system(),
         .message_len = options->message_len != 0 ? options->message_len : MESSAGE_LEN,
+        .inline_len = options->inline_len,
         .retry = options->retry != 0 ? options->retry : RETRY,
     };
     hr_status status = check_options(verbs, options, error);

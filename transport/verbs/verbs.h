@@ -32,7 +32,7 @@ struct hr_verbs {
     hr_helpers *helpers;
     const hr_verbs_calls *calls;
     struct ibv_context **contexts; /* keeps librdmacm from closing them */
-    uint32_t message_len;
+    uint32_t message_len, inline_len;
     uint8_t retry;
     unsigned device_count;
     hr_verbs_device devices[HR_RAILS_MAX];
@@ -75,6 +75,7 @@ typedef struct hr_verbs_connection {
     struct ibv_comp_channel *completions;
     struct ibv_cq *cq;
     struct ibv_mr *receipts_mr; /* NULL of a writer that sends inline */
+    uint32_t inline_len;        /* that the queue pair has room for */
     bool has_qp, is_established;
 
     hr_status status; /* of what went wrong first */

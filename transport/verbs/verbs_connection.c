@@ -78,7 +78,6 @@ static bool register_receipts(hr_verbs_connection *connection)
     return check(connection, connection->receipts_mr != NULL, "ibv_reg_mr of the receipts");
 }
 
-/* With room for a receipt inline, or without where the device has none. */
 static bool make_qp(hr_verbs_connection *connection, uint32_t inline_len)
 {
     struct ibv_qp_init_attr attr = {
@@ -96,17 +95,31 @@ static bool make_qp(hr_verbs_connection *connection, uint32_t inline_len)
     };
     connection->has_qp =
         connection->verbs->calls->cm_create_qp(connection->id, connection->device->pd, &attr) == 0;
+    connection->inline_len = connection->has_qp ? inline_len : 0;
     return connection->has_qp;
+}
+
+/* With room for what is to go inline, or for a receipt; where the device has none, without. */
+static bool make_writer_qp(hr_verbs_connection *connection)
+{
+    uint32_t wanted = connection->verbs->inline_len;
+    return (wanted > HR_RECEIPT_LEN && make_qp(connection, wanted)) ||
+           make_qp(connection, HR_RECEIPT_LEN) ||
+           (register_receipts(connection) &&
+            check(connection, make_qp(connection, 0), "rdma_create_qp"));
+}
+
+static bool make_reader_qp(hr_verbs_connection *connection)
+{
+    return register_receipts(connection) &&
+           check(connection, make_qp(connection, 0), "rdma_create_qp");
 }
 
 static bool make_ends(hr_verbs_connection *connection)
 {
     if (!make_completions(connection))
         return false;
-    bool is_inline = !connection->is_reader && make_qp(connection, HR_RECEIPT_LEN);
-    if (!is_inline && !register_receipts(connection))
-        return false;
-    if (!is_inline && !check(connection, make_qp(connection, 0), "rdma_create_qp"))
+    if (!(connection->is_reader ? make_reader_qp(connection) : make_writer_qp(connection)))
         return false;
     for (unsigned i = 0; connection->is_reader && i < HR_VERBS_RING_LEN; i++) {
         errno = hr_verbs_post_receive(connection);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "tcp.h"
 #include "verbs.h"
 
@@ -218,6 +219,8 @@ static void go_up(hr_verbs_link *link)
 {
     hr_verbs_connection *connection = &link->connection;
     link->is_up = true;
+    link->base.inline_len =
+        (uint32_t)hr_min_u64(connection->verbs->inline_len, connection->inline_len);
     hr_loop_timer_clear(loop_of(link), &link->timer);
     hr_loop_poller_add(loop_of(link), &link->poller);
     watch_completions(link);

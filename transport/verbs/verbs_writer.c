@@ -47,6 +47,12 @@ static struct ibv_send_wr *chain_add(hr_verbs_link *link, uint32_t at, hr_link_w
     return wr;
 }
 
+/* The device copies it when it is posted, so that its memory needs no registration. */
+static bool is_inline(const hr_verbs_link *link, const hr_link_write *write)
+{
+    return write->payload.len <= link->base.inline_len;
+}
+
 /* Returns the number of messages. */
 static uint32_t add_payload(hr_verbs_link *link, hr_link_write *write, uint32_t key)
 {
@@ -55,6 +61,7 @@ static uint32_t add_payload(hr_verbs_link *link, hr_link_write *write, uint32_t 
         struct ibv_send_wr *wr = chain_add(link, at, write);
         wr->wr.rdma.remote_addr = write->address + offset;
         wr->wr.rdma.rkey = write->key;
+        wr->send_flags = is_inline(link, write) ? IBV_SEND_INLINE : 0;
         link->sges[at] = (struct ibv_sge){
             .addr = (uint64_t)(uintptr_t)write->payload.addr + offset,
             .length = (uint32_t)hr_min_u64(message_len, write->payload.len - offset),
@@ -91,7 +98,7 @@ static void post(hr_verbs_link *link, hr_link_write *write)
     const hr_verbs *verbs = link->connection.verbs;
     struct ibv_send_wr *bad;
     uint32_t key = 0;
-    if (write->payload.len > 0 &&
+    if (!is_inline(link, write) &&
         !hr_verbs_lent_key(link->transport, link->base.rail, write->payload.addr,
                            write->payload.len, &key)) {
         hr_log(verbs->env, HR_LOG_ERROR, "a payload lies in memory that was not lent");

@@ -96,6 +96,22 @@ static const hr_option options[] = {
         .offset = MEMBER(asks),
     },
     {
+        .name = "both",
+        .type = HR_OPTION_FLAG,
+        .verbs = WIRE,
+        .help = "Messages go both ways at the same time, over links of their own; the rate is the "
+                "sum.",
+        .offset = MEMBER(both),
+    },
+    {
+        .name = "inline",
+        .type = HR_OPTION_FLAG,
+        .verbs = WIRE,
+        .help = "Over RDMA: copies each message into its work request, as devices do with a few "
+                "hundred bytes.",
+        .offset = MEMBER(is_inline),
+    },
+    {
         .name = "from",
         .argument = "HOST:PORT",
         .type = HR_OPTION_STRING,

@@ -16,7 +16,7 @@ typedef struct hr_bench_settings {
     uint64_t message_len;
     uint64_t peer_rate; /* about what a peer that counts messages reaches, so that it runs as long;
                            0: guessed */
-    bool asks, once, peers, softroce;
+    bool asks, once, peers, softroce, both, is_inline;
     const char *from;           /* the desk of a writer elsewhere */
     const char *host;           /* where a writer is started */
     const char *remote_address; /* of that host's RDMA device */

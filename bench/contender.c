@@ -48,6 +48,12 @@ static bool wants_tcp_peers(const hr_bench_settings *settings)
     return settings->peers && settings->address == NULL;
 }
 
+/* It has no run in both directions. */
+static bool wants_ucx(const hr_bench_settings *settings)
+{
+    return wants_tcp_peers(settings) && !settings->both;
+}
+
 static bool wants_rdma_peers(const hr_bench_settings *settings)
 {
     return settings->peers && settings->address != NULL;
@@ -155,7 +161,7 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                            .title = "ucx_perftest, put",
                            .transport = "tcp",
                            .verbs = 1u << HR_BENCH_WIRE,
-                           .wanted = wants_tcp_peers,
+                           .wanted = wants_ucx,
                            .program = "ucx_perftest",
                            .run = hr_bench_run_wire_ucx},
     [HR_BENCH_WIRE_IB] = {.name = "ib_write_bw",

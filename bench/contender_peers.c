@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ static hr_status start_iperf3_server(hr_bench_child *server, const char *port, h
 typedef struct iperf3_wish {
     uint64_t duration_ns, message_len; /* 0: its own */
     unsigned links;
+    bool both;
     const char *congestion; /* NULL: the system's */
 } iperf3_wish;
 
@@ -74,6 +76,8 @@ static hr_status run_iperf3_client(const char *port, const iperf3_wish *wish,
         argv[count++] = "--length";
         argv[count++] = length;
     }
+    if (wish->both)
+        argv[count++] = "--bidir";
     if (wish->congestion != NULL) {
         argv[count++] = "--congestion";
         argv[count++] = wish->congestion;
@@ -119,6 +123,7 @@ hr_status hr_bench_run_wire_iperf3(hr_bench_field *field, const hr_bench_contend
     (void)contender;
     iperf3_wish wish = {.duration_ns = settings->duration_ns,
                         .links = settings->links,
+                        .both = settings->both,
                         .message_len = hr_min_u64(settings->message_len, 1 << 20),
                         .congestion =
                             settings->congestion != NULL ? settings->congestion : "cubic"};
@@ -216,11 +221,18 @@ hr_status hr_bench_run_wire_ib(hr_bench_field *field, const hr_bench_contender *
     count_messages(settings, settings->peer_rate != 0 ? (double)settings->peer_rate : 1e9,
                    messages);
     /* -R: addresses choose the device, as ours does; -F: whatever the clocks of the cores. */
-    const char *server[] = {"ib_write_bw", "-F",  "-R", "-p",  port, "-s",     length,
-                            "-t",          slots, "-q", links, "-n", messages, NULL};
-    const char *client[] = {"ib_write_bw", "-F",  "-R", "-p",  port, "-s",     length,
-                            "-t",          slots, "-q", links, "-n", messages, settings->address,
-                            NULL};
+    const char *server[20] = {"ib_write_bw", "-F",  "-R", "-p",  port, "-s",    length,
+                              "-t",          slots, "-q", links, "-n", messages};
+    const char *client[20];
+    unsigned count = 13;
+    if (settings->is_inline) {
+        server[count++] = "-I";
+        server[count++] = length;
+    }
+    if (settings->both)
+        server[count++] = "-b";
+    memcpy(client, server, sizeof server);
+    client[count] = settings->address;
     hr_status status = run_pair(settings, server, client, hr_bench_ib_read, measure_out, error);
     if (status == HR_OK) {
         char device[64];

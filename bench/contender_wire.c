@@ -22,6 +22,8 @@ static hr_bench_wire wire_of(const hr_bench_settings *settings)
         .digests = settings->digests,
         .asks = settings->asks || settings->rate != 0 || settings->address != NULL,
         .rate = settings->rate,
+        .both = settings->both,
+        .is_inline = settings->is_inline,
         .congestion = settings->congestion,
         .address = settings->address,
         .from = settings->from,

@@ -98,6 +98,6 @@ hr_bench_line hr_bench_line_find(const char *root, const hr_bench_settings *sett
     if (host[0] != '\0' && find_own_address(host, &own))
         find_interface(&own, line.name);
     if (line.name[0] != '\0')
-        line.gb_per_second = hr_bench_line_rate(root, line.name);
+        line.gb_per_second = hr_bench_line_rate(root, line.name) * (settings->both ? 2 : 1);
     return line;
 }

@@ -9,7 +9,7 @@
 
 typedef struct hr_bench_line {
     char name[HR_BENCH_LINE_NAME]; /* "eth0"; "": all of it stays on this machine */
-    double gb_per_second;          /* in one direction; 0: not known */
+    double gb_per_second;          /* in one direction, with --both in both; 0: not known */
 } hr_bench_line;
 
 /* root: "/sys", or a tree like it. */

@@ -27,7 +27,7 @@ hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out, 
     json_t *report = load(text);
     const char *said = NULL;
     const char *congestion = "?";
-    double bytes = 0, seconds = 0, host = 0, remote = 0;
+    double bytes = 0, seconds = 0, host = 0, remote = 0, back = 0;
     hr_status status = HR_OK;
     (void)json_unpack(report, "{s:s}", "error", &said);
     if (said != NULL)
@@ -36,7 +36,10 @@ hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out, 
                          &bytes, "seconds", &seconds, "cpu_utilization_percent", "host_total",
                          &host, "remote_total", &remote) != 0)
         status = refuse(error, "iperf3", "lacks the sums at its end");
-    else if (bytes <= 0 || bytes >= 0x1p63 || seconds <= 0 || host < 0 || remote < 0)
+    (void)json_unpack(report, "{s:{s:{s:F}}}", "end", "sum_received_bidir_reverse", "bytes", &back);
+    bytes += back;
+    if (status == HR_OK &&
+        (bytes <= 0 || bytes >= 0x1p63 || seconds <= 0 || host < 0 || remote < 0 || back < 0))
         status = refuse(error, "iperf3", "says that nothing was received");
     if (status == HR_OK) {
         (void)json_unpack(report, "{s:{s:s}}", "end", "sender_tcp_congestion", &congestion);

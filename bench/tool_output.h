@@ -6,7 +6,7 @@
 
 #include "measure.h"
 
-/* iperf3 -J: what arrived, and the CPU time of both ends. */
+/* iperf3 -J: what arrived, with --bidir on both sides, and the CPU time of both ends. */
 HR_CHECKED hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out,
                                           hr_error *error);
 /* fio --output-format=json: the bytes that were read, or those written if none were, over the time

@@ -56,6 +56,10 @@ static hr_status check(const hr_bench_settings *settings, unsigned verb, hr_erro
     if (verb == HR_BENCH_WIRE && settings->slots < settings->links)
         return hr_error_set(error, HR_INVALID, "--slots %u is less than --links %u: each needs one",
                             settings->slots, settings->links);
+    if (verb == HR_BENCH_WIRE && settings->is_inline && settings->address == NULL)
+        return hr_error_set(
+            error, HR_INVALID,
+            "--inline is for RDMA: name a device's address by --rdma, or --softroce");
     if (on_disk && settings->block_len > settings->size)
         return hr_error_set(error, HR_INVALID, "--block %llu is longer than the file (--size %llu)",
                             (unsigned long long)settings->block_len,

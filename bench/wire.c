@@ -2,6 +2,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <math.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +14,7 @@
 #include "await.h"
 #include "child.h"
 #include "env.h"
+#include "wire_parts.h"
 
 #define START_NS (20 * HR_NS_PER_S) /* memory is taken and filled in it */
 
@@ -99,21 +101,54 @@ static void print_desk(int listener)
     fflush(stdout);
 }
 
-static hr_status serve_one(const hr_bench_wire *wire, int desk, hr_error *error)
+/* What was said at the desk, which stays there for the writing end to hear. */
+static bool wants_both(int desk, hr_bench_wire *back_out)
 {
-    hr_bench_child writer = {0};
+    wire_hello hello;
+    ssize_t len = recv(desk, &hello, sizeof hello, MSG_DONTWAIT | MSG_PEEK);
+    return len == (ssize_t)sizeof hello && hello.both != 0 && hr_bench_hello_read(&hello, back_out);
+}
+
+/* The desk of the other direction, at which we read. */
+static hr_status start_back(hr_bench_child *reader, const hr_bench_wire *back, int listener,
+                            int *not_ours, hr_error *error)
+{
+    hr_bench_wire_end end = {.wire = back, .not_ours = *not_ours};
+    hr_status status = hr_bench_await(listener, hr_now_ns(hr_env_system()) + START_NS);
+    end.desk = status == HR_OK ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+    if (end.desk < 0)
+        return hr_error_set(error, status == HR_INTERRUPTED ? status : HR_PEER_LOST,
+                            "the reader wants both directions and did not come twice");
+    send_at_once(end.desk);
+    status = hr_bench_child_fork(reader, "the reading end", hr_bench_wire_read, &end, error);
+    close(end.desk);
+    return status;
+}
+
+static hr_status serve_one(const hr_bench_wire *wire, int listener, int desk, hr_error *error)
+{
+    hr_bench_child ends[2] = {{0}, {0}};
+    hr_bench_wire back = *wire;
     hr_bench_wire_end end = {.wire = wire, .desk = desk, .not_ours = -1};
     send_at_once(desk);
-    hr_status status =
-        hr_bench_child_fork(&writer, "the writing end", hr_bench_wire_write, &end, error);
+    hr_status status = hr_bench_await(desk, hr_now_ns(hr_env_system()) + START_NS);
+    bool both = status == HR_OK && wants_both(desk, &back);
+    if (status == HR_DEADLINE)
+        hr_error_set(error, HR_PEER_LOST, "the reader did not say what it wants");
+    if (status == HR_OK)
+        status = hr_bench_child_fork(&ends[0], "the writing end", hr_bench_wire_write, &end, error);
+    if (status == HR_OK && both)
+        status = start_back(&ends[1], &back, listener, &desk, error);
     close(desk);
     /* Its reader decides how long. */
-    if (status == HR_OK)
-        status = hr_bench_child_wait(&writer, HR_NS_PER_S * 7200, error);
-    if (status == HR_OK)
-        fputs(writer.text, stdout);
+    for (unsigned i = 0; i < (both ? 2 : 1) && status == HR_OK; i++) {
+        status = hr_bench_child_wait(&ends[i], HR_NS_PER_S * 7200, error);
+        if (status == HR_OK)
+            fputs(ends[i].text, stdout);
+    }
     fflush(stdout);
-    hr_bench_child_stop(&writer);
+    hr_bench_child_stop(&ends[0]);
+    hr_bench_child_stop(&ends[1]);
     return status;
 }
 
@@ -129,7 +164,7 @@ hr_status hr_bench_wire_serve(const hr_bench_wire *wire, const char *listen, boo
         status = hr_bench_await(listener, HR_NEVER);
         int desk = status == HR_OK ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
         if (desk >= 0)
-            status = serve_one(wire, desk, error);
+            status = serve_one(wire, listener, desk, error);
         /* A reader that fails is told there, and the next may do better. */
         if (!once && desk >= 0 && status != HR_OK && status != HR_INTERRUPTED) {
             fprintf(stderr, "headrace-bench: %s\n", error->text);
@@ -143,28 +178,37 @@ hr_status hr_bench_wire_serve(const hr_bench_wire *wire, const char *listen, boo
 
 /* ---- both ends ---- */
 
+/* The ends of one direction. Back: from here to a machine elsewhere, whose end is started there. */
 typedef struct wire_pair {
+    const hr_bench_wire *wire;
+    bool is_back;
     hr_bench_child writer, reader;
     int desks[2]; /* the reader's, the writer's; -1 */
 } wire_pair;
 
-static hr_status start_pair(wire_pair *pair, const hr_bench_wire *wire, hr_error *error)
+static hr_status open_desks(wire_pair *pair, hr_error *error)
 {
-    hr_bench_wire_end end = {.wire = wire};
-    hr_status status = HR_OK;
-    if (wire->from != NULL)
-        status = connect_desk(wire->from, &pair->desks[0], error);
-    else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair->desks) != 0)
-        return hr_error_set(error, hr_status_from_errno(errno), "a socket between the two ends: %s",
-                            strerror(errno));
+    const char *from = pair->wire->from;
+    if (from != NULL)
+        return connect_desk(from, &pair->desks[pair->is_back ? 1 : 0], error);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair->desks) == 0)
+        return HR_OK;
+    return hr_error_set(error, hr_status_from_errno(errno), "a socket between the two ends: %s",
+                        strerror(errno));
+}
+
+static hr_status start_pair(wire_pair *pair, hr_error *error)
+{
+    hr_bench_wire_end end = {.wire = pair->wire};
+    hr_status status = open_desks(pair, error);
     end.desk = pair->desks[1];
     end.not_ours = pair->desks[0];
-    if (status == HR_OK && wire->from == NULL)
+    if (status == HR_OK && end.desk >= 0)
         status =
             hr_bench_child_fork(&pair->writer, "the writing end", hr_bench_wire_write, &end, error);
     end.desk = pair->desks[0];
     end.not_ours = pair->desks[1];
-    if (status == HR_OK)
+    if (status == HR_OK && end.desk >= 0)
         status =
             hr_bench_child_fork(&pair->reader, "the reading end", hr_bench_wire_read, &end, error);
     /* Each of the two has its own; an end that fails is seen by the other. */
@@ -185,37 +229,73 @@ static hr_status hear(const hr_bench_wire *wire, hr_bench_child *child,
 
 /* Why the writer failed says more than that the reader lost it; not where the reader failed first.
  */
-static void explain(wire_pair *pair, const hr_bench_wire *wire, hr_error *error)
+static void explain(wire_pair *pair, hr_error *error)
 {
     hr_bench_measure ignored = {.bytes = 0};
     hr_error why = {0};
     bool lost = strstr(error->text, hr_status_text(HR_PEER_LOST)) != NULL;
-    if (lost && wire->from == NULL && pair->writer.name != NULL &&
-        hear(wire, &pair->writer, &ignored, &why) != HR_OK && why.status != HR_INTERRUPTED)
+    if (lost && pair->wire->from == NULL && pair->writer.name != NULL &&
+        hear(pair->wire, &pair->writer, &ignored, &why) != HR_OK && why.status != HR_INTERRUPTED)
         *error = why;
+}
+
+/* The reader decides when it is over, and what has arrived is what counts; on the way to another
+ * machine, what was written. */
+static hr_status hear_pair(wire_pair *pair, hr_bench_measure *measure_out, hr_error *error)
+{
+    hr_bench_measure sent = {.bytes = 0}, received = {.latency = measure_out->latency};
+    bool has_reader = pair->reader.name != NULL, has_writer = pair->writer.name != NULL;
+    hr_status status = has_reader ? hear(pair->wire, &pair->reader, &received, error) : HR_OK;
+    if (status != HR_OK && status != HR_INTERRUPTED)
+        explain(pair, error);
+    if (status == HR_OK && has_writer)
+        status = hear(pair->wire, &pair->writer, &sent, error);
+    if (status != HR_OK)
+        return status;
+    received.cpu_seconds[HR_BENCH_RECEIVER] = received.cpu_seconds[0];
+    if (!has_reader)
+        received = sent;
+    received.cpu_seconds[HR_BENCH_SENDER] = sent.cpu_seconds[0];
+    if (has_writer)
+        snprintf(received.note, sizeof received.note, "%s", sent.note);
+    received.latency = measure_out->latency;
+    *measure_out = received;
+    return HR_OK;
+}
+
+static void add_back(hr_bench_measure *sum, const hr_bench_measure *back)
+{
+    size_t len = strlen(sum->note);
+    snprintf(sum->note + len, sizeof sum->note - len, ", both ways: %.2f and %.2f GB/s",
+             hr_bench_rate(sum), hr_bench_rate(back));
+    sum->bytes += back->bytes;
+    sum->items += back->items;
+    sum->seconds = fmax(sum->seconds, back->seconds);
+    sum->measuring_seconds += back->measuring_seconds;
+    for (int side = 0; side < HR_BENCH_SIDES; side++)
+        sum->cpu_seconds[side] += back->cpu_seconds[side];
 }
 
 hr_status hr_bench_wire_run(const hr_bench_wire *wire, hr_bench_measure *measure_out,
                             hr_error *error)
 {
-    wire_pair pair = {.desks = {-1, -1}};
-    hr_bench_measure sent = {.bytes = 0}, received = {.latency = measure_out->latency};
-    hr_status status = start_pair(&pair, wire, error);
-    /* The reader decides when it is over, and what has arrived is what counts. */
+    wire_pair pairs[] = {{.wire = wire, .desks = {-1, -1}},
+                         {.wire = wire, .desks = {-1, -1}, .is_back = true}};
+    hr_bench_measure there = {.latency = measure_out->latency}, back = there;
+    hr_status status = start_pair(&pairs[0], error);
+    if (status == HR_OK && wire->both)
+        status = start_pair(&pairs[1], error);
     if (status == HR_OK)
-        status = hear(wire, &pair.reader, &received, error);
-    if (status != HR_OK && status != HR_INTERRUPTED)
-        explain(&pair, wire, error);
-    if (status == HR_OK && wire->from == NULL)
-        status = hear(wire, &pair.writer, &sent, error);
-    if (status == HR_OK) {
-        received.cpu_seconds[HR_BENCH_RECEIVER] = received.cpu_seconds[0];
-        received.cpu_seconds[HR_BENCH_SENDER] = sent.cpu_seconds[0];
-        if (wire->from == NULL)
-            snprintf(received.note, sizeof received.note, "%s", sent.note);
-        *measure_out = received;
+        status = hear_pair(&pairs[0], &there, error);
+    if (status == HR_OK && wire->both)
+        status = hear_pair(&pairs[1], &back, error);
+    if (status == HR_OK && wire->both)
+        add_back(&there, &back);
+    if (status == HR_OK)
+        *measure_out = there;
+    for (int i = 0; i < 2; i++) {
+        hr_bench_child_stop(&pairs[i].reader);
+        hr_bench_child_stop(&pairs[i].writer);
     }
-    hr_bench_child_stop(&pair.reader);
-    hr_bench_child_stop(&pair.writer);
     return status;
 }

@@ -112,18 +112,20 @@ void hr_bench_link_is_down(void *context, hr_status status)
 int hr_bench_end_tell(wire_end *end, const char *what)
 {
     const hr_bench_wire *wire = &end->wire;
+    bool in_kib = wire->message_len >= 1024;
     if (end->status != HR_OK || end->bytes == 0) {
         fprintf(stderr, "%s: %s\n", what,
                 end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved");
         return 1;
     }
     snprintf(end->measure.note, sizeof end->measure.note,
-             "%s, %s, %s, %u link%s, %u slots, %llu KiB messages%s, %s",
+             "%s, %s, %s, %u link%s, %u slots, %llu %s messages%s%s, %s",
              end->verbs == NULL ? "tcp"
              : end->is_software ? "soft-RoCE"
                                 : "verbs",
              end->path, hr_loop_name(end->loop), wire->links, wire->links == 1 ? "" : "s",
-             wire->slots, (unsigned long long)wire->message_len >> 10,
+             wire->slots, (unsigned long long)wire->message_len >> (in_kib ? 10 : 0),
+             in_kib ? "KiB" : "byte", wire->is_inline ? " inline" : "",
              wire->asks ? " asked for" : "", wire->digests ? hr_crc32c_name() : "no digest");
     end->measure.items = end->messages;
     if (end->latency.total > 0)

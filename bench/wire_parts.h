@@ -10,7 +10,7 @@
 
 #define WIRE_PATH_MAX 80
 #define WIRE_TRANSFER 1
-#define WIRE_MAGIC    0x31574248u /* "HBW1" */
+#define WIRE_MAGIC    0x32574248u /* "HBW2" */
 
 typedef struct wire_end wire_end;
 
@@ -33,9 +33,13 @@ typedef struct wire_link {
 
 /* What the reader says first at the desk. In the byte order of both: they run the same program. */
 typedef struct wire_hello {
-    uint32_t magic, links, slots, asks, digests, padding;
-    uint64_t message_len;
+    uint32_t magic, links, slots, asks, digests, is_inline;
+    uint32_t both, padding; /* both: a second desk follows, at which the writer's machine reads */
+    uint64_t message_len, duration_ns, rate;
 } wire_hello;
+
+/* What it wants, on top of what wire has of our own. False: it is none, or not possible. */
+bool hr_bench_hello_read(const wire_hello *hello, hr_bench_wire *wire);
 
 /* What the reader tells the writer, for one message into one slot. */
 typedef struct wire_grant {

@@ -14,9 +14,11 @@ hr_status hr_bench_rdma_open(wire_end *end)
 {
     const hr_env *env = hr_env_system();
     hr_error error = {0};
+    hr_verbs_options options = {.inline_len =
+                                    end->wire.is_inline ? (uint32_t)end->wire.message_len : 0};
     hr_status status = hr_helpers_create(env, HELPERS, &end->helpers);
     if (status == HR_OK)
-        status = hr_verbs_create(env, end->helpers, NULL, &end->verbs, &error);
+        status = hr_verbs_create(env, end->helpers, &options, &end->verbs, &error);
     if (status == HR_OK)
         status = hr_transport_verbs_create(end->loop, end->verbs, &end->transport);
     if (error.status != HR_OK)

@@ -162,7 +162,11 @@ static hr_status say_hello(const wire_end *end, char address_out[64])
         .slots = wire->slots,
         .asks = wire->asks,
         .digests = wire->digests,
+        .is_inline = wire->is_inline,
+        .both = wire->both,
         .message_len = wire->message_len,
+        .duration_ns = wire->duration_ns,
+        .rate = wire->rate,
     };
     if (send(end->desk, &hello, sizeof hello, MSG_NOSIGNAL) != (ssize_t)sizeof hello ||
         recv(end->desk, address_out, 64, MSG_WAITALL) != 64)

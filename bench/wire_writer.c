@@ -11,6 +11,8 @@
 #include "env.h"
 #include "wire_parts.h"
 
+#define DURATION_MAX_NS (3600 * HR_NS_PER_S) /* the most that --seconds takes */
+
 /* ---- messages ---- */
 
 void hr_bench_send_slot(wire_slot *slot)
@@ -32,6 +34,11 @@ static void message_sent(hr_link_write *write)
     slot->is_writing = false;
     if (write->status != HR_OK || slot->link->is_down)
         return;
+    if (end->wire.is_inline && write->payload.len > slot->link->link->inline_len) {
+        fprintf(stderr, "%s takes no %zu bytes inline; a shorter --message may do\n", end->path,
+                write->payload.len);
+        end->status = HR_UNSUPPORTED;
+    }
     end->bytes += write->payload.len;
     end->messages++;
     write->receipt.chunk += end->slots_per_link;
@@ -147,20 +154,29 @@ static const hr_listener_events listener_events = {
 
 /* ---- the desk ---- */
 
+bool hr_bench_hello_read(const wire_hello *hello, hr_bench_wire *wire)
+{
+    if (hello->magic != WIRE_MAGIC || hello->links < 1 || hello->links > HR_BENCH_LINKS_MAX ||
+        hello->slots < hello->links || hello->slots > HR_BENCH_WIRE_SLOTS_MAX ||
+        hello->message_len < 1 || hello->message_len > HR_CHUNK_LEN ||
+        hello->duration_ns > DURATION_MAX_NS)
+        return false;
+    wire->links = hello->links;
+    wire->slots = hello->slots;
+    wire->asks = hello->asks != 0 || wire->address != NULL;
+    wire->digests = hello->digests != 0;
+    wire->is_inline = hello->is_inline != 0;
+    wire->message_len = hello->message_len;
+    wire->duration_ns = hello->duration_ns;
+    wire->rate = hello->rate;
+    return true;
+}
+
 static bool hear_hello(int desk, hr_bench_wire *wire)
 {
     wire_hello hello;
-    if (recv(desk, &hello, sizeof hello, MSG_WAITALL) != (ssize_t)sizeof hello ||
-        hello.magic != WIRE_MAGIC || hello.links < 1 || hello.links > HR_BENCH_LINKS_MAX ||
-        hello.slots < hello.links || hello.slots > HR_BENCH_WIRE_SLOTS_MAX ||
-        hello.message_len < 1 || hello.message_len > HR_CHUNK_LEN)
-        return false;
-    wire->links = hello.links;
-    wire->slots = hello.slots;
-    wire->asks = hello.asks != 0 || wire->address != NULL;
-    wire->digests = hello.digests != 0;
-    wire->message_len = hello.message_len;
-    return true;
+    return recv(desk, &hello, sizeof hello, MSG_WAITALL) == (ssize_t)sizeof hello &&
+           hr_bench_hello_read(&hello, wire);
 }
 
 /* Where the reader of this desk reaches us; on a socket without addresses, on loopback. */

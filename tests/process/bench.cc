@@ -309,6 +309,30 @@ TEST_F(Bench, AsksForMessagesAndTellsHowLongEachTook)
     EXPECT_EQ(wait(), 2);
 }
 
+// As many messages as both readers had, and none of one way only.
+TEST_F(Bench, SendsBothWaysAtOnce)
+{
+    start({"wire", "--json", "--rounds", "1", "--seconds", "200ms", "--both", "--ask"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    std::string in_use = json_string_value(json_object_get(contender("wire"), "in_use"));
+    double there = 0, back = 0;
+    size_t at = in_use.find("both ways: ");
+    ASSERT_NE(at, std::string::npos) << in_use;
+    ASSERT_EQ(sscanf(in_use.c_str() + at, "both ways: %lf and %lf", &there, &back), 2) << in_use;
+    EXPECT_GT(there, 0);
+    EXPECT_GT(back, 0);
+    const json_t *latency = json_object_get(contender("wire"), "latency_us");
+    EXPECT_GT(json_integer_value(json_object_get(latency, "count")), 1);
+}
+
+TEST_F(Bench, SaysThatInlineIsForRdma)
+{
+    start({"wire", "--inline", "--rounds", "1"});
+    EXPECT_EQ(wait(), 2);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("--rdma"), std::string::npos);
+}
+
 TEST_F(Bench, ReadsFromAWriterElsewhere)
 {
     hr_process writer = {};
@@ -321,7 +345,7 @@ TEST_F(Bench, ReadsFromAWriterElsewhere)
     json_t *listening = json_loads(line, 0, nullptr);
     free(line);
     const char *address = json_string_value(json_object_get(listening, "address"));
-    for (const char *ask : {"--ask=no", "--ask=yes"}) {
+    for (const char *ask : {"--ask=no", "--ask=yes", "--both"}) {
         start({"wire", "--json", "--rounds", "2", "--seconds", "100ms", "--from", address, ask});
         EXPECT_EQ(wait(), 0) << hr_process_stderr(&process);
         json_decref(report);

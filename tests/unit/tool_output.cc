@@ -61,6 +61,18 @@ TEST(ToolOutput, TakesWhatArrivedFromIperf3)
     EXPECT_STREQ(result.measure.note, "cubic");
 }
 
+// With --bidir: what arrived here is beside what arrived there.
+TEST(ToolOutput, AddsBothDirectionsOfIperf3)
+{
+    std::string text = iperf3;
+    text.insert(text.find("\"cpu_utilization_percent\""),
+                R"("sum_sent_bidir_reverse": { "seconds": 2.0, "bytes": 5000 },
+                   "sum_received_bidir_reverse": { "seconds": 2.0, "bytes": 4000 }, )");
+    Read result = read(hr_bench_iperf3_read, text.c_str());
+    ASSERT_EQ(result.status, HR_OK) << result.error.text;
+    EXPECT_EQ(result.measure.bytes, 852230144u + 4000u);
+}
+
 TEST(ToolOutput, SaysWhatIperf3Said)
 {
     Read result = read(hr_bench_iperf3_read, R"({"start": {"connected": []}, "end": {},

@@ -6,6 +6,7 @@
 
 #include "bench_report.h"
 #include "demand.h"
+#include "tool_output.h"
 
 /* A round that failed is null, so that rounds of different contenders stay side by side. */
 static json_t *values(const hr_bench_sample *sample)
@@ -43,12 +44,14 @@ static json_t *microseconds(const hr_bench_histogram *latency)
     return object;
 }
 
-/* The first word of what a get or a wire says; what a contender takes that has only one way. */
+/* Of what a get or a wire says; what a contender takes that has only one way. */
 static json_t *transport_class(const hr_bench_contender *of, const hr_bench_lane *lane)
 {
     if (of->transport != NULL)
         return json_string(of->transport);
-    return json_stringn(lane->note, strcspn(lane->note, ","));
+    char name[HR_BENCH_CLASS_MAX];
+    hr_bench_path_class(lane->note, name);
+    return json_string(name);
 }
 
 /* What devices counted beside the program, of bytes that were asked for. */

@@ -102,6 +102,19 @@ hr_status hr_bench_fio_read(const char *text, hr_bench_measure *measure_out, hr_
 
 /* ---- headrace ---- */
 
+void hr_bench_path_class(const char *path, char class_out[HR_BENCH_CLASS_MAX])
+{
+    static const char soft[] = "soft-RoCE";
+    /* Of the devices, and not of what else a path tells: why there is no RDMA, where it has none.
+     */
+    size_t devices_len = strncmp(path, "verbs (", 7) == 0 ? strcspn(path, ")") : 0;
+    const char *found = strstr(path, soft);
+    bool is_soft = found != NULL && (found == path || found < path + devices_len);
+    size_t len = is_soft ? strlen(soft) : strcspn(path, " ,;");
+    snprintf(class_out, HR_BENCH_CLASS_MAX, "%.*s", len < HR_BENCH_CLASS_MAX ? (int)len : 0,
+             is_soft ? soft : path);
+}
+
 static bool is_type(const json_t *object, const char *type)
 {
     const char *found = json_string_value(json_object_get(object, "type"));

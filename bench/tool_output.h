@@ -6,6 +6,8 @@
 
 #include "measure.h"
 
+#define HR_BENCH_CLASS_MAX 24
+
 /* iperf3 -J: what arrived, with --bidir on both sides, and the CPU time of both ends. */
 HR_CHECKED hr_status hr_bench_iperf3_read(const char *text, hr_bench_measure *measure_out,
                                           hr_error *error);
@@ -16,6 +18,9 @@ HR_CHECKED hr_status hr_bench_fio_read(const char *text, hr_bench_measure *measu
 /* headrace get --json: its summary line. CPU time is that of the receiver. */
 HR_CHECKED hr_status hr_bench_get_read(const char *text, hr_bench_measure *measure_out,
                                        hr_error *error);
+/* What the bytes crossed, of the path that a get or a wire tells: "tcp", "verbs", "local"; and
+ * "soft-RoCE" wherever that was, though a get says "verbs (rxe0, soft-RoCE)". */
+void hr_bench_path_class(const char *path, char class_out[HR_BENCH_CLASS_MAX]);
 /* headrace serve --json: the line that tells the address, and with --footprint the one that tells
  * the bytes of its slots. */
 HR_CHECKED hr_status hr_bench_listening_read(const char *line, char address_out[64],

@@ -48,8 +48,10 @@ static int copies_of(const char *path)
         const char *path;
         int copies;
     } ways[] = {{"tcp", 2}, {"soft-RoCE", 2}, {"verbs", 0}, {"rdma", 0}, {"local", 0}};
+    char name[HR_BENCH_CLASS_MAX];
+    hr_bench_path_class(path, name);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
-        if (strncmp(path, ways[i].path, strlen(ways[i].path)) == 0)
+        if (strcmp(name, ways[i].path) == 0)
             return ways[i].copies;
     return -1;
 }

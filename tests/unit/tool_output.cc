@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 extern "C" {
 #include "tool_output.h"
@@ -59,6 +60,30 @@ TEST(ToolOutput, TakesWhatArrivedFromIperf3)
     EXPECT_DOUBLE_EQ(result.measure.cpu_seconds[HR_BENCH_SENDER], 0.202);
     EXPECT_DOUBLE_EQ(result.measure.cpu_seconds[HR_BENCH_RECEIVER], 0.596);
     EXPECT_STREQ(result.measure.note, "cubic");
+}
+
+// A result over soft-RoCE is never taken for one of hardware.
+TEST(ToolOutput, TellsSoftRoceFromHardware)
+{
+    const std::pair<const char *, const char *> paths[] = {
+        {"verbs (rxe0, soft-RoCE), 1 link, io_uring -> host slots", "soft-RoCE"},
+        {"soft-RoCE, rxe0, io_uring, 1 link", "soft-RoCE"},
+        {"verbs (mlx5_0), 2 links, io_uring -> host slots", "verbs"},
+        {"verbs, mlx5_0, io_uring, 1 link", "verbs"},
+        {"tcp, cubic, io_uring", "tcp"},
+        {"tcp, 1 link; no RDMA: no device (where the kernel has soft-RoCE, scripts/softroce)",
+         "tcp"},
+        {"verbs (mlx5_0), 1 link; not soft-RoCE", "verbs"},
+        {"local, io_uring", "local"},
+        {"", ""},
+        {"what has no end to its first word is none of these", "what"},
+        {"awordthatislongerthanallofthese,", ""},
+    };
+    for (const auto &[path, name] : paths) {
+        char found[HR_BENCH_CLASS_MAX];
+        hr_bench_path_class(path, found);
+        EXPECT_STREQ(found, name) << path;
+    }
 }
 
 // With --bidir: what arrived here is beside what arrived there.

@@ -163,7 +163,7 @@ static const hr_option options[] = {
     {
         .name = "softroce",
         .type = HR_OPTION_FLAG,
-        .verbs = WIRE,
+        .verbs = WIRE | TRANSFER,
         .help = "Over soft-RoCE: this kernel's, taken down afterwards, or that of a guest.",
         .offset = MEMBER(softroce),
     },
@@ -179,7 +179,7 @@ static const hr_option options[] = {
         .name = "rdma",
         .argument = "ADDR",
         .type = HR_OPTION_STRING,
-        .verbs = WIRE,
+        .verbs = WIRE | TRANSFER,
         .help = "Over RDMA, through the device that answers for this address of this machine.",
         .offset = MEMBER(address),
     },

@@ -14,6 +14,16 @@
 #define TRANSFER (1u << HR_BENCH_TRANSFER)
 #define PEERS    (1u << HR_BENCH_PEERS)
 
+static bool goes_over_tcp(const hr_bench_settings *settings)
+{
+    return settings->address == NULL;
+}
+
+static bool goes_over_rdma(const hr_bench_settings *settings)
+{
+    return settings->address != NULL;
+}
+
 static hr_status run_wire(hr_bench_field *field, const hr_bench_contender *contender,
                           hr_bench_measure *measure_out, hr_error *error)
 {
@@ -23,7 +33,9 @@ static hr_status run_wire(hr_bench_field *field, const hr_bench_contender *conte
         .slots = HR_BENCH_WIRE_SLOTS,
         .message_len = HR_CHUNK_LEN,
         .digests = contender->digests,
+        .asks = field->settings->address != NULL,
         .congestion = contender->congestion,
+        .address = field->settings->address,
     };
     return hr_bench_wire_run(&wire, measure_out, error);
 }
@@ -45,7 +57,7 @@ static hr_status run_disk_to_file(hr_bench_field *field, const hr_bench_contende
 
 static bool wants_tcp_peers(const hr_bench_settings *settings)
 {
-    return settings->peers && settings->address == NULL;
+    return settings->peers && goes_over_tcp(settings);
 }
 
 /* It has no run in both directions. */
@@ -56,7 +68,7 @@ static bool wants_ucx(const hr_bench_settings *settings)
 
 static bool wants_rdma_peers(const hr_bench_settings *settings)
 {
-    return settings->peers && settings->address != NULL;
+    return settings->peers && goes_over_rdma(settings);
 }
 
 const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
@@ -77,9 +89,16 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                                      .title = "wire, cubic, digests",
                                      .transport = "tcp",
                                      .verbs = TRANSFER | PEERS,
+                                     .wanted = goes_over_tcp,
                                      .congestion = "cubic",
                                      .digests = true,
                                      .run = run_wire},
+    [HR_BENCH_WIRE_RDMA_DIGESTS] = {.name = "wire_rdma_digests",
+                                    .title = "wire, RDMA, digests",
+                                    .verbs = TRANSFER,
+                                    .wanted = goes_over_rdma,
+                                    .digests = true,
+                                    .run = run_wire},
     [HR_BENCH_IPERF3_RENO] = {.name = "iperf3_reno",
                               .title = "iperf3 -C reno",
                               .transport = "tcp",
@@ -264,6 +283,7 @@ const hr_bench_goal hr_bench_goals[] = {
     {HR_BENCH_DISK, {HR_BENCH_FIO_READ, HR_BENCH_FIO_READ}, 0},
     {HR_BENCH_DISK_WRITE, {HR_BENCH_FIO_WRITE, HR_BENCH_FIO_WRITE}, 0},
     {HR_BENCH_DISK_TO_HOST, {HR_BENCH_FIO_READ, HR_BENCH_WIRE_CUBIC_DIGESTS}, 0.95},
+    {HR_BENCH_DISK_TO_HOST, {HR_BENCH_FIO_READ, HR_BENCH_WIRE_RDMA_DIGESTS}, 0.95},
     {HR_BENCH_DISK_TO_FILE, {HR_BENCH_FIO_COPY, HR_BENCH_FIO_COPY}, 0.90},
     {HR_BENCH_DISK_TO_FILE, {HR_BENCH_RSYNC, HR_BENCH_RSYNC}, 0},
     {HR_BENCH_WIRE_ASKED, {HR_BENCH_WIRE_IPERF3, HR_BENCH_WIRE_IPERF3}, 0},

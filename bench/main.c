@@ -4,6 +4,7 @@
 
 #include "await.h"
 #include "bench_verbs.h"
+#include "field.h"
 #include "result.h"
 #include "softroce.h"
 
@@ -27,7 +28,8 @@ static hr_status over_softroce(const hr_bench_settings *settings, unsigned verb,
     if (status == HR_UNSUPPORTED && !softroce.is_up) {
         int code = 0;
         *error = (hr_error){0};
-        status = hr_bench_softroce_guest(settings, &code, error);
+        status = hr_bench_softroce_guest(settings, hr_bench_field_has_files(verb, settings), &code,
+                                         error);
         /* What the guest's own run has said is said. */
         if (status == HR_OK && code != 0)
             exit(code);

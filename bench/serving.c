@@ -55,6 +55,18 @@ static void add_trust(const hr_bench_settings *settings, const char **argv, unsi
     }
 }
 
+/* Over RDMA at the device's address, since the way there is what chooses a device. */
+static void name_listen(const hr_bench_settings *settings, char listen_out[80])
+{
+    const char *address = settings->address;
+    if (settings->listen != NULL)
+        snprintf(listen_out, 80, "%s", settings->listen);
+    else if (address != NULL)
+        snprintf(listen_out, 80, strchr(address, ':') != NULL ? "[%.70s]:0" : "%.70s:0", address);
+    else
+        snprintf(listen_out, 80, "127.0.0.1:0");
+}
+
 hr_status hr_bench_serving_start(hr_bench_serving *serving, const hr_bench_settings *settings,
                                  const char *shards, hr_error *error)
 {
@@ -62,11 +74,10 @@ hr_status hr_bench_serving_start(hr_bench_serving *serving, const hr_bench_setti
     hr_status status = find_program(settings->program, serving->program, error);
     if (status != HR_OK)
         return status;
-    const char *argv[16] = {
-        serving->program, "serve",
-        shards,           "--footprint",
-        "--json",         "--stages",
-        "--listen",       settings->listen != NULL ? settings->listen : "127.0.0.1:0"};
+    char listen[80];
+    name_listen(settings, listen);
+    const char *argv[16] = {serving->program, "serve",    shards,     "--footprint",
+                            "--json",         "--stages", "--listen", listen};
     unsigned count = 8;
     add_trust(settings, argv, &count);
     status = hr_bench_child_exec(&serving->server, argv, error);
@@ -105,6 +116,10 @@ static hr_status get(hr_bench_serving *serving, const char *const *options,
         count++;
     }
     add_trust(serving->settings, argv, &count);
+    if (serving->settings->address != NULL) {
+        argv[count++] = "--require";
+        argv[count++] = "rdma";
+    }
     double before = hr_bench_child_cpu_seconds(&serving->server);
     hr_status status = hr_bench_child_exec(&client, argv, error);
     if (status == HR_OK)

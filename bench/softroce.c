@@ -16,7 +16,10 @@
 #define GUEST_S   "560"
 #define GUEST_NS  (600 * HR_NS_PER_S)
 #define WORDS_MAX 240
-#define MARK      "==== headrace-bench: the result ====\n"
+
+#define DRIVE_FOLDER    "/mnt/headrace-bench"
+#define DRIVE_SPARE_MIB 512
+#define MARK            "==== headrace-bench: the result ====\n"
 
 /* Beside the build folder that this program lies in, as in the source tree. */
 static hr_status find_script(const char *name, char path_out[512], hr_error *error)
@@ -90,7 +93,20 @@ static hr_status take_output(const hr_bench_settings *settings, const char *text
     return hr_bench_save(settings->output, result, strlen(result), error);
 }
 
-static unsigned guest_words(const hr_bench_settings *settings, const char *script,
+/* What is moved lies on a drive of the guest's own: its other files are in memory, and lost. */
+static unsigned add_drive(const hr_bench_settings *settings, const char **argv, unsigned count)
+{
+    static char size[32];
+    uint64_t mib = (3 * settings->size >> 20) + DRIVE_SPARE_MIB;
+    snprintf(size, sizeof size, "%lluM", (unsigned long long)mib);
+    argv[count++] = "--drive";
+    argv[count++] = size;
+    argv[count++] = "--mount";
+    argv[count++] = DRIVE_FOLDER;
+    return count;
+}
+
+static unsigned guest_words(const hr_bench_settings *settings, bool moves_files, const char *script,
                             const char **argv)
 {
     static const char run[] = "\"$0\" \"$@\" --rdma \"$VM_SERVER\" --output /tmp/result.json\n"
@@ -105,6 +121,8 @@ static unsigned guest_words(const hr_bench_settings *settings, const char *scrip
     argv[count++] = "qemu64"; /* whose rxe is the fastest */
     argv[count++] = "--timeout";
     argv[count++] = GUEST_S;
+    if (moves_files)
+        count = add_drive(settings, argv, count);
     argv[count++] = "sh";
     argv[count++] = "-c";
     argv[count++] = run;
@@ -112,19 +130,24 @@ static unsigned guest_words(const hr_bench_settings *settings, const char *scrip
     for (int i = 1; i < settings->word_count && count < WORDS_MAX; i++)
         if (strcmp(settings->words[i], "--softroce") != 0)
             argv[count++] = settings->words[i];
+    if (moves_files) {
+        argv[count++] = "--directory";
+        argv[count++] = DRIVE_FOLDER;
+    }
     argv[count] = NULL;
     return count;
 }
 
-hr_status hr_bench_softroce_guest(const hr_bench_settings *settings, int *code_out, hr_error *error)
+hr_status hr_bench_softroce_guest(const hr_bench_settings *settings, bool moves_files,
+                                  int *code_out, hr_error *error)
 {
     char script[512];
-    const char *argv[WORDS_MAX + 2];
+    const char *argv[WORDS_MAX + 8];
     hr_bench_child child = {0};
     hr_status status = find_script("softroce-vm", script, error);
     if (status != HR_OK)
         return status;
-    guest_words(settings, script, argv);
+    guest_words(settings, moves_files, script, argv);
     hr_bench_live(settings, "in a guest with soft-RoCE");
     status = hr_bench_child_exec(&child, argv, error);
     if (status == HR_OK)

@@ -16,8 +16,9 @@ typedef struct hr_bench_softroce {
 HR_CHECKED hr_status hr_bench_softroce_up(hr_bench_softroce *softroce, hr_error *error);
 void hr_bench_softroce_down(hr_bench_softroce *softroce);
 /* The same command in a guest: what it prints is printed, its result file is written here, and its
- * exit code comes back. */
-HR_CHECKED hr_status hr_bench_softroce_guest(const hr_bench_settings *settings, int *code_out,
-                                             hr_error *error);
+ * exit code comes back. moves_files: they lie on a drive of the guest's, whatever --directory says.
+ */
+HR_CHECKED hr_status hr_bench_softroce_guest(const hr_bench_settings *settings, bool moves_files,
+                                             int *code_out, hr_error *error);
 
 #endif

@@ -29,6 +29,8 @@ static hr_status parse_with(const hr_bench_settings *settings, char *assignment,
     settings_out->word_count = settings->word_count;
     settings_out->directory = settings->directory;
     settings_out->program = settings->program;
+    if (settings->softroce) /* of the device that was made */
+        settings_out->address = settings->address;
     hr_invocation_release(&invocation);
     return HR_OK;
 }

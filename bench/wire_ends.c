@@ -114,8 +114,8 @@ int hr_bench_end_tell(wire_end *end, const char *what)
     const hr_bench_wire *wire = &end->wire;
     bool in_kib = wire->message_len >= 1024;
     if (end->status != HR_OK || end->bytes == 0) {
-        fprintf(stderr, "%s: %s\n", what,
-                end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved");
+        const char *why = end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved";
+        fprintf(stderr, "%s: %s\n", what, end->why[0] != '\0' ? end->why : why);
         return 1;
     }
     snprintf(end->measure.note, sizeof end->measure.note,

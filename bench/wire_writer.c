@@ -35,8 +35,9 @@ static void message_sent(hr_link_write *write)
     if (write->status != HR_OK || slot->link->is_down)
         return;
     if (end->wire.is_inline && write->payload.len > slot->link->link->inline_len) {
-        fprintf(stderr, "%s takes no %zu bytes inline; a shorter --message may do\n", end->path,
-                write->payload.len);
+        snprintf(end->why, sizeof end->why,
+                 "%.60s takes no %zu bytes inline: try a shorter --message", end->path,
+                 write->payload.len);
         end->status = HR_UNSUPPORTED;
     }
     end->bytes += write->payload.len;

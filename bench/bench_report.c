@@ -47,8 +47,7 @@ static void print_lane(const hr_bench_race *race, int index)
     const hr_bench_lane *lane = &race->lanes[index];
     hr_bench_spread rate = hr_bench_sample_spread(&lane->rates);
     if (lane->missing) {
-        printf("%-25s missing: %s is not installed (scripts/setup --bench)\n", contender->title,
-               contender->program);
+        printf("%-25s missing: %s\n", contender->title, lane->why);
     } else if (rate.count > 0) {
         int digits = rate.median < 0.1 ? 4 : 2; /* of small files */
         printf("%-25s %6.*f  %6.*f .. %-6.*f %8.3f %8.3f %6u  %s\n", contender->title, digits,

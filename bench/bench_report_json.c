@@ -107,16 +107,19 @@ static json_t *contender(const hr_bench_race *race, int index)
     hr_bench_report_name(race, index, name);
     hr_bench_report_title(race, index, title);
     const hr_bench_lane *lane = &race->lanes[index];
+    const hr_bench_contender *of = &hr_bench_contenders[index];
     hr_bench_spread rate = hr_bench_sample_spread(&lane->rates);
     hr_bench_spread sender = hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]);
     hr_bench_spread receiver = hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]);
-    json_t *object =
-        json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "name", name, "title",
-                  title, "missing", lane->missing, "gb_per_second", spread(&rate), "rounds",
-                  values(&lane->rates), "sender_cpu_seconds_per_gb", spread(&sender),
-                  "receiver_cpu_seconds_per_gb", spread(&receiver), "latency_us",
-                  microseconds(&lane->latency), "in_use", lane->note, "transport_class",
-                  transport_class(&hr_bench_contenders[index], lane), "memory_class", "host");
+    json_t *object = json_pack(
+        "{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s}", "name", name, "title", title,
+        "missing", lane->missing, "gb_per_second", spread(&rate), "rounds", values(&lane->rates),
+        "sender_cpu_seconds_per_gb", spread(&sender), "receiver_cpu_seconds_per_gb",
+        spread(&receiver), "latency_us", microseconds(&lane->latency), "in_use", lane->note,
+        "transport_class", transport_class(of, lane), "memory_class",
+        of->memory != NULL ? of->memory : "host");
+    if (lane->missing)
+        json_object_set_new(object, "why_missing", json_string(lane->why));
     add_extras(object, race, index);
     return object;
 }

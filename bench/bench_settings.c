@@ -475,6 +475,28 @@ static const hr_option options[] = {
         .offset = MEMBER(gate),
     },
     {
+        .name = "gpu",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = DECODE,
+        .fallback = "0",
+        .min = "0",
+        .max = "15",
+        .help = "Which GPU, where there are several.",
+        .offset = MEMBER(gpu),
+    },
+    {
+        .name = "chunks",
+        .argument = "N",
+        .type = HR_OPTION_UNSIGNED,
+        .verbs = DECODE,
+        .fallback = "32",
+        .min = "1",
+        .max = "256",
+        .help = "Chunks of 4 MiB that a GPU decodes at once.",
+        .offset = MEMBER(chunks),
+    },
+    {
         .name = "csv",
         .type = HR_OPTION_FLAG,
         .verbs = REPORT,
@@ -560,8 +582,9 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
         {
             .name = "decode",
             .arguments = "",
-            .summary = "Each codec by itself, on one core, beside its library.",
-            .details = "Chunks of 4 MiB in memory, of text, and for planes of weights.",
+            .summary = "Each codec by itself: on one core, beside its library, and on a GPU.",
+            .details = "Chunks of 4 MiB in memory, of text, and for planes of weights. On the GPU\n"
+                       "they are decoded in batches where they lie, and verified there.",
         },
     [HR_BENCH_REGISTER] =
         {

@@ -57,6 +57,9 @@ typedef struct hr_bench_settings {
     unsigned profile, accelerators, batch, samples_per_file, threshold, codec;
     uint64_t record_len, compute_ns;
 
+    unsigned gpu;    /* decode, register, loader: cuda:N */
+    unsigned chunks; /* decode: of a batch on a GPU */
+
     bool csv; /* report */
 
     /* compare */

@@ -4,6 +4,7 @@
 #ifndef HR_BENCH_CONTENDER_H
 #define HR_BENCH_CONTENDER_H
 
+#include "device.h"
 #include "field.h"
 #include "measure.h"
 
@@ -33,6 +34,9 @@ enum {
     HR_BENCH_DECODE_LIBZSTD,
     HR_BENCH_DECODE_PLANES,
     HR_BENCH_DECODE_PLANES_FP32,
+    HR_BENCH_DECODE_GPU_LZ4,
+    HR_BENCH_DECODE_GPU_PLANES,
+    HR_BENCH_DECODE_GPU_PLANES_FP32,
     HR_BENCH_REGISTER_HUGE,
     HR_BENCH_REGISTER_PLAIN,
     HR_BENCH_FILES_GET,
@@ -47,9 +51,11 @@ typedef struct hr_bench_contender hr_bench_contender;
 struct hr_bench_contender {
     const char *name; /* in JSON */
     const char *title;
-    const char *program;    /* that must be installed; NULL: none */
-    const char *congestion; /* of those over the wire */
-    const char *transport;  /* what the bytes cross: "tcp", "none"; NULL: the path of a get tells */
+    const char *program;                           /* that must be installed; NULL: none */
+    bool (*there)(char why_out[HR_BENCH_WHY_MAX]); /* what else it needs; NULL: nothing */
+    const char *congestion;                        /* of those over the wire */
+    const char *memory;                            /* where its bytes end; NULL: "host" */
+    const char *transport; /* what the bytes cross: "tcp", "none"; NULL: the path of a get tells */
     hr_status (*run)(hr_bench_field *field, const hr_bench_contender *contender,
                      hr_bench_measure *measure_out, hr_error *error);
     unsigned verbs;                                    /* bit i: the verb i measures it */
@@ -60,6 +66,7 @@ struct hr_bench_contender {
     unsigned codec;   /* of those that decode: hr_codec_id */
     unsigned element; /* hr_element of the content; 0: text */
     bool library;     /* by the library's own reader of frames */
+    bool gpu;         /* it works in a GPU's memory */
     bool huge;        /* of those that register: pages */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The codecs alone: chunks in memory, decoded over and over on one core. What comes out depends on
- * the content as much as on the code, so each codec has content of the kind that it is for. */
+/* The codecs alone: chunks in memory, decoded over and over, on one core or on a GPU. What comes
+ * out depends on the content as much as on the code, so each codec has content of the kind that it
+ * is for. */
 #include <lz4frame.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "codec.h"
 #include "contender.h"
 #include "content.h"
+#include "decode_gpu.h"
 #include "env.h"
 
 #define CHUNKS    8
@@ -22,6 +24,7 @@ typedef struct decode_run {
     const hr_bench_contender *contender;
     LZ4F_dctx *lz4; /* of the libraries */
     ZSTD_DCtx *zstd;
+    const hr_bench_settings *settings;
     uint64_t duration_ns;
     uint8_t *content, *stored[CHUNKS], *scratch;
     size_t stored_len[CHUNKS], scratch_len, stored_sum;
@@ -141,37 +144,69 @@ static hr_status decode_all(decode_run *run, uint8_t *target, hr_bench_measure *
     return status;
 }
 
+static hr_status decode_on_cpu(decode_run *run, hr_bench_measure *measure_out)
+{
+    uint8_t *target = malloc(CHUNK_LEN);
+    hr_status status = target != NULL ? make_contexts(run) : HR_NO_MEMORY;
+    if (status == HR_OK)
+        status = decode_all(run, target, measure_out);
+    snprintf(measure_out->note, sizeof measure_out->note, "CPU, one core");
+    free(target);
+    return status;
+}
+
+static hr_status decode_on_gpu(decode_run *run, hr_bench_measure *measure_out, hr_error *error)
+{
+    const hr_bench_gpu_work work = {
+        .gpu = run->settings->gpu,
+        .batch = run->settings->chunks,
+        .chunks = CHUNKS,
+        .stored = run->stored,
+        .stored_len = run->stored_len,
+        .content = run->content,
+        .content_len = CHUNK_LEN,
+        .codec = run->codec->id,
+        .duration_ns = run->duration_ns,
+        .latency = &run->latency,
+    };
+    return hr_bench_decode_gpu(&work, measure_out, error);
+}
+
+static void tell(decode_run *run, const char *what, hr_bench_measure *measure)
+{
+    size_t len = strlen(measure->note);
+    snprintf(measure->note + len, sizeof measure->note - len, ", %s, %.2f times shorter", what,
+             (double)(CHUNKS * CHUNK_LEN) / (double)run->stored_sum);
+    measure->latency = &run->latency;
+    hr_bench_measure_tell(measure);
+}
+
 static int run_in_child(void *context)
 {
     decode_run *run = context;
-    uint8_t *target = malloc(CHUNK_LEN);
     hr_bench_measure measure = {.bytes = 0};
+    hr_error error = {0};
     run->content = malloc(CHUNKS * CHUNK_LEN);
-    hr_status status = run->content != NULL && target != NULL ? HR_OK : HR_NO_MEMORY;
+    hr_status status = run->content != NULL ? HR_OK : HR_NO_MEMORY;
     const char *what = "";
     if (status == HR_OK) {
         what = fill(run->contender->element, run->content, CHUNKS * CHUNK_LEN);
         status = encode_all(run);
     }
     if (status == HR_OK)
-        status = make_contexts(run);
+        status = run->contender->gpu ? decode_on_gpu(run, &measure, &error)
+                                     : decode_on_cpu(run, &measure);
     if (status == HR_OK)
-        status = decode_all(run, target, &measure);
-    if (status == HR_OK) {
-        snprintf(measure.note, sizeof measure.note, "CPU, one core, %s, %.2f times shorter", what,
-                 (double)(CHUNKS * CHUNK_LEN) / (double)run->stored_sum);
-        measure.latency = &run->latency;
-        hr_bench_measure_tell(&measure);
-    } else {
-        fprintf(stderr, "%s: %s\n", run->codec->name, hr_status_text(status));
-    }
+        tell(run, what, &measure);
+    else
+        fprintf(stderr, "%s: %s\n", run->codec->name,
+                error.text[0] != '\0' ? error.text : hr_status_text(status));
     LZ4F_freeDecompressionContext(run->lz4);
     ZSTD_freeDCtx(run->zstd);
     for (unsigned i = 0; i < CHUNKS; i++)
         free(run->stored[i]);
     free(run->content);
     free(run->scratch);
-    free(target);
     return status != HR_OK;
 }
 
@@ -184,6 +219,7 @@ hr_status hr_bench_run_decode(hr_bench_field *field, const hr_bench_contender *c
         .codec = hr_codec_find(contender->codec),
         .contender = contender,
         .duration_ns = field->settings->duration_ns,
+        .settings = field->settings,
     };
     hr_status status = hr_bench_child_fork(&child, contender->title, run_in_child, &run, error);
     if (status == HR_OK)

@@ -101,14 +101,26 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
     return HR_OK;
 }
 
+static void look_for(hr_bench_lane *lane, const hr_bench_contender *contender)
+{
+    if (contender->program != NULL && !hr_bench_is_installed(contender->program)) {
+        lane->missing = true;
+        snprintf(lane->why, sizeof lane->why, "%s is not installed (scripts/setup --bench)",
+                 contender->program);
+    } else if (contender->there != NULL && !contender->there(lane->why)) {
+        lane->missing = true;
+    }
+}
+
 void hr_bench_race_begin(hr_bench_race *race, unsigned verb, const hr_bench_settings *settings)
 {
     race->verb = verb;
     for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
-        const char *program = hr_bench_contenders[i].program;
         bool (*wanted)(const hr_bench_settings *) = hr_bench_contenders[i].wanted;
         race->lanes[i].unwanted = wanted != NULL && !wanted(settings);
-        race->lanes[i].missing = program != NULL && !hr_bench_is_installed(program);
+        if (!hr_bench_race_has(race, i))
+            continue;
+        look_for(&race->lanes[i], &hr_bench_contenders[i]);
     }
 }
 

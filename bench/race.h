@@ -9,8 +9,9 @@
 
 /* One contender's way through the rounds. A round that failed holds NAN. */
 typedef struct hr_bench_lane {
-    bool missing;  /* its program is not installed */
-    bool unwanted; /* the settings leave it out */
+    bool missing;               /* its program is not installed, or its device is not there */
+    char why[HR_BENCH_WHY_MAX]; /* it is missing */
+    bool unwanted;              /* the settings leave it out */
     hr_bench_sample rates;
     hr_bench_sample costs[HR_BENCH_SIDES]; /* CPU seconds per GB */
     hr_bench_sample item_rates;            /* per second; none where items are not counted */

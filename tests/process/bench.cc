@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "fake_cuda.h"
+
 extern "C" {
 #include "process.h"
 #include "temp.h"
@@ -28,6 +30,7 @@ struct Bench : testing::Test {
     char directory[HR_TEMP_PATH_MAX] = "";
     json_t *report = nullptr;
     std::string programs = "/nonexistent"; // where peers are looked for
+    std::string driver = "/nonexistent";   // where a GPU's driver is
 
     // A peer of this name that does what the script says.
     void make_peer(const char *name, const std::string &script)
@@ -55,8 +58,8 @@ struct Bench : testing::Test {
         hr_process_stop(&process);
         process = {};
         // No peer is found there, so that the tests are the same on every machine.
-        const std::string path = "PATH=" + programs;
-        const char *const environment[] = {path.c_str(), nullptr};
+        const std::string path = "PATH=" + programs, libraries = "LD_LIBRARY_PATH=" + driver;
+        const char *const environment[] = {path.c_str(), libraries.c_str(), nullptr};
         arguments.insert(arguments.begin(), HEADRACE_BENCH);
         arguments.push_back(nullptr);
         hr_process_options options = {};
@@ -535,18 +538,30 @@ TEST_F(Bench, InterruptedItSaysWhatWasMeasured)
 
 TEST_F(Bench, MeasuresWhatNeedsNoFile)
 {
-    start({"decode", "--json", "--rounds", "1", "--seconds", "100ms"});
-    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
-    report = json_loads(hr_process_stdout(&process), 0, nullptr);
-    for (const char *name : {"decode_lz4", "decode_zstd", "decode_planes"})
-        EXPECT_GT(rate(name), 0) << name;
-    json_decref(report);
-
     start({"wire", "--json", "--rounds", "1", "--seconds", "100ms"});
     ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
     report = json_loads(hr_process_stdout(&process), 0, nullptr);
     EXPECT_GT(rate("wire"), 0);
     EXPECT_STREQ(json_string_value(json_object_get(contender("wire"), "transport_class")), "tcp");
+}
+
+// Over a driver that has no GPU.
+TEST_F(Bench, DecodesOnACoreAndOnAGpu)
+{
+    const char *const names[] = {"decode_gpu_lz4", "decode_gpu_planes", "decode_gpu_planes_fp32"};
+    driver = fake_cuda_folder();
+    start(
+        {"decode", "--json", "--rounds", "1", "--seconds", "100ms", "--gpu", "1", "--chunks", "2"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    for (const char *name : {"decode_lz4", "decode_zstd", "decode_planes"})
+        EXPECT_GT(rate(name), 0) << name;
+    for (const char *name : names) {
+        std::string in_use = json_string_value(json_object_get(contender(name), "in_use"));
+        EXPECT_GT(rate(name), 0) << name;
+        EXPECT_NE(in_use.find("fake GPU 1"), std::string::npos) << in_use;
+        EXPECT_STREQ(json_string_value(json_object_get(contender(name), "memory_class")), "gpu");
+    }
 }
 
 TEST_F(Bench, RegistersMemoryOrSaysWhyNot)

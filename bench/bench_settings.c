@@ -478,7 +478,7 @@ static const hr_option options[] = {
         .name = "gpu",
         .argument = "N",
         .type = HR_OPTION_UNSIGNED,
-        .verbs = DECODE,
+        .verbs = DECODE | REGISTER,
         .fallback = "0",
         .min = "0",
         .max = "15",
@@ -591,6 +591,7 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
             .name = "register",
             .arguments = "",
             .summary = "What registering a worker's pool costs.",
+            .details = "With the kernel's rings, and where they are there with a NIC and a GPU.",
         },
     [HR_BENCH_FILES] =
         {

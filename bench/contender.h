@@ -39,6 +39,9 @@ enum {
     HR_BENCH_DECODE_GPU_PLANES_FP32,
     HR_BENCH_REGISTER_HUGE,
     HR_BENCH_REGISTER_PLAIN,
+    HR_BENCH_REGISTER_NIC,
+    HR_BENCH_REGISTER_NIC_GPU,
+    HR_BENCH_REGISTER_PINNED,
     HR_BENCH_FILES_GET,
     HR_BENCH_FILES_RSYNC,
     HR_BENCH_FILES_CP,
@@ -68,6 +71,7 @@ struct hr_bench_contender {
     bool library;     /* by the library's own reader of frames */
     bool gpu;         /* it works in a GPU's memory */
     bool huge;        /* of those that register: pages */
+    bool by_nic;      /* of the same: with a NIC */
 };
 
 extern const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS];
@@ -103,6 +107,8 @@ hr_status hr_bench_run_decode(hr_bench_field *field, const hr_bench_contender *c
                               hr_bench_measure *measure_out, hr_error *error);
 hr_status hr_bench_run_register(hr_bench_field *field, const hr_bench_contender *contender,
                                 hr_bench_measure *measure_out, hr_error *error);
+hr_status hr_bench_run_register_device(hr_bench_field *field, const hr_bench_contender *contender,
+                                       hr_bench_measure *measure_out, hr_error *error);
 
 hr_status hr_bench_run_files_get(hr_bench_field *field, const hr_bench_contender *contender,
                                  hr_bench_measure *measure_out, hr_error *error);

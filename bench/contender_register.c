@@ -9,8 +9,9 @@
 #include "contender.h"
 #include "env.h"
 #include "loop.h"
+#include "register_device.h"
 
-#define POOL_LEN ((size_t)64 << 20)
+#define POOL_LEN HR_BENCH_POOL_LEN
 #define HUGE_LEN ((size_t)2 << 20)
 #define GRACE_NS (60 * HR_NS_PER_S)
 
@@ -74,17 +75,53 @@ static int run_in_child(void *context)
     return 0;
 }
 
-hr_status hr_bench_run_register(hr_bench_field *field, const hr_bench_contender *contender,
-                                hr_bench_measure *measure_out, hr_error *error)
+static hr_status measure_in_child(hr_bench_field *field, const hr_bench_contender *contender,
+                                  int (*run)(void *context), void *context,
+                                  hr_bench_measure *measure_out, hr_error *error)
 {
-    static register_run run;
     hr_bench_child child = {0};
-    run = (register_run){.duration_ns = field->settings->duration_ns, .huge = contender->huge};
-    hr_status status = hr_bench_child_fork(&child, contender->title, run_in_child, &run, error);
+    hr_status status = hr_bench_child_fork(&child, contender->title, run, context, error);
     if (status == HR_OK)
-        status = hr_bench_child_wait(&child, run.duration_ns + GRACE_NS, error);
+        status = hr_bench_child_wait(&child, field->settings->duration_ns + GRACE_NS, error);
     if (status == HR_OK)
         status = hr_bench_measure_hear(child.text, measure_out, error);
     hr_bench_child_stop(&child);
     return status;
+}
+
+hr_status hr_bench_run_register(hr_bench_field *field, const hr_bench_contender *contender,
+                                hr_bench_measure *measure_out, hr_error *error)
+{
+    static register_run run;
+    run = (register_run){.duration_ns = field->settings->duration_ns, .huge = contender->huge};
+    return measure_in_child(field, contender, run_in_child, &run, measure_out, error);
+}
+
+/* ---- with devices ---- */
+
+static int register_in_child(void *context)
+{
+    static hr_bench_histogram latency;
+    hr_bench_register_work work = *(const hr_bench_register_work *)context;
+    hr_bench_measure measure = {.bytes = 0};
+    hr_error error = {0};
+    work.latency = &latency;
+    if (hr_bench_register_device(&work, &measure, &error) != HR_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        return 1;
+    }
+    hr_bench_measure_tell(&measure);
+    return 0;
+}
+
+hr_status hr_bench_run_register_device(hr_bench_field *field, const hr_bench_contender *contender,
+                                       hr_bench_measure *measure_out, hr_error *error)
+{
+    hr_bench_register_work work = {
+        .duration_ns = field->settings->duration_ns,
+        .by_nic = contender->by_nic,
+        .of_gpu = contender->gpu,
+        .gpu = field->settings->gpu,
+    };
+    return measure_in_child(field, contender, register_in_child, &work, measure_out, error);
 }

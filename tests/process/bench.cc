@@ -569,10 +569,27 @@ TEST_F(Bench, RegistersMemoryOrSaysWhyNot)
     start({"register", "--json", "--rounds", "1", "--seconds", "100ms"});
     int code = wait();
     report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    if (system("/sbin/ldconfig -p | grep -q libcuda.so.1") != 0) {
+        EXPECT_TRUE(missing("register_pinned"));
+        const char *why =
+            json_string_value(json_object_get(contender("register_pinned"), "why_missing"));
+        EXPECT_NE(std::string(why != nullptr ? why : "").find("libcuda"), std::string::npos);
+    }
     if (code != 0) // a limit, or no io_uring
         EXPECT_NE(json_object_get(contender("register_huge"), "failure"), nullptr);
     else
         EXPECT_GT(rate("register_huge"), 0);
+}
+
+TEST_F(Bench, PinsMemoryForAGpu)
+{
+    driver = fake_cuda_folder();
+    start({"register", "--json", "--rounds", "1", "--seconds", "100ms", "--gpu", "1"});
+    wait(); // of the others one may fail
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("register_pinned"), 0) << hr_process_stdout(&process);
+    std::string in_use = json_string_value(json_object_get(contender("register_pinned"), "in_use"));
+    EXPECT_NE(in_use.find("fake GPU 1"), std::string::npos) << in_use;
 }
 
 TEST_F(Bench, ComparesWhatItWroteAndHoldsItAgainstBounds)

@@ -25,3 +25,6 @@ measure wire --inline --message 200 >"$logs/inline"
 grep -q '200 byte messages inline' "$logs/inline" || fail "not inline: $(cat "$logs/inline")"
 if measure wire --inline --message 100KiB >"$logs/long" 2>&1; then fail 'it took 100 KiB inline'; fi
 grep -q 'try a shorter --message' "$logs/long" || fail "it does not say why: $(cat "$logs/long")"
+"$bench" register --rounds 1 --seconds 200ms --json --quiet >"$logs/register" || true # rings have a limit
+grep -o '"name":"register_nic",.*' "$logs/register" | grep -q '"in_use":"soft-RoCE, rxe0' ||
+    fail "the NIC was not tried: $(cat "$logs/register")"

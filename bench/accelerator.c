@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "client.h"
+#include "cuda.h"
 #include "demand.h"
 #include "env.h"
 #include "memory.h"
@@ -27,6 +28,8 @@ typedef struct accelerator {
     hr_bench_client *client;
     hr_bench_demand demand;
     hr_memory *memory;
+    hr_cuda cuda; /* of a GPU's memory */
+    bool has_driver;
     char *files[FILES_MAX]; /* paths in the server */
     unsigned file_count;
     uint64_t longest;             /* of the files, as the server has them */
@@ -126,7 +129,7 @@ static hr_status take_finished(accelerator *acc)
             return status;
         }
         if (acc->client->note[0] == '\0')
-            snprintf(acc->client->note, sizeof acc->client->note, "%.120s", hr_get_path(slot->get));
+            snprintf(acc->client->note, sizeof acc->client->note, "%.160s", hr_get_path(slot->get));
         hr_get_destroy(slot->get);
         slot->get = NULL;
         slot->is_there = true;
@@ -204,6 +207,27 @@ static hr_status train(accelerator *acc, hr_bench_measure *measure_out)
 
 /* ---- its memory ---- */
 
+/* The GPUs of a machine in turn, as its accelerators are numbered. */
+static hr_status open_gpu(accelerator *acc)
+{
+    const hr_bench_client_job *job = acc->client->job;
+    int count = 0;
+    hr_status status = hr_cuda_open(HR_CUDA_LIBRARY, &acc->cuda, &acc->client->error);
+    acc->has_driver = status == HR_OK;
+    if (status == HR_OK)
+        status = hr_cuda_status(acc->cuda.device_get_count(&count));
+    if (status != HR_OK || count <= 0)
+        return status != HR_OK ? status : HR_UNSUPPORTED;
+    int number = (int)((job->settings->gpu + job->number) % (unsigned)count);
+    return hr_memory_cuda_create(hr_env_system(), &acc->cuda, number, &acc->memory);
+}
+
+static hr_status open_memory(accelerator *acc)
+{
+    return acc->client->job->to_gpu ? open_gpu(acc)
+                                    : hr_memory_host_create(hr_env_system(), &acc->memory);
+}
+
 static hr_status open_slots(accelerator *acc)
 {
     hr_page_kind pages;
@@ -212,15 +236,14 @@ static hr_status open_slots(accelerator *acc)
     acc->window =
         ((AHEAD + 1) * (uint64_t)acc->demand.batch - 1) / acc->demand.samples_per_file + 2;
     acc->slots = calloc(acc->window, sizeof *acc->slots);
-    hr_status status =
-        acc->slots != NULL ? hr_memory_host_create(hr_env_system(), &acc->memory) : HR_NO_MEMORY;
+    hr_status status = acc->slots != NULL ? open_memory(acc) : HR_NO_MEMORY;
     for (uint64_t i = 0; status == HR_OK && i < acc->window; i++)
         status = acc->memory->ops->alloc(acc->memory, len, &acc->slots[i].memory, &pages);
-    if (status != HR_OK)
+    if (status != HR_OK && acc->client->error.text[0] == '\0')
         return hr_error_set(&acc->client->error, status,
                             "%llu files of %zu MiB for the batches of one accelerator: %s",
                             (unsigned long long)acc->window, len >> 20, hr_status_text(status));
-    return HR_OK;
+    return status;
 }
 
 static void release(accelerator *acc)
@@ -232,6 +255,8 @@ static void release(accelerator *acc)
     }
     free(acc->slots);
     hr_memory_destroy(acc->memory);
+    if (acc->has_driver)
+        hr_cuda_close(&acc->cuda);
     for (unsigned i = 0; i < acc->file_count; i++)
         free(acc->files[i]);
 }

@@ -209,14 +209,20 @@ static void print_largest(const hr_bench_report *report)
     printf("\n%s%s: %u samples of %.3f MB each %.1f ms, %.2f GB/s an accelerator\n", demand.name,
            demand.is_changed ? ", changed" : "", demand.batch, (double)demand.record_len / 1e6,
            (double)demand.compute_ns / 1e6, rate);
-    if (report->largest == 0)
-        printf("not one accelerator computed for %u per cent of its time\n", demand.threshold);
-    else
-        printf(
-            "%u accelerator%s computed for at least %u per cent of their time, %.2f GB/s in all, "
-            "where the data was verified in host memory\n",
-            report->largest, report->largest == 1 ? "" : "s", demand.threshold,
-            report->largest * rate);
+    for (int i = HR_BENCH_LOADER_HOST; i <= HR_BENCH_LOADER_GPU; i++) {
+        unsigned largest = report->largest[i];
+        const char *where = hr_bench_contenders[i].gpu ? "a GPU's" : "host";
+        if (report->race_count == 0 || hr_bench_race_misses(&report->races[0], i))
+            printf("with the data in %s memory: not measured\n", where);
+        else if (largest == 0)
+            printf("with the data in %s memory not one accelerator computed for %u per cent of its "
+                   "time\n",
+                   where, demand.threshold);
+        else
+            printf("%u accelerator%s computed for at least %u per cent of their time, %.2f GB/s in "
+                   "all, where the data was verified in %s memory\n",
+                   largest, largest == 1 ? "" : "s", demand.threshold, largest * rate, where);
+    }
 }
 
 static void print_how(const hr_bench_report *report)

@@ -18,11 +18,11 @@ typedef struct hr_bench_report {
     unsigned verb;
     hr_bench_machine machine;
     hr_bench_sweep sweep;
-    hr_bench_race *races; /* one a point of the sweep */
-    unsigned race_count;  /* that were begun */
-    bool seeks;           /* a loader: how many accelerators can be kept busy? */
-    unsigned largest;     /* so many */
-    bool has_limits;      /* they were begun */
+    hr_bench_race *races;                  /* one a point of the sweep */
+    unsigned race_count;                   /* that were begun */
+    bool seeks;                            /* a loader: how many accelerators can be kept busy? */
+    unsigned largest[HR_BENCH_CONTENDERS]; /* so many, of those that train */
+    bool has_limits;                       /* they were begun */
     hr_bench_limit limits[HR_BENCH_LIMITS];
     hr_bench_where where; /* of transfer and peers */
     bool has_files;       /* they were made */

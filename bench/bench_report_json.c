@@ -54,6 +54,14 @@ static json_t *transport_class(const hr_bench_contender *of, const hr_bench_lane
     return json_string(name);
 }
 
+/* Where the bytes end, and by which way they came into a GPU. */
+static const char *memory_class(const hr_bench_contender *of, const hr_bench_lane *lane)
+{
+    if (of->transport == NULL && of->gpu && strstr(lane->note, "pinned slots") != NULL)
+        return "pinned bounce";
+    return of->memory != NULL ? of->memory : "host";
+}
+
 /* What devices counted beside the program, of bytes that were asked for. */
 static json_t *counted(const hr_bench_lane *lane, bool from_disk)
 {
@@ -116,8 +124,7 @@ static json_t *contender(const hr_bench_race *race, int index)
         "missing", lane->missing, "gb_per_second", spread(&rate), "rounds", values(&lane->rates),
         "sender_cpu_seconds_per_gb", spread(&sender), "receiver_cpu_seconds_per_gb",
         spread(&receiver), "latency_us", microseconds(&lane->latency), "in_use", lane->note,
-        "transport_class", transport_class(of, lane), "memory_class",
-        of->memory != NULL ? of->memory : "host");
+        "transport_class", transport_class(of, lane), "memory_class", memory_class(of, lane));
     if (lane->missing)
         json_object_set_new(object, "why_missing", json_string(lane->why));
     add_extras(object, race, index);
@@ -210,7 +217,11 @@ static json_t *loader(const hr_bench_report *report)
         hr_bench_demand_rate(&of) / 1e9, "threshold_percent", (int)of.threshold);
     json_object_set_new(object, "changed", json_boolean(of.is_changed));
     if (report->seeks)
-        json_object_set_new(object, "accelerators", json_integer(report->largest));
+        json_object_set_new(object, "accelerators",
+                            json_integer(report->largest[HR_BENCH_LOADER_HOST]));
+    if (report->seeks && !hr_bench_race_misses(&report->races[0], HR_BENCH_LOADER_GPU))
+        json_object_set_new(object, "accelerators_gpu",
+                            json_integer(report->largest[HR_BENCH_LOADER_GPU]));
     return object;
 }
 

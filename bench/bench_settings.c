@@ -457,6 +457,13 @@ static const hr_option options[] = {
         .offset = MEMBER(trains),
     },
     {
+        .name = "to-gpu",
+        .type = HR_OPTION_FLAG,
+        .verbs = CLIENT,
+        .help = "With --trains: its data ends in the memory of a GPU.",
+        .offset = MEMBER(to_gpu),
+    },
+    {
         .name = "number",
         .argument = "N",
         .type = HR_OPTION_UNSIGNED,
@@ -478,11 +485,11 @@ static const hr_option options[] = {
         .name = "gpu",
         .argument = "N",
         .type = HR_OPTION_UNSIGNED,
-        .verbs = DECODE | REGISTER,
+        .verbs = DECODE | REGISTER | LOADER | CLIENT,
         .fallback = "0",
         .min = "0",
         .max = "15",
-        .help = "Which GPU, where there are several.",
+        .help = "Which GPU, where there are several; of accelerators, that of the first one.",
         .offset = MEMBER(gpu),
     },
     {

@@ -51,7 +51,7 @@ typedef struct hr_bench_settings {
     const char *hosts;  /* where clients run: "a,b"; NULL: here */
     const char *ssh, *remote_program;
     const char *key;
-    bool insecure, trains;
+    bool insecure, trains, to_gpu;
 
     /* loader: 0: as the profile has it */
     unsigned profile, accelerators, batch, samples_per_file, threshold, codec;

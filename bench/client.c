@@ -81,7 +81,7 @@ hr_status hr_bench_client_get(hr_bench_client *client, const char *path, uint64_
     if (status != HR_OK)
         client->error = *hr_get_error(get);
     else if (client->note[0] == '\0')
-        snprintf(client->note, sizeof client->note, "%.120s", hr_get_path(get));
+        snprintf(client->note, sizeof client->note, "%.160s", hr_get_path(get));
     hr_get_destroy(get);
     return status;
 }

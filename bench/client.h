@@ -16,7 +16,7 @@ typedef struct hr_bench_client_job {
     const hr_bench_settings *settings;
     char source[HR_BENCH_SOURCE_MAX]; /* "hr://host:port/export/path" */
     unsigned number;                  /* of those that run together: their orders differ */
-    bool trains;
+    bool trains, to_gpu;
 } hr_bench_client_job;
 
 /* The exit status. */

@@ -324,6 +324,13 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                               .title = "accelerators in training",
                               .verbs = 1u << HR_BENCH_LOADER,
                               .run = hr_bench_run_loader},
+    [HR_BENCH_LOADER_GPU] = {.name = "loader_gpu",
+                             .title = "same, into GPU memory",
+                             .verbs = 1u << HR_BENCH_LOADER,
+                             .there = hr_bench_has_gpu,
+                             .memory = "gpu",
+                             .gpu = true,
+                             .run = hr_bench_run_loader},
 };
 
 /* The targets are those of the design. */

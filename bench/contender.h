@@ -47,6 +47,7 @@ enum {
     HR_BENCH_FILES_CP,
     HR_BENCH_FANOUT_GET,
     HR_BENCH_LOADER_HOST,
+    HR_BENCH_LOADER_GPU,
     HR_BENCH_CONTENDERS,
 };
 
@@ -55,7 +56,7 @@ struct hr_bench_contender {
     const char *name; /* in JSON */
     const char *title;
     const char *program;                           /* that must be installed; NULL: none */
-    bool (*there)(char why_out[HR_BENCH_WHY_MAX]); /* what else it needs; NULL: nothing */
+    bool (*there)(char why_out[HR_BENCH_WHY_MAX]); /* what else it needs here; NULL: nothing */
     const char *congestion;                        /* of those over the wire */
     const char *memory;                            /* where its bytes end; NULL: "host" */
     const char *transport; /* what the bytes cross: "tcp", "none"; NULL: the path of a get tells */

@@ -31,8 +31,11 @@ hr_status hr_bench_run_loader(hr_bench_field *field, const hr_bench_contender *c
 {
     char source[HR_BENCH_SOURCE_MAX];
     hr_bench_crowd crowd = {
-        .source = source, .count = field->settings->accelerators, .trains = true};
-    (void)contender;
+        .source = source,
+        .count = field->settings->accelerators,
+        .trains = true,
+        .to_gpu = contender->gpu,
+    };
     name_source(field, "tree", source);
     return hr_bench_crowd_run(field, &crowd, measure_out, error);
 }

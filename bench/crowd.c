@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "client.h"
 #include "demand.h"
@@ -61,6 +62,9 @@ static hr_status start_there(crowd_member *member, hr_error *error)
         add_number(&words, "--record", demand.record_len, "");
         add_number(&words, "--samples", demand.samples_per_file, "");
         add_number(&words, "--compute", demand.compute_ns / HR_NS_PER_US, "us");
+        add_number(&words, "--gpu", settings->gpu, "");
+        if (job->to_gpu)
+            add(&words, "--to-gpu", NULL);
     }
     hr_bench_launch_host(settings, job->number, host);
     return hr_bench_launch(&member->child, settings, host, words.list, error);
@@ -76,10 +80,26 @@ static hr_status start(crowd_member *member, hr_error *error)
                                error);
 }
 
+/* A machine that has no GPU is told from one that failed. */
+static hr_status why_lost(hr_bench_child *child, hr_error *error)
+{
+    hr_error ended = {0};
+    hr_status status = hr_bench_child_wait(child, GRACE_NS, &ended);
+    bool is_over = child->pid == 0 && WIFEXITED(child->status);
+    bool lacks = is_over && WEXITSTATUS(child->status) == hr_status_exit_code(HR_UNSUPPORTED);
+    if (status != HR_INTERRUPTED && !lacks)
+        return error->status;
+    *error = (hr_error){0};
+    return lacks ? hr_error_set(error, HR_UNSUPPORTED, "%s", hr_bench_child_last_words(child))
+                 : hr_error_set(error, status, "interrupted");
+}
+
 static hr_status await_ready(crowd_member *member, hr_error *error)
 {
     const char *line;
     hr_status status = hr_bench_child_line(&member->child, START_NS, &line, error);
+    if (status == HR_PEER_LOST)
+        return why_lost(&member->child, error);
     if (status != HR_OK || strcmp(line, "ready") == 0)
         return status;
     return hr_error_set(error, HR_PROTOCOL, "client %u says '%.100s' where it should be ready",
@@ -131,7 +151,7 @@ static hr_status hear(crowd_member *members, const hr_bench_crowd *crowd, uint64
         add_measure(sum, &one, &rates);
     }
     sum->utilisation /= crowd->count;
-    snprintf(sum->note, sizeof sum->note, "%.120s; %u %s, the slowest %.3f GB/s, the fastest %.3f",
+    snprintf(sum->note, sizeof sum->note, "%.160s; %u %s, the slowest %.3f GB/s, the fastest %.3f",
              one.note, crowd->count, crowd->trains ? "accelerators" : "clients", rates.least,
              rates.most);
     return HR_OK;
@@ -151,7 +171,11 @@ hr_status hr_bench_crowd_run(hr_bench_field *field, const hr_bench_crowd *crowd,
     for (unsigned i = 0; i < crowd->count; i++) {
         hr_bench_client_job *job = &members[i].job;
         *job = (hr_bench_client_job){
-            .settings = field->settings, .number = i, .trains = crowd->trains};
+            .settings = field->settings,
+            .number = i,
+            .trains = crowd->trains,
+            .to_gpu = crowd->to_gpu,
+        };
         snprintf(job->source, sizeof job->source, "%s", crowd->source);
     }
     hr_status status = begin(members, crowd, error);

@@ -11,7 +11,7 @@
 typedef struct hr_bench_crowd {
     const char *source; /* of all of them */
     unsigned count;
-    bool trains;
+    bool trains, to_gpu;
 } hr_bench_crowd;
 
 HR_CHECKED hr_status hr_bench_crowd_run(hr_bench_field *field, const hr_bench_crowd *crowd,

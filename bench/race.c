@@ -14,6 +14,11 @@ bool hr_bench_race_has(const hr_bench_race *race, int contender)
            !race->lanes[contender].unwanted;
 }
 
+bool hr_bench_race_misses(const hr_bench_race *race, int contender)
+{
+    return race->lanes[contender].missing;
+}
+
 bool hr_bench_race_asks(const hr_bench_race *race, const hr_bench_goal *goal)
 {
     return hr_bench_race_has(race, goal->ours) && hr_bench_race_has(race, goal->peers[0]) &&
@@ -92,6 +97,13 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
     hr_status status = contender->run(field, contender, &measure, &error);
     if (status == HR_INTERRUPTED || hr_bench_interrupted())
         return HR_INTERRUPTED;
+    if (status == HR_UNSUPPORTED && contender->there != NULL &&
+        race->lanes[index].rates.count == 0) {
+        race->lanes[index].missing = true; /* on another host */
+        snprintf(race->lanes[index].why, sizeof race->lanes[index].why, "%.190s", error.text);
+        hr_bench_live(field->settings, NULL);
+        return HR_OK;
+    }
     note_result(&race->lanes[index], status, &measure, &error);
     if (status == HR_OK)
         note_counted(&race->lanes[index], contender, field, &before, &measure);
@@ -101,13 +113,15 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
     return HR_OK;
 }
 
-static void look_for(hr_bench_lane *lane, const hr_bench_contender *contender)
+static void look_for(hr_bench_lane *lane, const hr_bench_contender *contender,
+                     const hr_bench_settings *settings)
 {
     if (contender->program != NULL && !hr_bench_is_installed(contender->program)) {
         lane->missing = true;
         snprintf(lane->why, sizeof lane->why, "%s is not installed (scripts/setup --bench)",
                  contender->program);
-    } else if (contender->there != NULL && !contender->there(lane->why)) {
+    } else if (contender->there != NULL && settings->hosts == NULL &&
+               !contender->there(lane->why)) {
         lane->missing = true;
     }
 }
@@ -120,7 +134,7 @@ void hr_bench_race_begin(hr_bench_race *race, unsigned verb, const hr_bench_sett
         race->lanes[i].unwanted = wanted != NULL && !wanted(settings);
         if (!hr_bench_race_has(race, i))
             continue;
-        look_for(&race->lanes[i], &hr_bench_contenders[i]);
+        look_for(&race->lanes[i], &hr_bench_contenders[i], settings);
     }
 }
 

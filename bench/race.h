@@ -49,6 +49,8 @@ bool hr_bench_race_is_impossible(const hr_bench_contender *contender, const hr_b
 HR_CHECKED hr_status hr_bench_race_round(hr_bench_race *race, hr_bench_field *field);
 /* A measurement failed, of a program that is here. */
 bool hr_bench_race_failed(const hr_bench_race *race);
+/* What it needs is not there. */
+bool hr_bench_race_misses(const hr_bench_race *race, int contender);
 /* Whether the verb measures it, and all that the goal compares. */
 bool hr_bench_race_has(const hr_bench_race *race, int contender);
 bool hr_bench_race_asks(const hr_bench_race *race, const hr_bench_goal *goal);

@@ -96,47 +96,62 @@ static hr_status run_points(hr_bench_report *report, hr_bench_field *field, unsi
 
 /* ---- how many accelerators ---- */
 
-/* Whether so many stay above the threshold. */
+/* The point at which so many were measured; where none was it is. */
 static hr_status try_accelerators(hr_bench_report *report, hr_bench_field *field, unsigned count,
-                                  bool *enough_out, hr_error *error)
+                                  unsigned *point_out, hr_error *error)
 {
     char value[16];
     unsigned index = report->sweep.count;
     snprintf(value, sizeof value, "%u", count);
+    for (unsigned i = 0; i < index; i++) {
+        if (strcmp(report->sweep.points[i].value, value) == 0) {
+            *point_out = i;
+            return HR_OK;
+        }
+    }
+    *point_out = index;
     hr_status status =
         hr_bench_sweep_add(&report->sweep, report->settings, value, strlen(value), error);
-    if (status == HR_OK)
-        status = run_points(report, field, index, error);
-    if (status != HR_OK)
-        return status;
-    const hr_bench_lane *lane = &report->races[index].lanes[HR_BENCH_LOADER_HOST];
-    hr_bench_spread spread = hr_bench_sample_spread(&lane->utilisations);
+    return status == HR_OK ? run_points(report, field, index, error) : status;
+}
+
+static bool is_busy(const hr_bench_report *report, unsigned point, int contender)
+{
+    hr_bench_spread spread =
+        hr_bench_sample_spread(&report->races[point].lanes[contender].utilisations);
     unsigned threshold = hr_bench_demand_of(report->settings).threshold;
-    *enough_out = spread.count > 0 && 100 * spread.median >= threshold;
-    return HR_OK;
+    return spread.count > 0 && 100 * spread.median >= threshold;
 }
 
 /* Twice as many each time, until it is too many; then between the last two. */
-static hr_status find_accelerators(hr_bench_report *report, hr_bench_field *field, hr_error *error)
+static hr_status find_largest(hr_bench_report *report, hr_bench_field *field, int contender,
+                              hr_error *error)
 {
-    unsigned enough = 0, many = 0;
-    hr_status status = HR_OK;
-    report->seeks = true;
-    report->sweep.count = 0;
-    snprintf(report->sweep.parameter, sizeof report->sweep.parameter, "accelerators");
-    for (unsigned count = 1; status == HR_OK && count <= HR_BENCH_ACCELERATORS_MAX;) {
-        bool fits = false;
-        status = try_accelerators(report, field, count, &fits, error);
+    unsigned enough = 0, many = 0, point = 0;
+    for (unsigned count = 1; count <= HR_BENCH_ACCELERATORS_MAX;) {
+        hr_status status = try_accelerators(report, field, count, &point, error);
         if (status != HR_OK)
-            break;
-        if (fits)
-            report->largest = enough = count;
+            return status;
+        if (is_busy(report, point, contender))
+            report->largest[contender] = enough = count;
         else
             many = count;
         if (many != 0 && many - enough <= 1)
             break;
         count = many == 0 ? 2 * count : (enough + many) / 2;
     }
+    return HR_OK;
+}
+
+/* Each point measures both, so that the second search finds most of its own done. */
+static hr_status find_accelerators(hr_bench_report *report, hr_bench_field *field, hr_error *error)
+{
+    report->seeks = true;
+    report->sweep.count = 0;
+    snprintf(report->sweep.parameter, sizeof report->sweep.parameter, "accelerators");
+    hr_status status = find_largest(report, field, HR_BENCH_LOADER_HOST, error);
+    if (status == HR_OK && !hr_bench_race_misses(&report->races[0], HR_BENCH_LOADER_GPU))
+        status = find_largest(report, field, HR_BENCH_LOADER_GPU, error);
     return status;
 }
 

@@ -62,7 +62,11 @@ hr_status hr_bench_verb_listen(const hr_bench_settings *settings, hr_error *erro
 int hr_bench_verb_client(const hr_bench_settings *settings, const char *source)
 {
     hr_bench_client_job job = {
-        .settings = settings, .number = settings->number, .trains = settings->trains};
+        .settings = settings,
+        .number = settings->number,
+        .trains = settings->trains,
+        .to_gpu = settings->to_gpu,
+    };
     snprintf(job.source, sizeof job.source, "%s", source);
     return hr_bench_client_run(&job);
 }

@@ -105,6 +105,16 @@ struct Bench : testing::Test {
         const std::multiset<std::string> lines = read_lines(file);
         return std::set<std::string>(lines.begin(), lines.end()).size();
     }
+    // Of a real GPU, on this machine.
+    static bool has_driver()
+    {
+        return system("/sbin/ldconfig -p | grep -q libcuda.so.1") == 0;
+    }
+    std::string why_missing(const char *name)
+    {
+        const char *why = json_string_value(json_object_get(contender(name), "why_missing"));
+        return why != nullptr ? why : "";
+    }
     bool missing(const char *name)
     {
         return json_is_true(json_object_get(contender(name), "missing"));
@@ -256,7 +266,12 @@ TEST_F(Bench, StartsClientsOnOtherHosts)
     std::multiset<std::string> started;
     for (std::string host; std::getline(said, host);)
         started.insert(host);
-    EXPECT_EQ(started, (std::multiset<std::string>{"one", "one", "two"})) << "in turn";
+    EXPECT_EQ(started, (std::multiset<std::string>{"one", "one", "one", "one", "two", "two"}))
+        << "in turn, with the data in host memory and then in a GPU's";
+    if (!has_driver()) {
+        EXPECT_TRUE(missing("loader_gpu")) << "which only the hosts can know";
+        EXPECT_NE(why_missing("loader_gpu").find("libcuda"), std::string::npos);
+    }
 }
 
 TEST_F(Bench, SaysWhyAClientElsewhereDidNotStart)
@@ -295,6 +310,27 @@ TEST_F(Bench, FindsHowManyAcceleratorsAreKeptBusy)
     EXPECT_TRUE(json_is_true(json_object_get(loader, "changed")));
     EXPECT_NE(contender("loader@accelerators=1"), nullptr);
     EXPECT_EQ(contender("loader@accelerators=2"), nullptr) << "one was too many";
+}
+
+// Over a driver that has no GPU, whose two take the accelerators in turn.
+TEST_F(Bench, TrainsOnGpusToo)
+{
+    driver = fake_cuda_folder();
+    start({"loader",    "--json", "--rounds",       "1", "--seconds",   "100ms",
+           "--size",    "4MiB",   "--accelerators", "2", "--batch",     "1",
+           "--record",  "100KB",  "--samples",      "2", "--compute",   "5ms",
+           "--codec",   "lz4",    "--gpu",          "1", "--directory", directory,
+           "--insecure"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("loader"), 0);
+    EXPECT_GT(rate("loader_gpu"), 0);
+    const json_t *row = contender("loader_gpu");
+    std::string in_use = json_string_value(json_object_get(row, "in_use"));
+    EXPECT_NE(in_use.find("-> cuda:"), std::string::npos) << in_use;
+    EXPECT_STREQ(json_string_value(json_object_get(row, "memory_class")), "pinned bounce")
+        << in_use;
+    EXPECT_EQ(hr_temp_count(directory, ""), 0);
 }
 
 // Each message is asked for, so that its latency is known; with a rate it counts from when it was
@@ -569,11 +605,9 @@ TEST_F(Bench, RegistersMemoryOrSaysWhyNot)
     start({"register", "--json", "--rounds", "1", "--seconds", "100ms"});
     int code = wait();
     report = json_loads(hr_process_stdout(&process), 0, nullptr);
-    if (system("/sbin/ldconfig -p | grep -q libcuda.so.1") != 0) {
+    if (!has_driver()) {
         EXPECT_TRUE(missing("register_pinned"));
-        const char *why =
-            json_string_value(json_object_get(contender("register_pinned"), "why_missing"));
-        EXPECT_NE(std::string(why != nullptr ? why : "").find("libcuda"), std::string::npos);
+        EXPECT_NE(why_missing("register_pinned").find("libcuda"), std::string::npos);
     }
     if (code != 0) // a limit, or no io_uring
         EXPECT_NE(json_object_get(contender("register_huge"), "failure"), nullptr);

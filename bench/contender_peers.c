@@ -288,7 +288,7 @@ hr_status hr_bench_run_fio_storage(hr_bench_field *field, const hr_bench_contend
                             block,
                             depth,
                             size,
-                            settings->buffered ? "--direct=0" : "--direct=1",
+                            settings->buffered || !material->direct ? "--direct=0" : "--direct=1",
                             contender->writes ? "--rw=write" : "--rw=read",
                             contender->writes ? "--end_fsync=1" : "--end_fsync=0"};
     unsigned count = 15;
@@ -314,7 +314,7 @@ hr_status hr_bench_run_fio_copy(hr_bench_field *field, const hr_bench_contender 
     snprintf(size, sizeof size, "--size=%llu", (unsigned long long)hr_bench_field_size(field));
     const char *argv[] = {FIO,
                           "--ioengine=io_uring",
-                          "--direct=1",
+                          field->material->direct ? "--direct=1" : "--direct=0",
                           "--bs=4M",
                           "--iodepth=8",
                           "--iodepth_batch_submit=8",

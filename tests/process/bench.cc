@@ -475,6 +475,31 @@ TEST_F(Bench, RefusesADirectoryThatCannotBeWritten)
         << hr_process_stderr(&process);
 }
 
+// ramfs, which has no size either, in a mount namespace of the test's own.
+TEST_F(Bench, SaysThatAFileSystemDoesNotTakeODirect)
+{
+    const char *const within =
+        "/bin/mount -t ramfs none \"$0\" || exit 125\n\"$@\"\ncode=$?\n"
+        "[ -z \"$(/bin/ls -A \"$0\")\" ] || { echo files are left >&2; exit 124; }\n"
+        "exit $code\n";
+    const char *const arguments[] = {
+        "/usr/bin/unshare", "-rm",         "/bin/sh", "-c",   within,     directory,
+        HEADRACE_BENCH,     "storage",     "--size",  "4MiB", "--rounds", "1",
+        "--quiet",          "--directory", directory, nullptr};
+    const char *const environment[] = {"PATH=/nonexistent", nullptr};
+    hr_process_options options = {};
+    options.arguments = arguments;
+    options.environment = environment;
+    ASSERT_EQ(hr_process_start(&process, &options), HR_OK);
+    int code = wait();
+    std::string said = hr_process_stdout(&process), errors = hr_process_stderr(&process);
+    if (code == 125 || errors.find("unshare:") != std::string::npos)
+        GTEST_SKIP() << "no ramfs can be mounted here: " << errors;
+    ASSERT_EQ(code, 0) << errors << said;
+    EXPECT_NE(said.find("which does not take O_DIRECT"), std::string::npos) << said;
+    EXPECT_NE(said.find(", page cache, "), std::string::npos) << said;
+}
+
 TEST_F(Bench, HoldsWhatItMeasuredAgainstBounds)
 {
     start({"storage", "--rounds", "1", "--size", "4MiB", "--directory", directory, "--min-rate",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_get: starting and ending a request, its files (each one a transfer), its target, its time. */
+/* hr_get: starting and ending a request, its files (each one a transfer), its time. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,75 +7,16 @@
 
 #include "codec.h"
 #include "get.h"
-#include "links.h"
 
 #define STALL_DEFAULT (60 * HR_NS_PER_S)
 #define RATE_BURST_NS (HR_NS_PER_S / 10)
 
-static void open_target(hr_get *get);
-
-static bool wants_gpu(const hr_get_options *options)
-{
-    return options->target_cuda ||
-           (options->target_span.addr != NULL && options->target_span.kind == HR_MEMORY_CUDA);
-}
-
 /* ---- the end ---- */
-
-/* What the upload says of itself: it may find a better way after it is open. */
-static void note_upload(hr_get *get)
-{
-    if (get->upload == NULL || get->gpu_way[0] == '\0')
-        return;
-    snprintf(get->gpu_way, sizeof get->gpu_way, "%s", hr_upload_describe(get->upload));
-    snprintf(get->no_gpudirect, sizeof get->no_gpudirect, "%s", hr_upload_why(get->upload));
-}
-
-/* Which way the data takes, and why no better one. */
-static void describe(hr_get *get)
-{
-    const hr_client *client = get->client;
-    note_upload(get);
-    const char *target = get->options.target_path != NULL                     ? "file, O_DIRECT"
-                         : get->gpu_way[0] != '\0'                            ? get->gpu_way
-                         : wants_gpu(&get->options) && get->no_gpu[0] == '\0' ? "a GPU's memory"
-                         : get->options.target_span.addr != NULL              ? "host memory"
-                                                                              : "host slots";
-    char way[120];
-    bool rdma = client->rail_info.device[0] != '\0' && client->no_rdma[0] == '\0';
-    if (!client->network)
-        snprintf(way, sizeof way, "local");
-    else if (rdma)
-        snprintf(way, sizeof way, "verbs (%s%s)", client->rail_info.device,
-                 client->rail_info.software ? ", soft-RoCE" : "");
-    else
-        snprintf(way, sizeof way, "%s", hr_get_home(get)->network->ops->name);
-    bool why = client->network && !rdma && client->no_rdma[0] != '\0';
-    char decoded[60] = "";
-    if (get->codec != HR_CODEC_STORED && get->gpu_way[0] != '\0' && !get->detour)
-        snprintf(decoded, sizeof decoded, ", %s decoded there", hr_codec_find(get->codec)->name);
-    else if (get->codec != HR_CODEC_STORED)
-        snprintf(decoded, sizeof decoded, ", %s decoded by %u threads",
-                 hr_codec_find(get->codec)->name, hr_decoders_threads(client->engine->decoders));
-    char detour[500] = "";
-    bool direct = strstr(get->gpu_way, "GPUDirect") != NULL;
-    if (rdma && get->no_gpudirect[0] != '\0')
-        snprintf(detour, sizeof detour, "; no %s: %s", direct ? "better GPUDirect" : "GPUDirect",
-                 get->no_gpudirect);
-    if (direct && get->copied > 0)
-        snprintf(detour + strlen(detour), sizeof detour - strlen(detour),
-                 "; %llu chunks copied from slots", (unsigned long long)get->copied);
-    unsigned links = hr_links_count(client);
-    snprintf(get->description, sizeof get->description, "%s, %u link%s, %s -> %s%s%s%s%s%s%s", way,
-             links, links == 1 ? "" : "s", hr_engine_describe(client->engine), target, decoded,
-             detour, why ? "; no RDMA: " : "", why ? client->no_rdma : "",
-             get->no_gpu[0] != '\0' ? "; no GPU: " : "", get->no_gpu);
-}
 
 static void settle(hr_get *get)
 {
     hr_loop_timer_clear(hr_get_home(get)->loop, &get->watch);
-    describe(get);
+    hr_get_describe(get);
     if (!get->is_tree && get->progress.files_done > 0)
         get->error = (hr_error){.status = HR_OK}; /* it was to be ended, and was faster */
     if (get->error.status != HR_OK)
@@ -87,13 +28,6 @@ static void settle(hr_get *get)
             get->options.remove && !get->pruned ? "; so nothing was removed from the target" : "");
     else
         get->status = HR_OK;
-}
-
-static void close_upload(hr_get *get)
-{
-    if (!get->upload_closing)
-        hr_upload_close(get->upload);
-    get->upload_closing = true;
 }
 
 static void closed_dir(hr_io *io)
@@ -120,7 +54,7 @@ void hr_get_finish_if_over(hr_get *get)
         return;
     }
     if (get->upload != NULL) {
-        close_upload(get);
+        hr_get_close_upload(get);
         return;
     }
     if (get->dir == NULL) {
@@ -248,111 +182,6 @@ static void item_over(void *context, hr_transfer *transfer)
     hr_tree_pump(get);
 }
 
-/* ---- a GPU's memory ---- */
-
-static void upload_opened(void *context, hr_status status)
-{
-    hr_get *get = context;
-    hr_get_item *item = get->upload_item;
-    get->upload_item = NULL;
-    if (status == HR_OK)
-        snprintf(get->gpu_way, sizeof get->gpu_way, "%s", hr_upload_describe(get->upload));
-    bool instead =
-        status == HR_UNSUPPORTED && get->options.target_cuda && !get->client->requires_gpu;
-    if (instead)
-        snprintf(get->no_gpu, sizeof get->no_gpu, "%s", hr_upload_error(get->upload));
-    describe(get);
-    if (item == NULL)
-        return; /* it has ended meanwhile */
-    if (status == HR_OK)
-        hr_transfer_begin_upload(&item->transfer, get->upload);
-    else if (instead)
-        hr_transfer_begin_memory(&item->transfer, NULL);
-    else
-        hr_transfer_end(
-            &item->transfer, status, "%s%s", hr_upload_error(get->upload),
-            status == HR_UNSUPPORTED && get->client->requires_gpu ? "; a GPU is required" : "");
-}
-
-static void upload_closed(void *context)
-{
-    hr_get *get = context;
-    note_upload(get);
-    get->detour = hr_upload_had_detour(get->upload);
-    get->copied = hr_upload_copied(get->upload);
-    hr_upload_destroy(get->upload);
-    get->upload = NULL;
-    hr_get_finish_if_over(get);
-}
-
-static const hr_upload_events upload_events = {.opened = upload_opened, .closed = upload_closed};
-
-static void open_upload(hr_get *get, hr_get_item *item)
-{
-    const hr_upload_options options = {
-        .device = get->options.target_cuda ? get->options.cuda_device
-                                           : (unsigned)get->options.target_span.device,
-        .len = item->transfer.size,
-        .span = get->options.target_span,
-        .stream = get->options.cuda_stream,
-        .event = get->options.cuda_event,
-        .max_sms = get->options.max_sms,
-        .ring = item->transfer.codec != HR_CODEC_STORED,
-        .slots = item->transfer.codec == HR_CODEC_LZ4 || item->transfer.codec == HR_CODEC_PLANES,
-        .offer = hr_transfer_no_gpudirect(&item->transfer) == NULL,
-    };
-    hr_status status =
-        hr_upload_create(get->client->engine, &options, &upload_events, get, &get->upload);
-    if (status == HR_OK)
-        get->upload_item = item;
-    else
-        hr_transfer_end(&item->transfer, status, "starting a thread for cuda:%u: %s",
-                        options.device, hr_status_text(status));
-}
-
-static void begin_item(hr_get_item *item)
-{
-    hr_get *get = item->get;
-    hr_transfer *transfer = &item->transfer;
-    if (get->nothing_there || (get->options.dry_run && get->options.target_path == NULL)) {
-        hr_transfer_forget(transfer);
-        return;
-    }
-    if (get->options.target_host) {
-        hr_transfer_begin_memory(transfer, NULL);
-        return;
-    }
-    if (get->options.target_cuda) {
-        open_upload(get, item);
-        return;
-    }
-    if (get->options.target_span.addr != NULL) {
-        if (get->options.target_span.len < transfer->size)
-            hr_transfer_end(transfer, HR_INVALID, "the target has %zu bytes, the shard %llu",
-                            get->options.target_span.len, (unsigned long long)transfer->size);
-        else if (wants_gpu(&get->options))
-            open_upload(get, item);
-        else
-            hr_transfer_begin_memory(transfer, get->options.target_span.addr);
-        return;
-    }
-    char shown[HR_PATH_MAX];
-    snprintf(shown, sizeof shown, "%s%s%s", get->target, item->path[0] != '\0' ? "/" : "",
-             item->path);
-    hr_draft_options options = {
-        .dir = get->dir,
-        .name = get->is_tree ? item->path : get->name,
-        .shown = shown,
-        .overwrite = get->options.overwrite && !item->fresh,
-        .keep_same = get->is_tree && !item->fresh && !hr_names_has(&get->different, item->path),
-        .fresh = item->fresh,
-        .owner = get->options.owner,
-        .look = get->options.dry_run,
-    };
-    memcpy(options.boot, get->client->engine->platform->boot_id, sizeof options.boot);
-    hr_transfer_begin_file(transfer, &options, get->options.read_back);
-}
-
 static void note_packed(hr_get *get, const hr_transfer *transfer)
 {
     get->codec = transfer->codec;
@@ -361,7 +190,7 @@ static void note_packed(hr_get *get, const hr_transfer *transfer)
     get->progress.chunks = hr_chunk_count(transfer->size, transfer->chunk_len);
     for (uint64_t i = 0; transfer->uncompressed != NULL && i < (get->progress.chunks + 7) / 8; i++)
         get->progress.chunks_stored += (unsigned)__builtin_popcount(transfer->uncompressed[i]);
-    describe(get);
+    hr_get_describe(get);
 }
 
 static void item_opened(void *context, hr_transfer *transfer)
@@ -405,11 +234,11 @@ static void item_opened(void *context, hr_transfer *transfer)
     }
     if (get->dir == NULL && get->target != NULL && !get->nothing_there) {
         get->opened_item = item;
-        open_target(get);
+        hr_get_open_target(get);
     } else if (transfer->is_directory) {
         hr_transfer_forget(transfer);
     } else {
-        begin_item(item);
+        hr_get_begin_item(item);
     }
 }
 
@@ -439,66 +268,6 @@ void hr_get_start_item(hr_get *get, const char *path, bool fresh)
     if (len < 0 || (size_t)len >= sizeof full)
         hr_transfer_end(&item->transfer, HR_INVALID, "its path is longer than %u bytes",
                         HR_MESSAGE_PATH_MAX);
-}
-
-/* ---- the target ---- */
-
-static void target_failed(hr_get *get, const hr_io *io)
-{
-    char shown[300];
-    hr_quote(shown, sizeof shown, get->target, strlen(get->target));
-    const char *what = get->is_tree ? "making the directory" : "opening the directory of";
-    if (io->status == HR_NOT_FOUND)
-        hr_get_end(get, HR_NOT_FOUND,
-                   "the directory that %s is to go into does not exist; make it first", shown);
-    else
-        hr_get_end(get, io->status, "%s %s: %s", what, shown,
-                   io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
-}
-
-static void target_opened(hr_io *io)
-{
-    hr_get *get = io->context;
-    get->io_busy = false;
-    get->nothing_there = io->status == HR_NOT_FOUND && get->options.dry_run && get->is_tree;
-    if (io->status != HR_OK && !get->nothing_there) {
-        target_failed(get, io);
-        hr_get_finish_if_over(get);
-        return;
-    }
-    get->dir = io->status == HR_OK ? io->dir_out : NULL;
-    hr_get_item *item = get->opened_item;
-    get->opened_item = NULL;
-    if (item == NULL || get->ending)
-        hr_tree_pump(get); /* what waited for the directory has ended meanwhile */
-    else if (item->transfer.is_directory)
-        hr_transfer_forget(&item->transfer);
-    else
-        begin_item(item);
-}
-
-/* A tree's own directory is made; a file's must be there. */
-static void open_target(hr_get *get)
-{
-    get->io_busy = true;
-    get->io = (hr_io){
-        .kind = HR_IO_OPEN_DIR,
-        .flags = get->is_tree && !get->options.dry_run ? HR_IO_CREATE : 0,
-        .path = get->target,
-        .done = target_opened,
-        .context = get,
-    };
-    if (!get->is_tree) {
-        char *slash = strrchr(get->target, '/');
-        get->name = slash == NULL ? get->target : slash + 1;
-        snprintf(get->parent, sizeof get->parent, "%.*s",
-                 slash == NULL          ? 1
-                 : slash == get->target ? 1
-                                        : (int)(slash - get->target),
-                 slash == NULL ? "." : get->target);
-        get->io.path = get->parent;
-    }
-    hr_storage_submit(hr_get_home(get)->storage, &get->io);
 }
 
 /* ---- time ---- */
@@ -534,7 +303,7 @@ static void watch(hr_timer *timer)
     if (get->ending || get->status != HR_AGAIN)
         return;
     if (get->upload != NULL)
-        describe(get);
+        hr_get_describe(get);
     uint64_t next_ns = now_ns + HR_NS_PER_S / 4;
     if (hr_loop_timer_set(hr_get_home(get)->loop, timer,
                           next_ns < get->deadline_ns ? next_ns : get->deadline_ns) != HR_OK)
@@ -606,7 +375,7 @@ static void client_settled(hr_client_waiter *waiter)
         hr_get_end(get, error.status, "%s", error.text);
         return;
     }
-    describe(get);
+    hr_get_describe(get);
     hr_get_start_item(get, "", false);
 }
 
@@ -642,37 +411,13 @@ static hr_status check_options(const hr_get_options *options, hr_error *error)
     return HR_OK;
 }
 
-/* Without the slashes at its end; "dir/" takes the source's last name. */
-static hr_status copy_target(hr_get *get)
-{
-    const char *target = get->options.target_path;
-    if (target == NULL)
-        return HR_OK;
-    size_t len = strlen(target);
-    bool below = len > 0 && target[len - 1] == '/';
-    while (len > 1 && target[len - 1] == '/')
-        len--;
-    const char *last = strrchr(get->path, '/');
-    last = last == NULL ? get->path : last + 1;
-    get->target = hr_alloc(get->env, len + strlen(last) + 2);
-    if (get->target == NULL)
-        return HR_NO_MEMORY;
-    memcpy(get->target, target, len);
-    if (below) {
-        if (get->target[len - 1] != '/')
-            get->target[len++] = '/';
-        memcpy(get->target + len, last, strlen(last) + 1);
-    }
-    return HR_OK;
-}
-
 hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get **get_out,
                        hr_error *error)
 {
     hr_status status = check_options(options, error);
     if (status != HR_OK)
         return status;
-    if (client->requires_gpu && !wants_gpu(options))
+    if (client->requires_gpu && !hr_get_wants_gpu(options))
         return hr_error_set(error, HR_UNSUPPORTED,
                             "gpu is required, and the target is not a GPU's memory: that is "
                             "cuda:N");
@@ -704,7 +449,7 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
                  options->limit_bytes_per_s / (HR_NS_PER_S / RATE_BURST_NS), get->started_ns);
     status = hr_engine_copy_text(get->env, options->path, &get->path);
     if (status == HR_OK)
-        status = copy_target(get);
+        status = hr_get_copy_target(get);
     if (status == HR_OK)
         status = copy_rules(get);
     if (status == HR_OK)
@@ -713,7 +458,7 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
         release_get(get);
         return hr_error_set(error, status, "starting the request: %s", hr_status_text(status));
     }
-    describe(get);
+    hr_get_describe(get);
     get->waiting = true;
     get->waiter.settled = client_settled;
     hr_client_wait(client, &get->waiter);

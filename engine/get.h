@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of hr_get: one request of the caller's, a shard or a tree of them. get.c has what both
- * share, tree.c the way through the directories. On worker 0. */
+ * share, get_target.c where it goes, tree.c the way through the directories. On worker 0. */
 #ifndef HR_GET_H
 #define HR_GET_H
 
@@ -118,6 +118,20 @@ void hr_get_report(hr_get *get, const char *path, hr_status status, const char *
 void hr_get_count_over(hr_get *get, const hr_transfer_counters *counters);
 /* Starts the transfer of one file, by its path below the request's. */
 void hr_get_start_item(hr_get *get, const char *path, bool fresh);
+
+/* ---- of get_target.c ---- */
+
+bool hr_get_wants_gpu(const hr_get_options *options);
+/* Copies the path of the target without the slashes at its end; "dir/" takes the source's name. */
+HR_CHECKED hr_status hr_get_copy_target(hr_get *get);
+/* The tree's directory, or that of the file; get->opened_item begins when it is open. */
+void hr_get_open_target(hr_get *get);
+/* One file that is open at the source goes to its place. */
+void hr_get_begin_item(hr_get_item *item);
+/* Nothing is under way to a GPU; hr_get_finish_if_over is called again when it is closed. */
+void hr_get_close_upload(hr_get *get);
+/* Renews get->description: which way the data takes, and why no better one. */
+void hr_get_describe(hr_get *get);
 
 /* ---- of tree.c ---- */
 

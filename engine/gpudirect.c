@@ -93,7 +93,6 @@ static void withdraw(hr_gpudirect *it)
 
 static void probes_over(hr_gpudirect *it)
 {
-    hr_loop_timer_clear(home_loop(it), &it->timer);
     if (it->status != HR_OK)
         note(it, "the probe: %s",
              it->status == HR_PEER_LOST ? "its link died, or it never came"
@@ -138,15 +137,16 @@ static void probe_done(void *context, hr_landing *landing)
     hr_part_retire(landing->part);
 }
 
+static void probe_next(hr_gpudirect *it);
+
 static void probe_retired(void *context, hr_part *part)
 {
     hr_gpudirect *it = context;
-    for (unsigned i = 0; i < HR_RAILS_MAX; i++)
-        if (it->probes[i] == part)
-            it->probes[i] = NULL;
+    it->probe = NULL;
+    it->rail++;
+    hr_loop_timer_clear(home_loop(it), &it->timer);
     hr_release(it->client->env, part);
-    if (--it->probing == 0)
-        probes_over(it);
+    probe_next(it);
 }
 
 static const hr_part_events probe_events = {
@@ -158,10 +158,9 @@ static const hr_part_events probe_events = {
 /* The fence: what was granted comes back, or its link ends. */
 static void timed_out(hr_timer *timer)
 {
-    hr_gpudirect *it = HR_CONTAINER(timer, hr_gpudirect, timer);
-    for (unsigned i = 0; i < HR_RAILS_MAX; i++)
-        if (it->probes[i] != NULL)
-            hr_receiver_close(it->probes[i]->receiver);
+    const hr_gpudirect *it = HR_CONTAINER(timer, hr_gpudirect, timer);
+    if (it->probe != NULL)
+        hr_receiver_close(it->probe->receiver);
 }
 
 static hr_receiver *find_receiver(hr_client *client, unsigned rail)
@@ -186,24 +185,26 @@ static hr_status digest_probe(const hr_env *env, uint32_t link, uint32_t *crc_ou
     return HR_OK;
 }
 
-static hr_status start_probe(hr_gpudirect *it, unsigned rail)
+static hr_status start_probe(hr_gpudirect *it)
 {
     const hr_env *env = it->client->env;
-    hr_receiver *receiver = find_receiver(it->client, rail);
+    hr_loop *loop = home_loop(it);
+    hr_receiver *receiver = find_receiver(it->client, it->rail);
     uint32_t crc = 0;
     if (receiver == NULL)
         return HR_PEER_LOST;
     hr_part *part = hr_alloc(env, sizeof *part);
     hr_status status =
         part == NULL ? HR_NO_MEMORY : digest_probe(env, receiver->greeting.link, &crc);
+    if (status == HR_OK)
+        status = hr_loop_timer_set(loop, &it->timer, hr_loop_now_ns(loop) + PROBE_NS);
     if (status != HR_OK) {
         hr_release(env, part);
         return status;
     }
     const hr_part_target target = {.upload = it->upload, .direct = &it->direct};
     hr_part_init(part, receiver, HR_PROBE_TRANSFER, HR_PROBE_LEN, &target, &probe_events, it);
-    it->probes[rail] = part;
-    it->probing++;
+    it->probe = part;
     hr_landing *landing = hr_part_take(part);
     landing->generation = receiver->greeting.link;
     landing->len = HR_PROBE_LEN;
@@ -212,16 +213,23 @@ static hr_status start_probe(hr_gpudirect *it, unsigned rail)
     return HR_OK;
 }
 
+/* One rail after the other, as all of them write to the same place. */
+static void probe_next(hr_gpudirect *it)
+{
+    while (it->rail < HR_RAILS_MAX && it->direct.exposures[it->rail] == NULL)
+        it->rail++;
+    if (it->status == HR_OK && !it->closing && it->rail < HR_RAILS_MAX)
+        it->status = start_probe(it);
+    if (it->probe == NULL)
+        probes_over(it);
+}
+
 static void start_probes(hr_gpudirect *it)
 {
-    hr_loop *loop = home_loop(it);
     it->state = HR_GPUDIRECT_PROBING;
-    it->status = hr_loop_timer_set(loop, &it->timer, hr_loop_now_ns(loop) + PROBE_NS);
-    for (unsigned i = 0; i < HR_RAILS_MAX && it->status == HR_OK; i++)
-        if (it->direct.exposures[i] != NULL)
-            it->status = start_probe(it, i);
-    if (it->probing == 0)
-        probes_over(it);
+    it->status = HR_OK;
+    it->rail = 0;
+    probe_next(it);
 }
 
 static void direct_changed(void *context)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hr_gpudirect: the target in a GPU's memory as something that the server reaches by RDMA. Two ways
  * are tried, a dma-buf and then peer memory: the target is registered on each rail, and a probe is
- * written into its beginning over each, which the GPU digests. What the probe overwrites is content
- * that has not come yet. On worker 0.
+ * written into its beginning over each in turn, which the GPU digests. What the probe overwrites is
+ * content that has not come yet. On worker 0.
  *
  *   exposing --> probing --> open --> withdrawing --> closed
  *      `-----------`--> withdrawing --> exposing, the next way; closed after the last
@@ -35,10 +35,10 @@ typedef struct hr_gpudirect {
     bool closing;
     unsigned way; /* that is being tried */
     hr_direct direct;
-    hr_part *probes[HR_RAILS_MAX]; /* NULL: none, or over */
-    unsigned probing;
+    hr_part *probe;   /* that is under way; NULL: none */
+    unsigned rail;    /* it goes over this one */
     hr_status status; /* of the probes: the first that failed */
-    hr_timer timer;   /* until they are over */
+    hr_timer timer;   /* until it is over */
     uint32_t slots;   /* a bit for each that is free */
     bool has_slots;
     bool doubted;    /* what the kernels refused has not come through the host yet */

@@ -62,8 +62,10 @@ hr_cuda_result fake_fail(const char *call)
     unsigned long nth = 0;
     int result = 0;
     const char *text = getenv("FAKE_CUDA_FAIL");
-    if (text == NULL || sscanf(text, "%39[^:]:%lu:%d", name, &nth, &result) != 3)
+    if (text == NULL || sscanf(text, "%39[^:]:%lu:%d", name, &nth, &result) != 3) {
+        failing.call[0] = '\0';
         return 0;
+    }
     if (strcmp(failing.call, name) != 0 || failing.nth != nth) {
         snprintf(failing.call, sizeof failing.call, "%s", name);
         failing.nth = nth;

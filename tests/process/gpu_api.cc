@@ -14,6 +14,7 @@ extern "C" {
 #include "crc32c.h"
 #include "fake_cuda.h"
 #include "headrace.h"
+#include "packed_maker.h"
 #include "temp.h"
 }
 
@@ -117,9 +118,7 @@ class Local
         hr_error error = {};
         EXPECT_EQ(HR_OK, hr_temp_make(path));
         path_ = path;
-        FILE *file = fopen((path_ + "/file").c_str(), "w");
-        EXPECT_EQ(content.size(), fwrite(content.data(), 1, content.size(), file));
-        fclose(file);
+        offer("file", content);
         hr_engine_options options = {};
         options.workers = 2;
         EXPECT_EQ(HR_OK, hr_engine_create(&options, &engine, &error)) << error.text;
@@ -139,11 +138,24 @@ class Local
     }
     void start(hr_get_options options)
     {
-        hr_error error = {};
         hr_get_destroy(get);
-        get = nullptr;
-        options.path = "local/file";
-        EXPECT_EQ(HR_OK, hr_get_start(client_, &options, &get, &error)) << error.text;
+        get = begin("file", options);
+    }
+    // The caller's.
+    hr_get *begin(const std::string &name, hr_get_options options)
+    {
+        const std::string path = "local/" + name;
+        hr_error error = {};
+        hr_get *begun = nullptr;
+        options.path = path.c_str();
+        EXPECT_EQ(HR_OK, hr_get_start(client_, &options, &begun, &error)) << error.text;
+        return begun;
+    }
+    void offer(const std::string &name, const Bytes &content)
+    {
+        FILE *file = fopen((path_ + "/" + name).c_str(), "w");
+        EXPECT_EQ(content.size(), fwrite(content.data(), 1, content.size(), file));
+        fclose(file);
     }
     hr_status wait()
     {
@@ -239,6 +251,35 @@ TEST_F(GpuApi, OneGpuThatIsLostLeavesTheOther)
     options.cuda_device = 1;
     local.start(options);
     EXPECT_EQ(HR_OK, local.wait()) << local.text();
+}
+
+// One byte of what is stored is not what it was.
+Bytes damaged(const Bytes &content)
+{
+    size_t len = 0;
+    uint8_t *shard =
+        packed_make(HR_CONTAINER_LZ4, (const uint8_t *)content.data(), content.size(), &len);
+    shard[100000] ^= 1;
+    Bytes bytes((const char *)shard, len);
+    free(shard);
+    return bytes;
+}
+
+TEST_F(GpuApi, ADamagedShardLeavesTheOthersOnItsGpu)
+{
+    Local local(text(6 * CHUNK));
+    local.offer("damaged", damaged(text(3 * CHUNK)));
+    hr_get_options options = {};
+    options.target_cuda = true;
+    local.start(options);
+    hr_get *other = local.begin("damaged", options);
+    EXPECT_EQ(HR_OK, local.wait()) << local.text();
+    while (hr_get_status(other) == HR_AGAIN)
+        hr_engine_step(local.engine, HR_WAIT_FOREVER);
+    EXPECT_EQ(HR_INTEGRITY, hr_get_status(other));
+    EXPECT_NE(nullptr, strstr(hr_get_error(other)->text, "damaged: chunk 0 (offset 0)"))
+        << hr_get_error(other)->text;
+    hr_get_destroy(other);
 }
 
 // ---- chunks that lie there already ----

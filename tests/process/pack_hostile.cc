@@ -11,6 +11,7 @@
 extern "C" {
 #include "bytes.h"
 #include "crc32c.h"
+#include "fake_cuda.h"
 #include "index.h"
 #include "lz4_checksum.h"
 #include "packed_maker.h"
@@ -112,9 +113,11 @@ TEST_P(PackHostile, IsRefusedByEverybody)
     expect_refused(verified, GetParam().exit_code, {"shard"});
     expect_words(verified, GetParam().exit_code, GetParam().words);
     expect_words(verified, GetParam().exit_code, GetParam().verifier);
-    for (const std::string &to : {target("file"), std::string("host:")}) {
-        const bool asks = to != "host:";
-        const Result unpacked = get(data("shard"), to, {asks ? "--unpack" : "--quiet"});
+    Surroundings with_gpu;
+    with_gpu.environment = {std::string("LD_LIBRARY_PATH=") + fake_cuda_folder()};
+    for (const std::string &to : {target("file"), std::string("host:"), std::string("cuda:0")}) {
+        const bool asks = to == target("file");
+        const Result unpacked = get(data("shard"), to, {asks ? "--unpack" : "--quiet"}, with_gpu);
         if (!GetParam().has_length) {
             EXPECT_EQ(asks ? 11 : 0, unpacked.exit_code) << unpacked.errors;
             EXPECT_EQ(asks ? 0 : shard.bytes.size(), unpacked.moved());

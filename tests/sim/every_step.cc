@@ -116,6 +116,12 @@ const Story stories[] = {
          s->sealed = s->tree = true;
          s->file_count = 3;
      }},
+    // Some of its links are refused.
+    {"Crowded",
+     [](hr_scenario *s) {
+         s->crowded = true;
+         s->links = 12;
+     }},
     // An attempt before it has left some of the file.
     {"Resume",
      [](hr_scenario *s) {
@@ -223,7 +229,9 @@ TEST_P(EveryStep, SomethingHappens)
 {
     const char *const names[] = {"cancel",        "server killed",  "server crashes",
                                  "client killed", "client crashes", "source changes"};
-    uint64_t steps = play(scenario_, "nothing happens").steps + 4;
+    const hr_trial_result well = play(scenario_, "nothing happens");
+    const uint64_t steps = well.steps + 4;
+    EXPECT_TRUE(!scenario_.crowded || strstr(well.path, " 12 links") == nullptr) << well.path;
     for (int kind = HR_SCENARIO_CANCEL; kind <= HR_SCENARIO_SOURCE_CHANGE; kind++)
         // A handshake costs more than all the rest of a story.
         for (uint64_t step = 0; step < steps && !HasFailure();

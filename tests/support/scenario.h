@@ -69,6 +69,7 @@ typedef struct hr_scenario {
     bool export_root;     /* the tree is the export itself, else a directory in it */
     bool local;           /* no server: the client has it within */
     bool sealed;          /* over TLS, and payloads cross encrypted */
+    bool crowded;         /* the server has no room for all of the links */
     bool shared;          /* links over the network offer peek */
     unsigned clients;     /* 2: both want the same, */
     uint64_t second_step; /* and the second one begins at this step */

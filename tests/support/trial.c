@@ -173,28 +173,49 @@ static void set_side(hr_world_side *side, const hr_scenario_side *wanted, bool c
     side->memory_fail_nth = clean ? 0 : wanted->memory_fail_nth;
 }
 
-static char key_folder[HR_TEMP_PATH_MAX];
+/* Keys and rules come from real files, and so these are made once, and read in each story that has
+ * them. */
+static char folder[HR_TEMP_PATH_MAX];
 
-static void remove_key(void)
+static void remove_folder(void)
 {
-    if (hr_temp_remove(key_folder) != HR_OK)
-        fprintf(stderr, "%s stays behind\n", key_folder);
+    if (hr_temp_remove(folder) != HR_OK)
+        fprintf(stderr, "%s stays behind\n", folder);
 }
 
-/* Keys come from real files, and so this one is made once and read in every sealed story. */
+/* True: it is not there yet. */
+static bool name_file(char path[HR_TEMP_PATH_MAX + 8], const char *name)
+{
+    if (path[0] != '\0')
+        return false;
+    if (folder[0] == '\0') {
+        if (hr_temp_make(folder) != HR_OK)
+            abort();
+        atexit(remove_folder);
+    }
+    snprintf(path, HR_TEMP_PATH_MAX + 8, "%s/%s", folder, name);
+    return true;
+}
+
 static const char *key_path(void)
 {
     static char path[HR_TEMP_PATH_MAX + 8];
-    if (path[0] != '\0')
-        return path;
     hr_error error = {.status = HR_OK};
     char made[HR_KEY_PATH_MAX];
-    if (hr_temp_make(key_folder) != HR_OK)
+    if (name_file(path, "key") && hr_key_file_make(path, true, made, &error) != HR_OK)
         abort();
-    snprintf(path, sizeof path, "%s/key", key_folder);
-    if (hr_key_file_make(path, true, made, &error) != HR_OK)
-        abort();
-    atexit(remove_key);
+    return path;
+}
+
+/* By them a server has room for few links of a client. */
+static const char *rules_path(void)
+{
+    static char path[HR_TEMP_PATH_MAX + 8];
+    FILE *file = name_file(path, "rules") ? fopen(path, "w") : NULL;
+    if (file != NULL) {
+        fputs("allow anyone read *\nlimit anyone memory 1MiB\n", file);
+        fclose(file);
+    }
     return path;
 }
 
@@ -217,6 +238,8 @@ static void start_server(hr_trial *trial)
     hr_export data = {.name = "data", .path = "/data", .aead = trial->scenario->sealed};
     hr_server_options options = {
         .listen = ADDRESS, .exports = &data, .export_count = 1, .trust = trust_in(trial)};
+    if (trial->scenario->crowded)
+        options.rules_path = rules_path();
     if (hr_server_open(trial->server_engine, &options, &trial->server, &error) != HR_OK)
         trial->server = NULL;
     while (trial->server != NULL && hr_server_status(trial->server) == HR_AGAIN &&

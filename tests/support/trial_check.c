@@ -156,8 +156,8 @@ static void check_counts(hr_trial_get *get)
     /* Of a packed shard what moves is what is stored, with a little of headers. */
     bool packed = trial->scenario->packed;
     uint64_t headers = packed ? 4096 * (1 + len / HR_CHUNK_LEN) : 0;
-    if (packed && trial->scenario->tree) /* small ones come with gap, index and tail, as they lie */
-        headers += 3 * 4096 * (uint64_t)trial->scenario->file_count;
+    if (packed && trial->scenario->tree) /* small ones come as they lie, and then by themselves */
+        headers += len + 3 * 4096 * (uint64_t)trial->scenario->file_count;
     if (!changed && !packed && moved + reused < len)
         hr_trial_fail(trial, "%s: %llu moved and %llu reused do not make %llu", get->source, moved,
                       reused, len);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a machine and its people do to a process that has nothing to do with its files: a scheduler
+// that freezes and kills it, streams that nobody opened, a disk for its notes that is full, an
+// impatient hand.
+#include "fixture.h"
+
+namespace
+{
+
+constexpr uint64_t file_len = 5 * CHUNK + 1234;
+
+class Surrounded : public Headrace
+{
+  protected:
+    void SetUp() override
+    {
+        offer("file", file_len);
+    }
+    void expect_rest()
+    {
+        Result result = get(url("file"), target("file"));
+        expect_got(result, "file", file_len);
+        EXPECT_GT(result.reused(), 0u);
+    }
+};
+
+// As a batch system does with a step whose time is up.
+TEST_F(Surrounded, FrozenAndThenKilledItGoesOnWhereItWas)
+{
+    serve();
+    Program program;
+    start_get(program, url("file"), target("file"), {"--limit", "8M"});
+    ASSERT_NE(0u, program.wait_verified(CHUNK)) << program.errors();
+    program.stop_for_good();
+    Result other = get(url("file"), target("other"));
+    EXPECT_EQ(0, other.exit_code) << "it holds nobody up: " << other.errors;
+    program.signal(SIGKILL);
+    EXPECT_EQ(128 + SIGKILL, program.wait());
+    EXPECT_FALSE(exists(target("file")));
+    expect_rest();
+}
+
+TEST_F(Surrounded, TwiceInterruptedItEndsAtOnceAndGoesOnWhereItWas)
+{
+    serve();
+    Program program;
+    start_get(program, url("file"), target("file"), {"--limit", "8M"});
+    ASSERT_NE(0u, program.wait_verified(CHUNK)) << program.errors();
+    program.signal(SIGINT);
+    program.signal(SIGINT);
+    EXPECT_EQ(9, program.wait()) << program.errors();
+    EXPECT_FALSE(exists(target("file")));
+    expect_rest();
+}
+
+// What is opened next must not become the place that notes go to.
+TEST_F(Surrounded, WithoutStandardStreamsAFileIsWhatItWas)
+{
+    serve();
+    const std::string command = "XDG_CONFIG_HOME=" + ConfigHome::of(0) + " " HEADRACE_PROGRAM +
+                                " get " + url("file") + " " + target("file") +
+                                " --quiet <&- >&- 2>&-";
+    EXPECT_EQ(0, WEXITSTATUS(system(command.c_str())));
+    EXPECT_TRUE(hr_temp_holds(target("file").c_str(), file_len, 1));
+    EXPECT_FALSE(has_drafts());
+}
+
+TEST_F(Surrounded, AnAuditThatCannotBeWrittenKeepsNobodyFromAnything)
+{
+    if (access("/dev/full", W_OK) != 0)
+        GTEST_SKIP() << "no /dev/full";
+    serve({"--audit", "/dev/full"});
+    expect_got(get(url("file"), target("file")), "file", file_len);
+    end_server();
+    EXPECT_NE(std::string::npos, server_.errors().find("lines are lost")) << server_.errors();
+}
+
+} // namespace

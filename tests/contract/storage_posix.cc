@@ -7,16 +7,22 @@
 #include <condition_variable>
 #include <deque>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <memory>
 #include <mutex>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <thread>
 #include <unistd.h>
 
 #include "storage_bench.h"
 
 extern "C" {
 #include "loop_ops.h"
+#include "posix.h"
 #include "storage_threads.h"
 }
 
@@ -580,6 +586,43 @@ TEST_F(StorageUring, GoesOnThroughThePageCacheWhereODirectIsRefusedLater)
     EXPECT_EQ(client->move(HR_IO_READ, file, 0, slot.data, 4096), HR_INVALID)
         << "now it has another reason";
     EXPECT_EQ(client->close(file), HR_OK);
+}
+
+// ---- a file system that cannot rename without replacing ----
+
+// From now on, for this thread alone.
+bool refuse_renameat2()
+{
+    sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), // the number of the call
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    sock_fprog program = {sizeof filter / sizeof *filter, filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
+}
+
+TEST_F(StoragePosix, NeverReplacesWhereTheFileSystemCannotPromiseIt)
+{
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (const char *name : {"from", "other"})
+        close(openat(dir, name, O_CREAT | O_WRONLY, 0600));
+    bool refused = false;
+    int to_new = -1, to_other = -1;
+    std::thread([&] {
+        refused = refuse_renameat2();
+        to_new = hr_posix_rename_exclusive(dir, "from", dir, "new");
+        to_other = hr_posix_rename_exclusive(dir, "new", dir, "other");
+    }).join();
+    EXPECT_EQ(0, to_new);
+    EXPECT_EQ(EEXIST, to_other);
+    EXPECT_NE(0, faccessat(dir, "from", F_OK, 0));
+    EXPECT_EQ(0, faccessat(dir, "new", F_OK, 0));
+    close(dir);
+    if (!refused)
+        GTEST_SKIP() << "this machine takes no seccomp filter";
 }
 
 } // namespace

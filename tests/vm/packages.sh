@@ -20,6 +20,7 @@ ibv_devinfo        ibverbs-utils
 rping              rdmacm-utils
 ib_write_bw        perftest
 fio                fio
+dmsetup            dmsetup
 END
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <string.h>
 #include <string>
 
@@ -34,6 +35,28 @@ TEST(Status, FromTheWireIsOneOfOursOrAProtocolError)
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(HR_INTERNAL));
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(HR_AGAIN));
     EXPECT_EQ(HR_PROTOCOL, hr_status_from_wire(-1000));
+}
+
+// What a script is told when a system call fails.
+TEST(Status, OfAnErrnoHasTheExitCodeThatTheReadmePromises)
+{
+    const struct {
+        int error, exit_code;
+    } table[] = {
+        {ENOENT, 4},        {EACCES, 6},       {EPERM, 6},       {EROFS, 6},
+        {EXDEV, 6},         {ELOOP, 6},        {ENOSPC, 7},      {EDQUOT, 7},
+        {EFBIG, 7},         {EEXIST, 10},      {ENOTEMPTY, 10},  {EWOULDBLOCK, 10},
+        {EBUSY, 10},        {EADDRINUSE, 10},  {EINVAL, 2},      {ENAMETOOLONG, 2},
+        {EBADF, 2},         {ENOSYS, 11},      {EOPNOTSUPP, 11}, {EAFNOSUPPORT, 11},
+        {ECONNREFUSED, 8},  {EHOSTUNREACH, 8}, {ENETUNREACH, 8}, {ENETDOWN, 8},
+        {EADDRNOTAVAIL, 8}, {ECONNRESET, 8},   {EPIPE, 8},       {ETIMEDOUT, 8},
+        {ECONNABORTED, 8},  {ENOTCONN, 8},     {ECANCELED, 9},   {EINTR, 9},
+        {EIO, 8},           {EUCLEAN, 8},      {ENOMEM, 8},      {ENOBUFS, 8},
+        {EMFILE, 8},        {ENFILE, 8},       {ENOTDIR, 2},     {EISDIR, 2},
+    };
+    for (const auto &row : table)
+        EXPECT_EQ(row.exit_code, hr_status_exit_code(hr_status_from_errno(row.error)))
+            << strerror(row.error);
 }
 
 TEST(Error, KeepsTheFirstSentence)

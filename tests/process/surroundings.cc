@@ -65,6 +65,19 @@ TEST_F(Surrounded, WithoutStandardStreamsAFileIsWhatItWas)
     EXPECT_FALSE(has_drafts());
 }
 
+TEST_F(Surrounded, AReaderWhoHasLeftIsNoErrorToSpeakOf)
+{
+    int ends[2];
+    ASSERT_EQ(0, pipe(ends));
+    close(ends[0]);
+    const std::string command = std::string(HEADRACE_PROGRAM) + " ls " + at("data") + " >&" +
+                                std::to_string(ends[1]) + " 2>" + at("errors");
+    const int status = system(command.c_str());
+    close(ends[1]);
+    EXPECT_EQ(128 + SIGPIPE, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+    EXPECT_EQ("", read_text(at("errors")));
+}
+
 TEST_F(Surrounded, AnAuditThatCannotBeWrittenKeepsNobodyFromAnything)
 {
     if (access("/dev/full", W_OK) != 0)

@@ -234,6 +234,12 @@ static void got_head(hr_io *io)
     bool begins = io->status == HR_OK && hr_index_begins(source->head, io->bytes);
     hr_release(source->load.env, source->head_memory);
     source->head = source->head_memory = NULL;
+    if (io->status != HR_OK) { /* what cannot be read may be packed */
+        snprintf(source->note, sizeof source->note, "reading its beginning: %s",
+                 hr_status_text(io->status));
+        source->indexed(source, io->status);
+        return;
+    }
     if (begins && hr_index_can_end(source->info.size)) {
         snprintf(source->note, sizeof source->note,
                  "it begins as a packed shard and does not end as one: its end is damaged");

@@ -344,6 +344,15 @@ bool hr_index_begins(const uint8_t *head, size_t len)
     return false;
 }
 
+bool hr_index_ends(const uint8_t *bytes, size_t len)
+{
+    hr_index_tail tail;
+    if (len < HR_INDEX_TAIL_LEN)
+        return false;
+    hr_status status = hr_index_tail_unpack(bytes + len - HR_INDEX_TAIL_LEN, len, &tail);
+    return status == HR_OK ? !hr_container_is_beside(tail.container) : status != HR_NOT_FOUND;
+}
+
 /* ---- between the chunks ---- */
 
 uint32_t hr_index_gap_len(uint32_t stored_len)

@@ -109,6 +109,8 @@ HR_CHECKED hr_status hr_index_reader_finish(hr_index_reader *reader);
 
 /* Whether a file that begins so may be a packed shard, or an LZ4 or zstd file of others. */
 bool hr_index_begins(const uint8_t *head, size_t len);
+/* Whether a whole file ends as a packed shard does, damaged or not. */
+bool hr_index_ends(const uint8_t *bytes, size_t len);
 
 /* ---- between the chunks ---- */
 

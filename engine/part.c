@@ -351,14 +351,16 @@ static void were_written(hr_io *io)
     finish(io->context, io->status, false);
 }
 
-/* A bundle brings files as they are. What begins as packed shards do is asked for once more, by
- * itself: then the server looks for its index. */
+/* A bundle brings files as they are. What begins or ends as packed shards do, for either end may be
+ * damaged, is asked for once more, by itself: then the server looks for its index. */
 static void leave_packed(hr_bundles *bundles, uint32_t number)
 {
     const hr_bundle *bundle = &bundles->bundles[number];
     for (uint32_t i = bundle->first; i < bundle->first + bundle->count; i++) {
         hr_io_file *file = &bundles->files[i];
-        if (file->status == HR_OK && hr_index_begins(file->data, (size_t)file->info.size))
+        const size_t len = (size_t)file->info.size;
+        if (file->status == HR_OK &&
+            (hr_index_begins(file->data, len) || hr_index_ends(file->data, len)))
             file->status = HR_AGAIN;
     }
 }

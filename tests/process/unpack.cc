@@ -321,6 +321,19 @@ TEST_F(Unpack, ShardWithoutItsEndIsNamed)
     EXPECT_EQ(0, get(url("cut"), "host:").exit_code);
 }
 
+// It comes in a bundle, where only its end still says what it is.
+TEST_F(Unpack, SmallShardOfATreeThatLostItsBeginningIsNamed)
+{
+    for (const char *name : {"rotten", "sound"})
+        offer_packed(name, text(70000), "lz4");
+    rot(data("rotten"), 0);
+    serve();
+    Result result = get("hr://" + address_ + "/data", target("tree"), {"--unpack"});
+    EXPECT_EQ(3, result.exit_code) << result.errors;
+    EXPECT_FALSE(exists(target("tree/rotten")));
+    EXPECT_TRUE(read_text(target("tree/sound")) == text(70000));
+}
+
 TEST_F(Unpack, BothWaysAtOnceIsRefused)
 {
     write_text(data("file"), "");

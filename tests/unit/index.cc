@@ -197,6 +197,27 @@ TEST(Index, WhatHasNoMagicIsNoPackedShard)
     EXPECT_EQ(read(index).status, HR_NOT_FOUND);
 }
 
+TEST(Index, EndsAFileThatIsPackedAndNoOther)
+{
+    const Index index(0);
+    std::vector<uint8_t> file;
+    for (const auto &page : index.pages)
+        file.insert(file.end(), page.begin(), page.end());
+    file.insert(file.end(), index.tail_bytes, index.tail_bytes + HR_INDEX_TAIL_LEN);
+    EXPECT_TRUE(hr_index_ends(file.data(), file.size()));
+    EXPECT_FALSE(hr_index_ends(file.data(), HR_INDEX_TAIL_LEN - 1));
+    EXPECT_FALSE(hr_index_ends(file.data(), file.size() - 1));
+    file.back() ^= 1; // its digest
+    EXPECT_TRUE(hr_index_ends(file.data(), file.size())) << "damaged";
+    Index beside(1);
+    beside.tail.container = HR_CONTAINER_BESIDE;
+    beside.tail.index_offset = 0;
+    beside.seal();
+    file.assign(HR_INDEX_PAGE_LEN, 0);
+    file.insert(file.end(), beside.tail_bytes, beside.tail_bytes + HR_INDEX_TAIL_LEN);
+    EXPECT_FALSE(hr_index_ends(file.data(), file.size())) << "the index is a file of its own";
+}
+
 TEST(Index, AForeignFileWithTheMagicIsDamaged)
 {
     Index index(1);

@@ -16,9 +16,11 @@
 
 /* What the next run can use is kept: some of it is verified, by this run or by the one before it,
  * and it is still what the source is. */
+/* A small file of a tree comes in a bundle the next time, which looks for nothing that is left. */
 static bool is_worth_keeping(const hr_transfer *transfer)
 {
     return (transfer->counters.bytes_verified > 0 || transfer->draft.found) &&
+           !(transfer->listed && transfer->size <= HR_BUNDLE_FILE_MAX) &&
            transfer->error.status != HR_CHANGED && transfer->error.status != HR_OK;
 }
 

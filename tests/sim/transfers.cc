@@ -123,6 +123,15 @@ TEST(Transfers, EveryShardIsPublishedFailedOrResumable)
     }
 }
 
+// Those beyond the usual ones that have found something, in the engine or in what is asked of it.
+TEST(Transfers, SeedsThatOnceFoundSomethingAreWell)
+{
+    for (uint64_t seed : {909307, 911122, 912668}) {
+        hr_trial_result result = play(seed);
+        EXPECT_STREQ("", result.problem) << how_to_replay(seed);
+    }
+}
+
 TEST(Transfers, TheSameSeedTellsTheSameStory)
 {
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed += 1 + seed_count / 40)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Power loss on an hr_disk. Each sector, size and name that was not synced is decided on its own,
- * except that a rename never loses the file: journaling file systems do not, and neither name being
- * there would be stranger than what any of them does. */
+ * except that a rename never loses the file and never leaves a directory in two places: journaling
+ * file systems do neither, and both would be stranger than what any of them does. */
 #include "disk.h"
 
 #include <stdlib.h>
@@ -110,6 +110,34 @@ static void keep_renamed(hr_disk *disk, hr_disk_node *directory)
     }
 }
 
+static bool is_left_elsewhere(hr_disk *disk, const hr_disk_entry *but)
+{
+    for (hr_list *at = disk->nodes.next; at != &disk->nodes; at = at->next) {
+        const hr_disk_names *left = &HR_CONTAINER(at, hr_disk_node, node)->left;
+        for (size_t i = 0; i < left->count; i++)
+            if (left->entries[i].node == but->node && &left->entries[i] != but)
+                return true;
+    }
+    return false;
+}
+
+/* Of a renamed directory both names are left: the old one goes. */
+static void drop_moved(hr_disk *disk, hr_disk_node *directory)
+{
+    hr_disk_names *left = &directory->left;
+    for (size_t i = left->count; i-- > 0;) {
+        hr_disk_entry *entry = &left->entries[i];
+        const hr_disk_entry *now = hr_disk_entry_of(&directory->names, entry->name);
+        bool moved = now == NULL || now->node != entry->node;
+        if (!moved || entry->node->info.type != HR_FILE_DIRECTORY ||
+            !is_left_elsewhere(disk, entry))
+            continue;
+        hr_disk_unref(disk, entry->node); /* its durable entry still holds it */
+        left->count--;
+        memmove(entry, entry + 1, (left->count - i) * sizeof *entry);
+    }
+}
+
 static int by_id(const void *a, const void *b)
 {
     uint64_t first = ((const hr_disk_entry *)a)->id, second = ((const hr_disk_entry *)b)->id;
@@ -181,6 +209,8 @@ void hr_disk_crash(hr_disk *disk, uint64_t seed)
     each_node(disk, HR_FILE_DIRECTORY, &dice, choose_names);
     for (hr_list *at = disk->nodes.next; at != &disk->nodes; at = at->next)
         keep_renamed(disk, HR_CONTAINER(at, hr_disk_node, node));
+    for (hr_list *at = disk->nodes.next; at != &disk->nodes; at = at->next)
+        drop_moved(disk, HR_CONTAINER(at, hr_disk_node, node));
     for (hr_list *at = disk->nodes.next; at != &disk->nodes; at = at->next)
         settle_names(disk, HR_CONTAINER(at, hr_disk_node, node));
     for (hr_list *at = disk->nodes.next, *next; at != &disk->nodes; at = next) {

@@ -89,6 +89,9 @@ static int check_type(const hr_file_info *info)
 static int open_file(const hr_env *env, hr_io *io)
 {
     int fd, error = hr_posix_open_path(io, io->path, open_flags(io->flags), &fd);
+    /* A directory that was empty may have been replaced by another one just then. */
+    if (error == ENOENT && io->flags & HR_IO_CREATE)
+        error = hr_posix_open_path(io, io->path, open_flags(io->flags), &fd);
     if (error == ENXIO)
         return EOPNOTSUPP; /* a FIFO without a reader, a device without a driver */
     if (error != 0)

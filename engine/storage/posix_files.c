@@ -25,6 +25,24 @@ static void forget(opened_parent *parent)
     parent->fd = -1;
 }
 
+/* Several threads may come to it at once. */
+static int make_parent(const hr_io *io, const char *path, size_t len)
+{
+    char parent[HR_PATH_MAX];
+    const char *name;
+    int above;
+    if (len >= sizeof parent)
+        return ENAMETOOLONG;
+    memcpy(parent, path, len);
+    parent[len] = '\0';
+    int error = hr_posix_open_parent(io, parent, &above, &name);
+    if (error != 0)
+        return error;
+    error = mkdirat(above, name, 0777) == 0 || errno == EEXIST ? 0 : errno;
+    close(above);
+    return error;
+}
+
 static int find_parent(const hr_io *io, const char *path, opened_parent *parent,
                        const char **name_out)
 {
@@ -34,6 +52,9 @@ static int find_parent(const hr_io *io, const char *path, opened_parent *parent,
     if (parent->fd < 0 || parent->len != len || memcmp(parent->path, path, len) != 0) {
         forget(parent);
         int error = hr_posix_open_parent(io, path, &parent->fd, name_out);
+        if (error == ENOENT && io->flags & HR_IO_CREATE && len > 0 &&
+            (error = make_parent(io, path, len)) == 0)
+            error = hr_posix_open_parent(io, path, &parent->fd, name_out);
         if (error != 0)
             return error;
         parent->path = path;

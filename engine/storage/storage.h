@@ -97,11 +97,12 @@ typedef enum hr_io_kind {
     HR_IO_SYNC,      /* file: fdatasync. A failure is final for this file. */
     HR_IO_ALLOCATE,  /* file, len: reserves space for len bytes; the size becomes len */
     HR_IO_TRUNCATE,  /* file, len */
-    HR_IO_RENAME,   /* dir, path, path_to (both beneath dir); HR_IO_EXCLUSIVE: HR_EXISTS if there */
-    HR_IO_REMOVE,   /* dir, path: a file, a symlink or an empty directory */
-    HR_IO_SYNC_DIR, /* dir, path ("" for dir itself): fsync of the directory */
-    HR_IO_LOCK,     /* file: exclusive, HR_BUSY if somebody else holds it, for 2 s on a real file
-                       system; ends with CLOSE or (a moment after) the death of the process */
+    HR_IO_RENAME,    /* dir, path, path_to (both beneath dir); HR_IO_EXCLUSIVE: HR_EXISTS if there.
+                        Without it a directory replaces one that is empty */
+    HR_IO_REMOVE,    /* dir, path: a file, a symlink or an empty directory */
+    HR_IO_SYNC_DIR,  /* dir, path ("" for dir itself): fsync of the directory */
+    HR_IO_LOCK,      /* file: exclusive, HR_BUSY if somebody else holds it, for 2 s on a real file
+                        system; ends with CLOSE or (a moment after) the death of the process */
     HR_IO_STAMP, /* file, or dir and path (the last component is not followed): sets info.mtime_ns,
                     and what HR_IO_MODE and HR_IO_OWNER name */
     HR_IO_SYMLINK,  /* dir, path, path_to: a symlink that says path_to, whatever that is. HR_EXISTS
@@ -121,7 +122,8 @@ typedef enum hr_io_kind {
     HR_IO_WRITE_FILES,  /* each whose status is HR_OK: path, data, info: a new
                            file of info.size bytes, with info.mode and info.mtime_ns; with holes
                            where there are only zeros if info.allocated_len is less than its size.
-                           HR_EXISTS. Nothing is synced */
+                           HR_EXISTS. HR_IO_CREATE makes the directory that it lies in (0777 and
+                           umask) if only that is missing. Nothing is synced */
     HR_IO_RENAME_FILES, /* each whose status is HR_OK: path, path_to. HR_IO_EXCLUSIVE */
 } hr_io_kind;
 

@@ -417,6 +417,20 @@ static hr_status read_one(memory_storage *storage, const hr_io *io, hr_io_file *
     return HR_OK;
 }
 
+static hr_status make_parent(memory_storage *storage, const hr_io *io)
+{
+    char parent[HR_PATH_MAX], name[HR_NAME_MAX + 1];
+    const char *slash = strrchr(io->path, '/');
+    hr_disk_node *above, *node;
+    if (slash == NULL || (size_t)(slash - io->path) >= sizeof parent)
+        return HR_NOT_FOUND;
+    memcpy(parent, io->path, (size_t)(slash - io->path));
+    parent[slash - io->path] = '\0';
+    hr_status status = find_new_name(storage, io, parent, &above, name);
+    return status == HR_OK ? hr_disk_make(storage->disk, above, name, HR_FILE_DIRECTORY, &node)
+                           : status;
+}
+
 static hr_status write_one(memory_storage *storage, const hr_io *io, hr_io_file *file)
 {
     hr_io one = request_of(io, file);
@@ -425,6 +439,8 @@ static hr_status write_one(memory_storage *storage, const hr_io *io, hr_io_file 
         return file->status;
     one.flags |= HR_IO_CREATE | HR_IO_EXCLUSIVE;
     hr_status status = find_or_create(storage, &one, &node);
+    if (status == HR_NOT_FOUND && io->flags & HR_IO_CREATE && make_parent(storage, &one) == HR_OK)
+        status = find_or_create(storage, &one, &node);
     if (status == HR_OK)
         status = hr_disk_write(storage->disk, node, 0, file->data, (size_t)file->info.size);
     if (status == HR_OK) {

@@ -295,6 +295,17 @@ TEST_P(Storage, CarriesOutRequestsForManyFiles)
     ASSERT_EQ(on_files(client.get(), HR_IO_WRITE_FILES, root, &files), HR_OK);
     EXPECT_EQ(files.files[0].status, HR_EXISTS);
 
+    // The directory that is missing is made, but not the one that it would lie in.
+    Files more(3, ".more");
+    more.names = {"made/0", "made/1", "none/made/2"};
+    for (size_t i = 0; i < 3; i++)
+        more.files[i].path = more.names[i].c_str();
+    ASSERT_EQ(on_files(client.get(), HR_IO_WRITE_FILES, root, &more, HR_IO_CREATE), HR_OK);
+    EXPECT_EQ(more.files[0].status, HR_OK);
+    EXPECT_EQ(more.files[1].status, HR_OK);
+    EXPECT_EQ(more.files[2].status, HR_NOT_FOUND);
+    ASSERT_EQ(client->get(root, "made/1", &back), HR_OK);
+
     Files found(count, "");
     ASSERT_EQ(on_files(client.get(), HR_IO_LOOKUP_FILES, root, &found), HR_OK);
     EXPECT_EQ(found.files[3].status, HR_NOT_FOUND);

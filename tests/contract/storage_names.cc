@@ -193,6 +193,11 @@ TEST_P(Storage, RenamesAndReplaces)
     EXPECT_EQ(client->rename(root, "empty", "a/b/free"), HR_NOT_DIRECTORY);
     EXPECT_EQ(client->rename(root, "a", "a/b/c"), HR_INVALID) << "into itself";
     ASSERT_EQ(client->get(root, "a/b/free", &back), HR_OK);
+
+    EXPECT_EQ(client->rename(root, "empty", "a/b"), HR_EXISTS) << "it is not empty";
+    EXPECT_EQ(client->rename(root, "a/b", "empty"), HR_OK) << "which is";
+    ASSERT_EQ(client->get(root, "empty/free", &back), HR_OK);
+    EXPECT_EQ(client->on_path(HR_IO_LOOKUP, root, "a/b"), HR_NOT_FOUND);
 }
 
 TEST_P(Storage, RemovesFilesAndEmptyDirectories)

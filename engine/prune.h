@@ -3,8 +3,8 @@
  * started when the whole source was listed. Nothing is followed out of the directory; what the
  * rules exclude stays, and so do directories in which something stays. On worker 0.
  *
- * Memory: one record for each thing that goes, of one directory at a time, and for each directory
- * that is still to be looked at. */
+ * Memory: one record, with its name, for each thing that goes, of one directory at a time, and for
+ * each directory that is still to be looked at or that one of these lies in. */
 #ifndef HR_PRUNE_H
 #define HR_PRUNE_H
 
@@ -43,6 +43,7 @@ typedef struct hr_prune {
     uint8_t *page;
     hr_io io;
     bool stopped;
+    char path[HR_PATH_MAX]; /* of the request under way */
 } hr_prune;
 
 /* over follows, perhaps from within. HR_NO_MEMORY: it does not. */

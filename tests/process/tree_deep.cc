@@ -116,6 +116,13 @@ TEST_F(TreeDeep, ComesWholeAndIsKept)
     EXPECT_EQ(0, result.exit_code) << result.errors;
     EXPECT_EQ(1u, result.summary.number("removed"));
     EXPECT_EQ("another text", read_level(target("tree"), levels, "file"));
+
+    // With all that is in it: five files, and the further name of one.
+    remove_levels(at("data"));
+    result = get_tree({"--delete"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ((uint64_t)levels + 6, result.summary.number("removed"));
+    EXPECT_EQ(0, hr_temp_count(target("tree").c_str(), ""));
 }
 
 } // namespace

@@ -12,7 +12,7 @@
  * milliseconds and up, whatever there is to sync. Two batches are the most that is held. */
 #define BATCH_FILES_MAX 16384
 #define BATCH_BYTES_MAX (UINT64_C(256) << 20)
-/* A parcel that is not full leaves too if nothing else moves. */
+/* A parcel that is not full leaves too where a directory ends, or if nothing else moves. */
 #define PARCEL_FILES_MIN 1024
 
 /* ---- files of their own ---- */
@@ -82,10 +82,16 @@ static void start_waiting(hr_get *get)
 
 /* ---- small files: moving ---- */
 
-bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh)
+/* So that a directory that is made lies in one parcel, and gets its name as a whole. */
+static bool ends_before(const hr_parcel *parcel, const char *path, bool made)
+{
+    return made && parcel->load.file_count >= PARCEL_FILES_MIN &&
+           hr_parcel_is_turning(parcel, path);
+}
+
+bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh, bool made)
 {
     hr_flow *flow = &get->flow;
-    char temporary[HR_STAGE_PATH_MAX];
     if (flow->full)
         return false;
     if (flow->collecting == NULL) {
@@ -96,13 +102,11 @@ bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool f
         }
         flow->collecting->owner = get;
     }
-    if (flow->to_disk)
-        hr_stage_path(flow->next_number, temporary);
-    flow->full =
-        !hr_parcel_add(flow->collecting, path, flow->to_disk ? temporary : NULL, info, fresh);
+    flow->full = ends_before(flow->collecting, path, made) ||
+                 !hr_parcel_add(flow->collecting, path, info, fresh, made);
     if (flow->full)
         return false;
-    flow->next_number++;
+    flow->turns = made;
     get->progress.bytes += info->size;
     return true;
 }
@@ -187,7 +191,8 @@ static bool may_leave(const hr_get *get)
         flow->waiting_count >= WAITING_MAX)
         return false;
     return flow->full || hr_tree_is_listed(get) ||
-           (flow->moving_count == 0 && flow->collecting->load.file_count >= PARCEL_FILES_MIN);
+           (flow->moving_count == 0 && !flow->turns &&
+            flow->collecting->load.file_count >= PARCEL_FILES_MIN);
 }
 
 static void send_parcel(hr_get *get)
@@ -205,6 +210,8 @@ static void send_parcel(hr_get *get)
     flow->full = false;
     hr_list_append(&flow->moving, &parcel->load.node);
     flow->moving_count++;
+    if (flow->to_disk)
+        hr_parcel_stage(parcel, &flow->next_number);
     parcel->transfer.rate = get->options.limit_bytes_per_s != 0 ? &get->rate : NULL;
     parcel->transfer.content = hr_get_wants_content(get);
     if (hr_parcel_open(parcel, get->client, get->path, &parcel_events) != HR_OK) {

@@ -19,7 +19,8 @@ typedef struct hr_flow_waiting {
 typedef struct hr_flow {
     bool begun, takes_bundles;
     hr_parcel *collecting;
-    bool full; /* what is collected has to leave before more can come */
+    bool full;  /* what is collected has to leave before more can come */
+    bool turns; /* it had better leave where a directory ends */
     hr_list moving, landed;
     unsigned moving_count;
     size_t landed_files;

@@ -16,7 +16,7 @@ void hr_folders_release(hr_folders *folders)
         hr_release(folders->env, folder);
 }
 
-const hr_folder *hr_folders_add(hr_folders *folders, const hr_folder *parent, const hr_entry *entry)
+hr_folder *hr_folders_add(hr_folders *folders, const hr_folder *parent, const hr_entry *entry)
 {
     hr_folder *folder = hr_alloc(folders->env, sizeof *folder + entry->name_len + 1);
     if (folder == NULL)

@@ -15,6 +15,7 @@ typedef struct hr_folder {
     const struct hr_folder *parent; /* NULL: it is the tree itself */
     int64_t mtime_ns;
     uint32_t mode, uid, gid;
+    bool made; /* by this run, in the tree itself or in one that was */
     char name[];
 } hr_folder;
 
@@ -26,8 +27,7 @@ typedef struct hr_folders {
 void hr_folders_init(hr_folders *folders, const hr_env *env);
 void hr_folders_release(hr_folders *folders);
 /* entry: what is said of it. Lent until it is taken. NULL: out of memory. */
-const hr_folder *hr_folders_add(hr_folders *folders, const hr_folder *parent,
-                                const hr_entry *entry);
+hr_folder *hr_folders_add(hr_folders *folders, const hr_folder *parent, const hr_entry *entry);
 /* The caller's then, to hr_release; NULL: there is none. What lies in it was taken before. */
 hr_folder *hr_folders_take(hr_folders *folders);
 

@@ -29,7 +29,7 @@ typedef struct hr_get_folder {
     hr_list node;
     uint64_t cookie; /* of the next page */
     bool twin;       /* of another one, by case */
-    const hr_folder *folder;
+    hr_folder *folder;
 } hr_get_folder;
 
 struct hr_get {
@@ -161,9 +161,9 @@ bool hr_sift_decide(hr_get *get);
 void hr_flow_init(hr_flow *flow);
 /* The target is open, and nothing was added yet. */
 void hr_flow_begin(hr_get *get);
-/* A small file, to be moved in a bundle. fresh: it was not there, and replaces nothing. False:
- * there is no room now. */
-bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh);
+/* A small file, to be moved in a bundle. fresh: it was not there, and replaces nothing. made: nor
+ * was its directory. False: there is no room now. */
+bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh, bool made);
 /* A file that is to be a transfer of its own. False as above. */
 bool hr_flow_wait(hr_get *get, const char *path, bool fresh);
 void hr_flow_pump(hr_get *get);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parcel.h"
 
+#include <stdio.h>
 #include <string.h>
 
 hr_parcel *hr_parcel_create(const hr_env *env, size_t base_len)
@@ -22,21 +23,35 @@ void hr_parcel_destroy(const hr_env *env, hr_parcel *parcel)
     hr_release(env, parcel);
 }
 
+/* Making a drawer and renaming it costs about as much as renaming this many files does. */
+#define DRAWER_FILES_MIN 4
+
+/* How much of a path its directory is, with the slash behind it. */
+static size_t directory_len(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? 0 : (size_t)(slash + 1 - path);
+}
+
+static bool is_beside(const char *path, const char *other)
+{
+    size_t len = directory_len(path);
+    return len == directory_len(other) && memcmp(path, other, len) == 0;
+}
+
 /* Its directory, "." for the base itself, is told where it is another than that of the one before.
  */
 static hr_message_small small_of(const hr_io_file *file, const hr_io_file *before)
 {
-    const char *slash = strrchr(file->path_to, '/');
-    const char *name = slash == NULL ? file->path_to : slash + 1;
-    size_t len = (size_t)(name - file->path_to);
+    size_t len = directory_len(file->path_to);
+    const char *name = file->path_to + len;
     hr_message_small small = {
         .directory = len > 0 ? hr_bytes_make(file->path_to, len - 1) : hr_bytes_make(".", 1),
         .name = hr_bytes_make(name, strlen(name)),
         .size = (uint32_t)file->info.size,
         .mtime_ns = file->info.mtime_ns,
     };
-    if (before != NULL && strncmp(before->path_to, file->path_to, len) == 0 &&
-        strchr(before->path_to + len, '/') == NULL)
+    if (before != NULL && is_beside(before->path_to, file->path_to))
         small.directory.len = 0;
     return small;
 }
@@ -49,26 +64,72 @@ static const char *keep_name(hr_parcel *parcel, const char *name)
     return kept;
 }
 
-bool hr_parcel_add(hr_parcel *parcel, const char *path, const char *temporary,
-                   const hr_file_info *info, bool exclusive)
+bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info, bool exclusive,
+                   bool made)
 {
-    size_t names_len = strlen(path) + 1 + (temporary != NULL ? strlen(temporary) + 1 : 0);
+    size_t len = strlen(path) + 1;
+    size_t staged_len = HR_STAGE_PATH_MAX + (made ? len - directory_len(path) : 0);
     size_t count = parcel->load.file_count;
     if (count == HR_PARCEL_FILES_MAX || parcel->bytes >= HR_PARCEL_BYTES_MAX ||
-        names_len > sizeof parcel->names - parcel->names_len)
+        len + staged_len > sizeof parcel->names - parcel->names_len - parcel->staged_len)
         return false;
     hr_io_file file = {.path_to = path, .info = *info, .status = HR_AGAIN, .exclusive = exclusive};
     hr_message_small small = small_of(&file, count > 0 ? &parcel->files[count - 1] : NULL);
     size_t small_len = hr_message_small_len(&small);
     if (small_len > HR_MESSAGE_BODY_MAX - parcel->message_len)
         return false;
-    file.path_to = keep_name(parcel, path);
-    file.path = temporary != NULL ? keep_name(parcel, temporary) : file.path_to;
+    file.path = file.path_to = keep_name(parcel, path);
     parcel->files[count] = file;
+    parcel->made[count] = made && exclusive;
+    parcel->staged_len += staged_len;
     parcel->load.file_count++;
     parcel->bytes += info->size;
     parcel->message_len += small_len;
     return true;
+}
+
+bool hr_parcel_is_turning(const hr_parcel *parcel, const char *path)
+{
+    size_t count = parcel->load.file_count;
+    return count > 0 && !is_beside(parcel->files[count - 1].path_to, path);
+}
+
+/* How many from the first on lie in one directory that was made; 0: in one that was not. */
+static size_t made_run(const hr_parcel *parcel, size_t first)
+{
+    size_t end = first;
+    while (end < parcel->load.file_count && parcel->made[end] &&
+           is_beside(parcel->files[first].path_to, parcel->files[end].path_to))
+        end++;
+    return end - first;
+}
+
+static void put_in_drawer(hr_parcel *parcel, size_t first, size_t count, uint64_t number)
+{
+    char path[HR_STAGE_PATH_MAX + HR_NAME_MAX + 1];
+    hr_stage_path(number, path);
+    size_t len = strlen(path);
+    for (size_t i = first; i < first + count; i++) {
+        hr_io_file *file = &parcel->files[i];
+        snprintf(path + len, sizeof path - len, "/%s",
+                 file->path_to + directory_len(file->path_to));
+        file->path = keep_name(parcel, path);
+    }
+}
+
+void hr_parcel_stage(hr_parcel *parcel, uint64_t *next_number)
+{
+    for (size_t i = 0, run; i < parcel->load.file_count; i += run) {
+        run = made_run(parcel, i);
+        if (run >= DRAWER_FILES_MIN) {
+            put_in_drawer(parcel, i, run, (*next_number)++);
+            continue;
+        }
+        run = 1;
+        char path[HR_STAGE_PATH_MAX];
+        hr_stage_path((*next_number)++, path);
+        parcel->files[i].path = keep_name(parcel, path);
+    }
 }
 
 hr_status hr_parcel_open(hr_parcel *parcel, hr_client *client, const char *base,

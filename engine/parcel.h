@@ -22,18 +22,25 @@ typedef struct hr_parcel {
     hr_stage_load load; /* also the node in the owner's lists */
     uint64_t bytes;     /* of content */
     size_t message_len; /* that open_bundles will have at most */
-    size_t names_len;   /* used */
+    size_t names_len;   /* used, */
+    size_t staged_len;  /* and will be by hr_parcel_stage */
     hr_io_file files[HR_PARCEL_FILES_MAX];
+    bool made[HR_PARCEL_FILES_MAX]; /* the directory it is for, by this run */
     char names[HR_PARCEL_NAMES_LEN];
 } hr_parcel;
 
 /* base_len: of the path that its files lie below. NULL: out of memory. */
 hr_parcel *hr_parcel_create(const hr_env *env, size_t base_len);
 void hr_parcel_destroy(const hr_env *env, hr_parcel *parcel);
-/* path: of the file below the base. temporary: where it is written first, or NULL. exclusive: it
- * replaces nothing. False: it is full. */
-bool hr_parcel_add(hr_parcel *parcel, const char *path, const char *temporary,
-                   const hr_file_info *info, bool exclusive);
+/* path: of the file below the base. exclusive: it replaces nothing. made: this run has made its
+ * directory, in which there is nothing yet. False: it is full. */
+bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info, bool exclusive,
+                   bool made);
+/* Whether a file of this path would be the first of its directory, and not of the parcel. */
+bool hr_parcel_is_turning(const hr_parcel *parcel, const char *path);
+/* All are there: says where each is written first, under numbers that nobody else has. The files of
+ * a directory that this run has made lie in a drawer, which gets its name as a whole. */
+void hr_parcel_stage(hr_parcel *parcel, uint64_t *next_number);
 /* Asks for it: transfer is opening then. */
 HR_CHECKED hr_status hr_parcel_open(hr_parcel *parcel, hr_client *client, const char *base,
                                     const hr_transfer_events *events);

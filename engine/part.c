@@ -380,7 +380,7 @@ static void land_bundle(hr_landing *landing)
     landing->phase = HR_LANDING_WRITING;
     landing->io = (hr_io){
         .kind = HR_IO_WRITE_FILES,
-        .flags = HR_IO_NO_SYMLINKS,
+        .flags = HR_IO_NO_SYMLINKS | HR_IO_CREATE,
         .dir = part->target.dir,
         .files = bundles->files + bundle->first,
         .file_count = bundle->count,

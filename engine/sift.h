@@ -13,6 +13,7 @@ typedef struct hr_sift {
     hr_io_file files[HR_SIFT_FILES_MAX];    /* the target's, once looked at */
     hr_file_info listed[HR_SIFT_FILES_MAX]; /* the source's */
     bool twins[HR_SIFT_FILES_MAX];          /* of another one that was listed, by case */
+    bool made[HR_SIFT_FILES_MAX];           /* this run has made its directory */
     size_t count, next;
     bool looked, told_apart, folds; /* the last two: of the next one, if it is a twin */
     size_t names_len;

@@ -54,6 +54,12 @@ static void list_left(hr_stage *stage);
 
 static void removed_one(hr_io *io);
 
+/* Where the page is from. */
+static const char *listed_path(const hr_stage *stage)
+{
+    return stage->drawer[0] != '\0' ? stage->drawer : STAGE_NAME;
+}
+
 /* Lists again from the start once a page is gone: positions behind what was removed mean nothing.
  */
 static void remove_next(hr_stage *stage, size_t page_len)
@@ -61,9 +67,9 @@ static void remove_next(hr_stage *stage, size_t page_len)
     while (stage->page_at < page_len) {
         const hr_dir_entry *entry = (const void *)(stage->page + stage->page_at);
         stage->page_at += entry->size;
-        if (strcmp(entry->name, LOCK_NAME) == 0)
+        if (stage->drawer[0] == '\0' && strcmp(entry->name, LOCK_NAME) == 0)
             continue;
-        snprintf(stage->removed, sizeof stage->removed, "%s/%s", STAGE_NAME, entry->name);
+        snprintf(stage->removed, sizeof stage->removed, "%s/%s", listed_path(stage), entry->name);
         step(stage, &(hr_io){.kind = HR_IO_REMOVE, .path = stage->removed, .len = page_len},
              removed_one);
         return;
@@ -74,10 +80,15 @@ static void remove_next(hr_stage *stage, size_t page_len)
 static void removed_one(hr_io *io)
 {
     hr_stage *stage = io->context;
-    if (io->status != HR_OK && io->status != HR_NOT_FOUND)
+    if (io->status == HR_EXISTS && stage->drawer[0] == '\0') { /* a drawer, with files in it */
+        assert(strlen(stage->removed) < sizeof stage->drawer);
+        memcpy(stage->drawer, stage->removed, sizeof stage->drawer);
+        list_left(stage);
+    } else if (io->status != HR_OK && io->status != HR_NOT_FOUND) {
         cleaned(stage, io->status);
-    else
+    } else {
         remove_next(stage, io->len);
+    }
 }
 
 static bool holds_only_lock(const hr_stage *stage, size_t page_len)
@@ -95,22 +106,28 @@ static void listed_left(hr_io *io)
 {
     hr_stage *stage = io->context;
     stage->page_at = 0;
-    if (io->status != HR_OK || holds_only_lock(stage, io->bytes))
+    if (stage->drawer[0] != '\0' && io->status == HR_OK && io->bytes == 0) {
+        stage->drawer[0] = '\0';
+        list_left(stage);
+    } else if (io->status != HR_OK || holds_only_lock(stage, io->bytes)) {
         cleaned(stage, io->status);
-    else
+    } else {
         remove_next(stage, io->bytes);
+    }
 }
 
 static void list_left(hr_stage *stage)
 {
     step(stage,
-         &(hr_io){.kind = HR_IO_LIST, .path = STAGE_NAME, .data = stage->page, .len = PAGE_LEN},
+         &(hr_io){
+             .kind = HR_IO_LIST, .path = listed_path(stage), .data = stage->page, .len = PAGE_LEN},
          listed_left);
 }
 
 static void clean(hr_stage *stage)
 {
     stage->page = hr_alloc(stage->env, PAGE_LEN);
+    stage->drawer[0] = '\0';
     if (stage->page == NULL)
         cleaned(stage, HR_NO_MEMORY);
     else
@@ -302,9 +319,9 @@ static void sync_next_dir(hr_stage *stage)
         return;
     }
     stage->dir_count--;
-    memcpy(stage->synced_dir, stage->dirs[stage->dir_count], stage->dir_lens[stage->dir_count]);
-    stage->synced_dir[stage->dir_lens[stage->dir_count]] = '\0';
-    step(stage, &(hr_io){.kind = HR_IO_SYNC_DIR, .path = stage->synced_dir}, synced_dir);
+    memcpy(stage->dir_path, stage->dirs[stage->dir_count], stage->dir_lens[stage->dir_count]);
+    stage->dir_path[stage->dir_lens[stage->dir_count]] = '\0';
+    step(stage, &(hr_io){.kind = HR_IO_SYNC_DIR, .path = stage->dir_path}, synced_dir);
 }
 
 /* Which of the files it would take back is not known: after a crash any of them may be gone. */
@@ -330,10 +347,18 @@ static void sync_names(hr_stage *stage)
         sync_next_dir(stage);
 }
 
-static void note_dir(hr_stage *stage, const char *path)
+/* The directory of the first len bytes of path. */
+static size_t parent_len(const char *path, size_t len)
 {
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+    while (len > 0 && path[len - 1] != '/')
+        len--;
+    return len > 0 ? len - 1 : 0;
+}
+
+static void note_dir(hr_stage *stage, const char *path, size_t len)
+{
+    if (stage->dir_count > HR_STAGE_DIRS_MAX)
+        return;
     for (size_t i = stage->dir_count; i-- > 0;)
         if (stage->dir_lens[i] == len && memcmp(stage->dirs[i], path, len) == 0)
             return;
@@ -350,12 +375,96 @@ static void renamed(hr_io *io)
     hr_stage_load *load = stage->named;
     for (size_t i = 0; i < load->file_count; i++) {
         hr_io_file *file = &load->files[i];
+        if (file->path == NULL) { /* with its drawer */
+            file->status = HR_OK;
+            continue;
+        }
         if (io->status != HR_OK && file->status == HR_OK)
             file->status = io->status;
-        if (file->status == HR_OK && stage->dir_count <= HR_STAGE_DIRS_MAX)
-            note_dir(stage, file->path_to);
+        if (file->status == HR_OK)
+            note_dir(stage, file->path_to, parent_len(file->path_to, strlen(file->path_to)));
     }
     next_load(stage);
+}
+
+static void rename_files(hr_stage *stage)
+{
+    step(stage,
+         &(hr_io){
+             .kind = HR_IO_RENAME_FILES,
+             .flags = stage->exclusive ? HR_IO_EXCLUSIVE : 0,
+             .files = stage->named->files,
+             .file_count = stage->named->file_count,
+         },
+         renamed);
+}
+
+/* ---- drawers ---- */
+
+/* How much of a temporary name is that of the drawer; 0: the file lies in none. */
+static size_t drawer_len(const char *path)
+{
+    size_t len = parent_len(path, strlen(path));
+    return len > strlen(STAGE_NAME) ? len : 0;
+}
+
+/* How many files from first on lie in its drawer, 1 if it lies in none. Whole: all of them came. */
+static size_t drawer_run(const hr_stage_load *load, size_t first, bool *whole_out)
+{
+    const hr_io_file *files = load->files;
+    size_t len = drawer_len(files[first].path), end = first;
+    bool whole = len > 0;
+    do {
+        whole = whole && files[end].status == HR_OK;
+        end++;
+    } while (len > 0 && end < load->file_count && drawer_len(files[end].path) == len &&
+             memcmp(files[end].path, files[first].path, len) == 0);
+    *whole_out = whole;
+    return end - first;
+}
+
+static void next_drawer(hr_stage *stage);
+
+/* Whatever forbids it: one by one they may get their names, or it is told why not. */
+static void renamed_drawer(hr_io *io)
+{
+    hr_stage *stage = io->context;
+    hr_io_file *files = &stage->named->files[stage->named_at];
+    const char *path = files[0].path_to;
+    if (io->status == HR_OK)
+        note_dir(stage, path, parent_len(path, parent_len(path, strlen(path))));
+    for (size_t i = 0; io->status == HR_OK && i < stage->drawer_files; i++) {
+        files[i].path = NULL;
+        files[i].status = HR_AGAIN; /* for the request of the others */
+    }
+    stage->named_at += stage->drawer_files;
+    next_drawer(stage);
+}
+
+static void rename_drawer(hr_stage *stage, const hr_io_file *file)
+{
+    size_t to_len = parent_len(file->path_to, strlen(file->path_to));
+    snprintf(stage->drawer, sizeof stage->drawer, "%.*s", (int)drawer_len(file->path), file->path);
+    memcpy(stage->dir_path, file->path_to, to_len);
+    stage->dir_path[to_len] = '\0';
+    step(stage, &(hr_io){.kind = HR_IO_RENAME, .path = stage->drawer, .path_to = stage->dir_path},
+         renamed_drawer);
+}
+
+/* Drawers come before the files of the same directory that lie in none. */
+static void next_drawer(hr_stage *stage)
+{
+    const hr_stage_load *load = stage->named;
+    while (stage->named_at < load->file_count) {
+        bool whole;
+        stage->drawer_files = drawer_run(load, stage->named_at, &whole);
+        if (whole) {
+            rename_drawer(stage, &load->files[stage->named_at]);
+            return;
+        }
+        stage->named_at += stage->drawer_files;
+    }
+    rename_files(stage);
 }
 
 static void next_load(hr_stage *stage)
@@ -366,14 +475,8 @@ static void next_load(hr_stage *stage)
         return;
     }
     stage->named = HR_CONTAINER(node, hr_stage_load, node);
-    step(stage,
-         &(hr_io){
-             .kind = HR_IO_RENAME_FILES,
-             .flags = stage->exclusive ? HR_IO_EXCLUSIVE : 0,
-             .files = stage->named->files,
-             .file_count = stage->named->file_count,
-         },
-         renamed);
+    stage->named_at = 0;
+    next_drawer(stage);
 }
 
 /* After a failure nothing that was written before is believed; close removes it. */

@@ -2,8 +2,10 @@
 /* hr_stage: where the small files of a tree are until they have their names: a directory
  * .headrace-<16 hex> in the tree's own, with a lock in it. They get their names in batches: one
  * sync of the file system for all that was written, then every rename, then a sync of each
- * directory. A killed run leaves files there that nobody else makes; the next one into the same
- * directory, whatever it brings, removes them. On worker 0.
+ * directory. Files that are all that a new directory is to hold lie in a drawer, a directory in the
+ * stage, and one rename puts it in the place of the empty one that has the name; if that one is
+ * not empty any more, they are renamed one by one. A killed run leaves files there that nobody else
+ * makes; the next one into the same directory, whatever it brings, removes them. On worker 0.
  *
  *   closed -open-> open -publish-> publishing -published-> open -close-> closed */
 #ifndef HR_STAGE_H
@@ -14,7 +16,7 @@
 #include "storage.h"
 
 /* Files that were written and are to be published together: path is the stage's, path_to the name
- * that it is to get. The status of each says how it ended. */
+ * that it is to get. Those of a drawer follow each other. The status of each says how it ended. */
 typedef struct hr_stage_load {
     hr_list node;
     hr_io_file *files;
@@ -48,13 +50,15 @@ typedef struct hr_stage {
     unsigned tries;
     uint8_t *page; /* of what an earlier run left */
     size_t page_at;
-    char removed[HR_NAME_MAX + 40];
+    char removed[2 * HR_NAME_MAX + 40];
+    char drawer[HR_NAME_MAX + 40]; /* of the request under way; "": there is none */
 
-    hr_list publishing;   /* of hr_stage_load */
-    hr_stage_load *named; /* whose files get their names */
+    hr_list publishing;            /* of hr_stage_load */
+    hr_stage_load *named;          /* whose files get their names */
+    size_t named_at, drawer_files; /* of it: the drawer under way */
     const char *dirs[HR_STAGE_DIRS_MAX];
     size_t dir_lens[HR_STAGE_DIRS_MAX], dir_count; /* more than fit: the file system as a whole */
-    char synced_dir[HR_PATH_MAX];
+    char dir_path[HR_PATH_MAX];                    /* of the request under way */
 } hr_stage;
 
 /* dir and shown are lent until closed. */
@@ -64,7 +68,7 @@ void hr_stage_init(hr_stage *stage, const hr_env *env, hr_storage *storage, hr_d
 void hr_stage_open(hr_stage *stage, bool create);
 /* Whether a path below the tree's directory is the stage itself: nothing of a tree may be. */
 bool hr_stage_is_at(const char *path);
-/* "NAME/00000012": the temporary name of a file. */
+/* "NAME/00000012": the temporary name of a file, or of a drawer. */
 #define HR_STAGE_PATH_MAX 64
 void hr_stage_path(uint64_t number, char path_out[HR_STAGE_PATH_MAX]);
 /* Publishes these loads, all that are in the list, which is empty after it. Of each the files whose

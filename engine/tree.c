@@ -12,7 +12,7 @@
 void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry, bool twin)
 {
     hr_get_folder *pending = hr_alloc(get->env, sizeof *pending);
-    const hr_folder *folder = hr_folders_add(&get->keep.folders, parent, entry);
+    hr_folder *folder = hr_folders_add(&get->keep.folders, parent, entry);
     if (pending == NULL || folder == NULL) {
         hr_release(get->env, pending);
         hr_get_end(get, HR_NO_MEMORY, "remembering a directory: out of memory");
@@ -233,6 +233,8 @@ static void next_folder(hr_get *get)
     hr_list *node = hr_list_take_first(&get->folders);
     if (node == NULL)
         return;
+    hr_folder *folder = get->listed->folder;
+    folder->made = io->changed && (folder->parent->parent == NULL || folder->parent->made);
     get->listed = HR_CONTAINER(node, hr_get_folder, node);
     hr_status status = hr_folder_path(get->listed->folder, get->listed_path);
     assert(status == HR_OK); /* it was a path when it was listed */

@@ -256,11 +256,44 @@ TEST_F(Tree, ClearsWhatAKilledRunLeft)
     const std::string left = target("tree/.headrace-cbf29ce484222325");
     make_directory(left);
     write_text(left + "/00000000", "half");
+    make_directory(left + "/00000001");
+    make_directory(left + "/00000002");
+    for (unsigned i = 0; i < 2000; i++) // more than a page
+        write_text(left + "/00000001/" + std::to_string(i), "");
     write_text(left + "/lock", "");
     Result result = get("hr://" + address_ + "/data", target("tree"));
     EXPECT_EQ(0, result.exit_code) << result.errors;
     EXPECT_TRUE(hr_temp_holds(target("tree/small").c_str(), 10, 1));
     EXPECT_FALSE(exists(left));
+}
+
+// What lies in a drawer gets its names at once, and one by one where something came in between: a
+// directory below, a large file, and what somebody else puts there.
+TEST_F(Tree, OfNewDirectoriesIsWhole)
+{
+    const std::vector<std::pair<std::string, unsigned>> folders = {
+        {"a", 1100}, {"a/b", 300}, {"d", 300}, {"e", 3}};
+    for (const auto &[folder, count] : folders) {
+        make_directory(data(folder));
+        for (unsigned i = 0; i < count; i++)
+            write_text(data(folder + "/" + std::to_string(i)), folder + std::to_string(i));
+    }
+    offer("d/large", 5000000, 7);
+    ASSERT_EQ(0, chmod(data("a/b").c_str(), 0711));
+    serve();
+    Result result = get("hr://" + address_ + "/data", target("tree"));
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    for (const auto &[folder, count] : folders)
+        for (unsigned i = 0; i < count; i++)
+            ASSERT_EQ(folder + std::to_string(i),
+                      read_text(target("tree/" + folder + "/" + std::to_string(i))));
+    EXPECT_TRUE(hr_temp_holds(target("tree/d/large").c_str(), 5000000, 7));
+    EXPECT_EQ(0, hr_temp_count(target("tree").c_str(), ".headrace-"));
+    struct stat info;
+    ASSERT_EQ(0, stat(target("tree/a/b").c_str(), &info));
+    EXPECT_EQ(0711u, info.st_mode & 0777u);
+    result = get("hr://" + address_ + "/data", target("tree"));
+    EXPECT_EQ(1704u, result.summary.number("files_kept"));
 }
 
 TEST_F(Tree, BringsNothingIntoItsOwnStage)

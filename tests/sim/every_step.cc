@@ -59,6 +59,15 @@ const Story stories[] = {
          s->file_count = 3;
          s->target = HR_SCENARIO_TO_HOST;
      }},
+    {"TreeOfOneDirectory",
+     [](hr_scenario *s) {
+         s->tree = true;
+         s->file_count = 4;
+         for (unsigned i = 0; i < s->file_count; i++) {
+             s->files[i] = s->files[1]; // small
+             snprintf(s->files[i].path, sizeof s->files[i].path, "t/a/f%u", i);
+         }
+     }},
     {"PackedTree",
      [](hr_scenario *s) {
          s->tree = s->packed = true;

@@ -92,9 +92,12 @@ static void draw_source(uint64_t *dice, hr_scenario *scenario)
     unsigned most = scenario->tree ? HR_SCENARIO_FILES_MAX : one_in(dice, 3) ? 3 : 1;
     scenario->file_count = 1 + (unsigned)below(dice, most);
     unsigned large = 0;
+    bool together = scenario->tree && scenario->seed % 4 == 1; /* as in a drawer */
     for (unsigned i = 0; i < scenario->file_count; i++) {
         bool is_large = large == 0 && (scenario->tree ? one_in(dice, 5) : !one_in(dice, 3));
         draw_file(dice, &scenario->files[i], i, is_large);
+        if (together)
+            snprintf(scenario->files[i].path, sizeof scenario->files[i].path, "t/a/f%u", i);
         large += is_large;
     }
 }

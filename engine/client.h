@@ -99,6 +99,8 @@ HR_CHECKED hr_status hr_listing_open_at(hr_client *client, const char *path, uin
 uint64_t hr_listing_cookie(const hr_listing *listing);
 /* All of a page was taken, and there are more: hr_listing_next would ask for the next one. */
 bool hr_listing_is_at_page_end(const hr_listing *listing);
+/* False: among what it has not told of yet there is no directory. */
+bool hr_listing_may_bring_folders(const hr_listing *listing);
 /* changed is called when a page has come, or that there will be none. */
 void hr_listing_watch(hr_listing *listing, void (*changed)(void *context), void *context);
 /* By the node that waits in client->listings. */

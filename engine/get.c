@@ -47,8 +47,7 @@ void hr_get_finish_if_over(hr_get *get)
         return;
     if (!hr_flow_is_over(get))
         return;
-    hr_listing_destroy(get->listing);
-    get->listing = NULL;
+    hr_tree_drop_listings(get);
     if (get->is_tree && !get->ending && !get->completing) {
         hr_tree_complete(get);
         return;

@@ -63,6 +63,9 @@ struct hr_get {
     hr_get_folder *listed;          /* the one being listed, */
     char listed_path[HR_PATH_MAX];  /* below the request's */
     hr_listing *listing;
+    hr_listing *ahead; /* of the next one, asked for before its turn */
+    const hr_folder *ahead_folder;
+    uint64_t ahead_cookie;
     hr_get_item *opened_item; /* waits for the target directory */
     hr_names names;           /* that were listed */
     hr_twins twins;           /* of them */
@@ -140,6 +143,8 @@ void hr_tree_init(hr_get *get);
 void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry, bool twin);
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get);
+/* Lists no further. */
+void hr_tree_drop_listings(hr_get *get);
 /* All files are over: makes the rest of it; hr_get_finish_if_over is called again after it. */
 void hr_tree_complete(hr_get *get);
 /* Every file is known and has been compared with the target. */

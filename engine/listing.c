@@ -258,6 +258,19 @@ bool hr_listing_is_at_page_end(const hr_listing *listing)
            listing->page_at == listing->page_len && !listing->last_page;
 }
 
+bool hr_listing_may_bring_folders(const hr_listing *listing)
+{
+    if (listing->page == NULL || listing->asked || !listing->last_page)
+        return true;
+    for (size_t at = listing->page_at; at < listing->page_len;) {
+        const packed_entry *entry = (const void *)(listing->page + at);
+        if (entry->type == HR_ENTRY_DIRECTORY || entry->type == HR_ENTRY_EXPORT)
+            return true;
+        at += entry->size;
+    }
+    return false;
+}
+
 uint64_t hr_listing_cookie(const hr_listing *listing)
 {
     return listing->cookie;

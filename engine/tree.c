@@ -146,24 +146,71 @@ static void listing_changed(void *context)
     hr_tree_pump(context);
 }
 
-static void start_listing(hr_get *get)
+static hr_status open_listing(hr_get *get, const char *path, uint64_t cookie,
+                              hr_listing **listing_out, hr_error *error)
 {
     char full[HR_MESSAGE_PATH_MAX + 1];
-    assert(get->listed != NULL);
-    const char *path = get->listed_path;
     int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
-    if (len < 0 || (size_t)len >= sizeof full) {
-        hr_get_skip(get, path, HR_INVALID, "its path is too long");
+    if (len < 0 || (size_t)len >= sizeof full)
+        return hr_error_set(error, HR_INVALID, "its path is too long");
+    hr_status status =
+        hr_listing_open_at(get->client, full, cookie, get->options.owner, listing_out, error);
+    if (status == HR_OK)
+        hr_listing_watch(*listing_out, listing_changed, get);
+    return status;
+}
+
+static void drop_ahead(hr_get *get)
+{
+    hr_listing_destroy(get->ahead);
+    get->ahead = NULL;
+}
+
+static void start_listing(hr_get *get)
+{
+    assert(get->listed != NULL);
+    const hr_get_folder *listed = get->listed;
+    get->folders_mark = get->folders.next;
+    if (get->ahead != NULL && get->ahead_folder == listed->folder &&
+        get->ahead_cookie == listed->cookie) {
+        get->listing = get->ahead;
+        get->ahead = NULL;
         return;
     }
+    drop_ahead(get);
     hr_error error = {.status = HR_OK};
-    get->folders_mark = get->folders.next;
-    hr_status status = hr_listing_open_at(get->client, full, get->listed->cookie,
-                                          get->options.owner, &get->listing, &error);
-    if (status != HR_OK)
+    hr_status status = open_listing(get, get->listed_path, listed->cookie, &get->listing, &error);
+    if (status == HR_INVALID) {
+        hr_get_skip(get, get->listed_path, status, error.text);
+        hr_release(get->env, get->listed);
+        get->listed = NULL;
+    } else if (status != HR_OK) {
         hr_get_end(get, status, "%s", error.text);
-    else
-        hr_listing_watch(get->listing, listing_changed, get);
+    }
+}
+
+/* The server lists the next directory while what is known of this one is compared with the target,
+ * if it is known which one is next. */
+static void list_ahead(hr_get *get)
+{
+    char path[HR_PATH_MAX];
+    hr_error error = {.status = HR_OK};
+    if (get->ahead != NULL || get->listing == NULL || hr_list_is_empty(&get->folders) ||
+        (get->folders.next == get->folders_mark && hr_listing_may_bring_folders(get->listing)))
+        return;
+    const hr_get_folder *next = HR_CONTAINER(get->folders.next, hr_get_folder, node);
+    if (hr_folder_path(next->folder, path) != HR_OK ||
+        open_listing(get, path, next->cookie, &get->ahead, &error) != HR_OK)
+        return; /* in its turn it will be told */
+    get->ahead_folder = next->folder;
+    get->ahead_cookie = next->cookie;
+}
+
+void hr_tree_drop_listings(hr_get *get)
+{
+    drop_ahead(get);
+    hr_listing_destroy(get->listing);
+    get->listing = NULL;
 }
 
 static void made_folder_closed(hr_io *io)
@@ -186,6 +233,8 @@ static void made_folder(hr_io *io)
         hr_tree_pump(get);
         return;
     }
+    hr_folder *folder = get->listed->folder;
+    folder->made = io->changed && (folder->parent->parent == NULL || folder->parent->made);
     /* What was there before this run is synced with what it holds, once. */
     get->flow.directories_unsynced |= get->flow.syncs_all && (io->changed || !get->names_synced);
     get->io = (hr_io){
@@ -233,8 +282,6 @@ static void next_folder(hr_get *get)
     hr_list *node = hr_list_take_first(&get->folders);
     if (node == NULL)
         return;
-    hr_folder *folder = get->listed->folder;
-    folder->made = io->changed && (folder->parent->parent == NULL || folder->parent->made);
     get->listed = HR_CONTAINER(node, hr_get_folder, node);
     hr_status status = hr_folder_path(get->listed->folder, get->listed_path);
     assert(status == HR_OK); /* it was a path when it was listed */
@@ -333,6 +380,7 @@ static bool go_on(hr_get *get)
         return true;
     if (sift->count == 0 || get->io_busy || get->ending)
         return false;
+    list_ahead(get);
     hr_sift_look(get);
     return !get->io_busy;
 }

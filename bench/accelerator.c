@@ -129,7 +129,7 @@ static hr_status take_finished(accelerator *acc)
             return status;
         }
         if (acc->client->note[0] == '\0')
-            snprintf(acc->client->note, sizeof acc->client->note, "%.160s", hr_get_path(slot->get));
+            snprintf(acc->client->note, sizeof acc->client->note, "%.380s", hr_get_path(slot->get));
         hr_get_destroy(slot->get);
         slot->get = NULL;
         slot->is_there = true;

@@ -230,7 +230,7 @@ static void print_how(const hr_bench_report *report)
     const hr_bench_settings *settings = report->settings;
     unsigned rounds = report->race_count > 0 ? report->races[0].rounds : 0;
     printf("%u of %u rounds, interleaved", rounds, settings->rounds);
-    if (report->has_files && settings->size > 0)
+    if (report->has_files && settings->size + settings->shard_len > 0)
         printf("; files of random bytes in %s, %s", settings->directory,
                settings->buffered ? "through the page cache"
                : report->direct   ? "past the page cache (but for rsync and cp)"

@@ -240,7 +240,7 @@ json_t *hr_bench_report_json(const hr_bench_report *report)
         machine(&report->machine), "rounds",
         report->race_count > 0 ? (int)report->races[0].rounds : 0, "rounds_asked",
         (int)settings->rounds, "wire_seconds", (double)settings->duration_ns / 1e9, "file_bytes",
-        (json_int_t)(report->has_files ? settings->size : 0), "direct", report->direct, "where",
-        where(&report->where), "contenders", contenders, "goals", goals, "limits", limits, "loader",
-        loader(report));
+        (json_int_t)(report->has_files ? settings->size + settings->shard_len : 0), "direct",
+        report->direct, "where", where(&report->where), "contenders", contenders, "goals", goals,
+        "limits", limits, "loader", loader(report));
 }

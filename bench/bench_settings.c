@@ -187,7 +187,7 @@ static const hr_option options[] = {
         .name = "size",
         .argument = "SIZE",
         .type = HR_OPTION_BYTES,
-        .verbs = LARGE | CROWD | SERVES,
+        .verbs = LARGE | LOADER | SERVES,
         .fallback = "2GiB",
         .min = "4MiB",
         .help = "The file that is read and moved; three times as much must be free. Of a loader "
@@ -298,6 +298,16 @@ static const hr_option options[] = {
         .max = "1GiB",
         .help = "The length of each file.",
         .offset = MEMBER(file_len),
+    },
+    {
+        .name = "shard",
+        .argument = "SIZE",
+        .type = HR_OPTION_BYTES,
+        .verbs = FANOUT | SERVES,
+        .fallback = "64MiB",
+        .min = "4MiB",
+        .help = "What each client fetches over and over, in whole chunks.",
+        .offset = MEMBER(shard_len),
     },
     {
         .name = "clients",

@@ -46,6 +46,7 @@ typedef struct hr_bench_settings {
 
     /* fanout, loader, client, serve */
     unsigned clients, number;
+    uint64_t shard_len; /* that each client fetches */
     const char *source; /* of a server elsewhere; NULL: one is started here */
     const char *listen; /* of the server that is started; NULL: loopback, any port */
     const char *hosts;  /* where clients run: "a,b"; NULL: here */

@@ -24,6 +24,10 @@
 #define TEXT_MAX   ((size_t)16 << 20) /* fio's report has some 10 KiB */
 #define LAST_WORDS 300
 
+/* What stands for a program in between when it cannot start ours. */
+#define SHELL_NOT_FOUND 127
+#define SSH_FAILED      255
+
 static uint64_t now_ns(void)
 {
     return hr_now_ns(hr_env_system());
@@ -33,7 +37,7 @@ static uint64_t now_ns(void)
 
 typedef struct child_start {
     const char *const *argv; /* NULL: run */
-    int (*run)(void *context);
+    hr_status (*run)(void *context);
     void *context;
 } child_start;
 
@@ -48,9 +52,9 @@ static void become(const child_start *start, pid_t parent, int input, int output
     dup2(errors, STDERR_FILENO);
     hr_bench_await_restore();
     if (start->argv == NULL) {
-        int result = start->run(start->context);
+        hr_status result = start->run(start->context);
         fflush(NULL);
-        _exit(result);
+        _exit(hr_status_exit_code(result));
     }
     /* execvp takes the strings as it finds them; the cast is its signature's age. */
     execvp(start->argv[0], (char *const *)(uintptr_t)start->argv);
@@ -132,11 +136,20 @@ hr_status hr_bench_child_exec(hr_bench_child *child, const char *const *argv, hr
     return start_child(child, name_of(argv), &start, error);
 }
 
-hr_status hr_bench_child_fork(hr_bench_child *child, const char *name, int (*run)(void *context),
-                              void *context, hr_error *error)
+hr_status hr_bench_child_exec_own(hr_bench_child *child, const char *const *argv, hr_error *error)
+{
+    hr_status status = hr_bench_child_exec(child, argv, error);
+    child->is_ours = true;
+    return status;
+}
+
+hr_status hr_bench_child_fork(hr_bench_child *child, const char *name,
+                              hr_status (*run)(void *context), void *context, hr_error *error)
 {
     child_start start = {.run = run, .context = context};
-    return start_child(child, name, &start, error);
+    hr_status status = start_child(child, name, &start, error);
+    child->is_ours = true;
+    return status;
 }
 
 /* ---- its output ---- */
@@ -197,17 +210,19 @@ const char *hr_bench_child_last_words(hr_bench_child *child)
 static hr_status explain(hr_bench_child *child, hr_status status, hr_error *error)
 {
     char words[LAST_WORDS];
-    if (status == HR_DEADLINE)
-        return hr_error_set(error, status, "%s took too long", child->name);
-    if (status == HR_INTERRUPTED)
-        return hr_error_set(error, status, "interrupted");
     last_words(child, words);
     if (child->pid == 0 && WIFSIGNALED(child->status))
         return hr_error_set(error, status, "%s: ended by signal %d: %s", child->name,
                             WTERMSIG(child->status), words);
+    if (child->pid == 0 && child->is_ours && words[0] != '\0')
+        return hr_error_set(error, status, "%s: %s", child->name, words);
     if (child->pid == 0)
         return hr_error_set(error, status, "%s: exit %d: %s", child->name,
                             WEXITSTATUS(child->status), words);
+    if (status == HR_DEADLINE)
+        return hr_error_set(error, status, "%s took too long", child->name);
+    if (status == HR_INTERRUPTED)
+        return hr_error_set(error, status, "interrupted");
     return hr_error_set(error, status, "%s: %s: %s", child->name, hr_status_text(status), words);
 }
 
@@ -224,6 +239,50 @@ static void reap(hr_bench_child *child)
     child->pid = 0;
 }
 
+/* The status that ends in this exit code, or one of those that do. Not HR_INTERRUPTED: it was the
+ * child that was, and not we. */
+static hr_status status_of_exit(const hr_bench_child *child)
+{
+    static const hr_status statuses[] = {
+        HR_OK,       HR_INTERNAL,  HR_INVALID,  HR_PARTIAL, HR_NOT_FOUND,   HR_INTEGRITY, HR_DENIED,
+        HR_NO_SPACE, HR_PEER_LOST, HR_CANCELED, HR_EXISTS,  HR_UNSUPPORTED, HR_DEADLINE};
+    unsigned code = WIFEXITED(child->status) ? (unsigned)WEXITSTATUS(child->status) : 1;
+    if (code == 0)
+        return HR_OK;
+    if (!child->is_ours)
+        return HR_INTERNAL;
+    if (code == SHELL_NOT_FOUND)
+        return HR_NOT_FOUND;
+    if (code == SSH_FAILED)
+        return HR_UNREACHABLE;
+    return code < sizeof statuses / sizeof statuses[0] ? statuses[code] : HR_INTERNAL;
+}
+
+hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout_ns, hr_error *error)
+{
+    uint64_t deadline_ns = now_ns() + timeout_ns;
+    hr_status status = HR_OK;
+    for (bool ended = false; status == HR_OK && !ended;)
+        status = read_some(child, deadline_ns, &ended);
+    if (status == HR_OK)
+        status = hr_bench_await(child->pidfd, deadline_ns);
+    if (status == HR_OK) {
+        reap(child);
+        status = status_of_exit(child);
+    }
+    return status == HR_OK ? HR_OK : explain(child, status, error);
+}
+
+static hr_status explain_silence(hr_bench_child *child, uint64_t deadline_ns, hr_error *error)
+{
+    uint64_t at_ns = now_ns();
+    hr_status status =
+        hr_bench_child_wait(child, deadline_ns > at_ns ? deadline_ns - at_ns : 0, error);
+    return status != HR_OK
+               ? status
+               : hr_error_set(error, HR_PEER_LOST, "%s ended and said nothing", child->name);
+}
+
 hr_status hr_bench_child_line(hr_bench_child *child, uint64_t timeout_ns, const char **line_out,
                               hr_error *error)
 {
@@ -237,7 +296,9 @@ hr_status hr_bench_child_line(hr_bench_child *child, uint64_t timeout_ns, const 
             *line_out = line;
             return HR_OK;
         }
-        hr_status status = ended ? HR_PEER_LOST : read_some(child, deadline_ns, &ended);
+        if (ended)
+            return explain_silence(child, deadline_ns, error);
+        hr_status status = read_some(child, deadline_ns, &ended);
         if (status != HR_OK)
             return explain(child, status, error);
     }
@@ -247,21 +308,6 @@ void hr_bench_child_say(hr_bench_child *child, const char *line)
 {
     /* A line is shorter than what a socket takes; one that is gone tells so by its end. */
     (void)send(child->input, line, strlen(line), MSG_NOSIGNAL);
-}
-
-hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout_ns, hr_error *error)
-{
-    uint64_t deadline_ns = now_ns() + timeout_ns;
-    hr_status status = HR_OK;
-    for (bool ended = false; status == HR_OK && !ended;)
-        status = read_some(child, deadline_ns, &ended);
-    if (status == HR_OK)
-        status = hr_bench_await(child->pidfd, deadline_ns);
-    if (status == HR_OK) {
-        reap(child);
-        status = WIFEXITED(child->status) && WEXITSTATUS(child->status) == 0 ? HR_OK : HR_INTERNAL;
-    }
-    return status == HR_OK ? HR_OK : explain(child, status, error);
 }
 
 void hr_bench_child_stop(hr_bench_child *child)

@@ -21,6 +21,7 @@ typedef struct hr_bench_child {
 
     /* the child's own */
     char label[64], words[300];
+    bool is_ours; /* its exit code is one of the frozen ones */
     int pidfd, input, output, errors;
     uint64_t started_ns;
     char *text; /* its stdout so far, terminated */
@@ -30,15 +31,21 @@ typedef struct hr_bench_child {
 /* Each of these starts from zeroed memory. argv ends with NULL; its first is looked up in PATH. */
 HR_CHECKED hr_status hr_bench_child_exec(hr_bench_child *child, const char *const *argv,
                                          hr_error *error);
-/* run's result is the exit status: 0 is success. What it says on stderr last is why. */
+/* The same for a program of ours, here or on another host: what its exit code says comes back. */
+HR_CHECKED hr_status hr_bench_child_exec_own(hr_bench_child *child, const char *const *argv,
+                                             hr_error *error);
+/* run's result comes back as its exit code. What it says on stderr last is why. */
 HR_CHECKED hr_status hr_bench_child_fork(hr_bench_child *child, const char *name,
-                                         int (*run)(void *context), void *context, hr_error *error);
-/* The next line of its stdout, without its end; good until the next call. */
+                                         hr_status (*run)(void *context), void *context,
+                                         hr_error *error);
+/* The next line of its stdout, without its end; good until the next call. Where there is none, why
+ * the child is over; HR_PEER_LOST if nothing was wrong with it. */
 HR_CHECKED hr_status hr_bench_child_line(hr_bench_child *child, uint64_t timeout_ns,
                                          const char **line_out, hr_error *error);
 /* A line for its stdin, which is open until the child is stopped. */
 void hr_bench_child_say(hr_bench_child *child, const char *line);
-/* Until it is over: HR_OK only for exit 0. All of its stdout is then in text. */
+/* Until it is over: HR_OK only for exit 0, of others' programs else HR_INTERNAL. All of its stdout
+ * is then in text. */
 HR_CHECKED hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout_ns,
                                          hr_error *error);
 /* Ends it if it still runs, politely first, and frees. Also for one that was never started. */

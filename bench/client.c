@@ -81,7 +81,7 @@ hr_status hr_bench_client_get(hr_bench_client *client, const char *path, uint64_
     if (status != HR_OK)
         client->error = *hr_get_error(get);
     else if (client->note[0] == '\0')
-        snprintf(client->note, sizeof client->note, "%.160s", hr_get_path(get));
+        snprintf(client->note, sizeof client->note, "%.380s", hr_get_path(get));
     hr_get_destroy(get);
     return status;
 }
@@ -109,7 +109,7 @@ static hr_status fetch_for_a_while(hr_bench_client *client, hr_bench_measure *me
     return status;
 }
 
-int hr_bench_client_run(void *context)
+hr_status hr_bench_client_run(void *context)
 {
     static hr_bench_client client;
     hr_bench_measure measure = {.bytes = 0};
@@ -120,6 +120,7 @@ int hr_bench_client_run(void *context)
                                     : fetch_for_a_while(&client, &measure);
     if (status == HR_OK) {
         snprintf(measure.note, sizeof measure.note, "%s", client.note);
+        measure.line = hr_bench_line_to("/sys", client.job->source);
         measure.latency = &client.latency;
         hr_bench_measure_tell(&measure);
     } else if (status != HR_INTERRUPTED) {
@@ -128,5 +129,5 @@ int hr_bench_client_run(void *context)
     }
     hr_client_destroy(client.client);
     hr_engine_destroy(client.engine);
-    return hr_status_exit_code(status);
+    return status;
 }

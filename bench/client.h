@@ -19,8 +19,7 @@ typedef struct hr_bench_client_job {
     bool trains, to_gpu;
 } hr_bench_client_job;
 
-/* The exit status. */
-int hr_bench_client_run(void *context);
+hr_status hr_bench_client_run(void *context);
 
 typedef struct hr_bench_client {
     const hr_bench_client_job *job;
@@ -29,7 +28,7 @@ typedef struct hr_bench_client {
     char address[HR_BENCH_SOURCE_MAX];
     const char *path; /* in the server: "export/path" */
     hr_bench_histogram latency;
-    char note[240];
+    char note[HR_BENCH_NOTE];
     hr_error error;
 } hr_bench_client;
 

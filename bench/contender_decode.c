@@ -181,7 +181,7 @@ static void tell(decode_run *run, const char *what, hr_bench_measure *measure)
     hr_bench_measure_tell(measure);
 }
 
-static int run_in_child(void *context)
+static hr_status run_in_child(void *context)
 {
     decode_run *run = context;
     hr_bench_measure measure = {.bytes = 0};
@@ -207,7 +207,7 @@ static int run_in_child(void *context)
         free(run->stored[i]);
     free(run->content);
     free(run->scratch);
-    return status != HR_OK;
+    return status;
 }
 
 hr_status hr_bench_run_decode(hr_bench_field *field, const hr_bench_contender *contender,

@@ -238,7 +238,7 @@ static void tell(disk_run *run, hr_bench_measure *measure, uint64_t asked)
     hr_bench_measure_tell(measure);
 }
 
-static int run_in_child(void *context)
+static hr_status run_in_child(void *context)
 {
     disk_run *run = context;
     run->status = run_open(run);
@@ -258,7 +258,7 @@ static int run_in_child(void *context)
     run_close(run);
     if (run->status != HR_OK)
         fprintf(stderr, "%s: %s\n", run->path, hr_status_text(run->status));
-    return run->status != HR_OK;
+    return run->status;
 }
 
 hr_status hr_bench_run_disk(hr_bench_field *field, const hr_bench_contender *contender,

@@ -55,7 +55,7 @@ static hr_status register_once(register_run *run)
     return status;
 }
 
-static int run_in_child(void *context)
+static hr_status run_in_child(void *context)
 {
     register_run *run = context;
     run->pool = (struct iovec){.iov_base = map_pool(run->huge), .iov_len = POOL_LEN};
@@ -66,17 +66,17 @@ static int run_in_child(void *context)
     if (status != HR_OK) {
         fprintf(stderr, "registering %zu MiB: %s%s\n", POOL_LEN >> 20, hr_status_text(status),
                 status == HR_LIMIT ? "; ulimit -l unlimited lets it happen" : "");
-        return 1;
+        return status;
     }
     snprintf(run->sum.note, sizeof run->sum.note, "io_uring, %zu MiB at once, %s", POOL_LEN >> 20,
              run->huge ? "transparent huge pages" : "plain pages");
     run->sum.latency = &run->latency;
     hr_bench_measure_tell(&run->sum);
-    return 0;
+    return HR_OK;
 }
 
 static hr_status measure_in_child(hr_bench_field *field, const hr_bench_contender *contender,
-                                  int (*run)(void *context), void *context,
+                                  hr_status (*run)(void *context), void *context,
                                   hr_bench_measure *measure_out, hr_error *error)
 {
     hr_bench_child child = {0};
@@ -99,19 +99,19 @@ hr_status hr_bench_run_register(hr_bench_field *field, const hr_bench_contender 
 
 /* ---- with devices ---- */
 
-static int register_in_child(void *context)
+static hr_status register_in_child(void *context)
 {
     static hr_bench_histogram latency;
     hr_bench_register_work work = *(const hr_bench_register_work *)context;
     hr_bench_measure measure = {.bytes = 0};
     hr_error error = {0};
     work.latency = &latency;
-    if (hr_bench_register_device(&work, &measure, &error) != HR_OK) {
+    hr_status status = hr_bench_register_device(&work, &measure, &error);
+    if (status == HR_OK)
+        hr_bench_measure_tell(&measure);
+    else
         fprintf(stderr, "%s\n", error.text);
-        return 1;
-    }
-    hr_bench_measure_tell(&measure);
-    return 0;
+    return status;
 }
 
 hr_status hr_bench_run_register_device(hr_bench_field *field, const hr_bench_contender *contender,

@@ -57,6 +57,16 @@ static hr_status start_writer(hr_bench_child *writer, const hr_bench_settings *s
     return status;
 }
 
+/* Why the writer ended says more than that the reader lost it. */
+static hr_status ask_why(hr_bench_child *writer, hr_error *error)
+{
+    hr_error why = {0};
+    hr_status status = hr_bench_child_wait(writer, START_NS, &why);
+    if (status != HR_OK && status != HR_DEADLINE)
+        *error = why;
+    return error->status;
+}
+
 static hr_status run_from_host(const hr_bench_settings *settings, hr_bench_measure *measure_out,
                                hr_error *error)
 {
@@ -70,6 +80,8 @@ static hr_status run_from_host(const hr_bench_settings *settings, hr_bench_measu
         status = hr_bench_wire_run(&wire, measure_out, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&writer, START_NS, error);
+    else if (status == HR_PEER_LOST)
+        status = ask_why(&writer, error);
     if (status == HR_OK)
         status = hr_bench_measure_hear(writer.text + writer.taken, &sent, error);
     if (status == HR_OK)

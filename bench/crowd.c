@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "client.h"
 #include "demand.h"
@@ -80,26 +79,14 @@ static hr_status start(crowd_member *member, hr_error *error)
                                error);
 }
 
-/* A machine that has no GPU is told from one that failed. */
-static hr_status why_lost(hr_bench_child *child, hr_error *error)
-{
-    hr_error ended = {0};
-    hr_status status = hr_bench_child_wait(child, GRACE_NS, &ended);
-    bool is_over = child->pid == 0 && WIFEXITED(child->status);
-    bool lacks = is_over && WEXITSTATUS(child->status) == hr_status_exit_code(HR_UNSUPPORTED);
-    if (status != HR_INTERRUPTED && !lacks)
-        return error->status;
-    *error = (hr_error){0};
-    return lacks ? hr_error_set(error, HR_UNSUPPORTED, "%s", hr_bench_child_last_words(child))
-                 : hr_error_set(error, status, "interrupted");
-}
-
 static hr_status await_ready(crowd_member *member, hr_error *error)
 {
     const char *line;
     hr_status status = hr_bench_child_line(&member->child, START_NS, &line, error);
-    if (status == HR_PEER_LOST)
-        return why_lost(&member->child, error);
+    if (status == HR_UNSUPPORTED) { /* what a machine lacks is told in its own words */
+        *error = (hr_error){0};
+        return hr_error_set(error, status, "%s", hr_bench_child_last_words(&member->child));
+    }
     if (status != HR_OK || strcmp(line, "ready") == 0)
         return status;
     return hr_error_set(error, HR_PROTOCOL, "client %u says '%.100s' where it should be ready",
@@ -116,6 +103,21 @@ static hr_status begin(crowd_member *members, const hr_bench_crowd *crowd, hr_er
     for (unsigned i = 0; i < crowd->count && status == HR_OK; i++)
         hr_bench_child_say(&members[i].child, "go\n");
     return status;
+}
+
+/* What each host took in by its line, and of what was served here what went out by ours. */
+static void add_loads(hr_bench_loads *loads, const hr_bench_field *field, unsigned number,
+                      const hr_bench_measure *one)
+{
+    char host[128] = "this machine";
+    double rate = hr_bench_rate(one);
+    if (field->settings->hosts != NULL)
+        hr_bench_launch_host(field->settings, number, host);
+    hr_bench_loads_add(loads, host, &one->line, rate);
+    if (field->settings->hosts == NULL || field->settings->source != NULL)
+        return;
+    hr_bench_line out = hr_bench_line_to("/sys", host);
+    hr_bench_loads_add(loads, "this machine", &out, rate);
 }
 
 typedef struct rate_range {
@@ -136,11 +138,14 @@ static void add_measure(hr_bench_measure *sum, const hr_bench_measure *one, rate
     sum->measuring_seconds = fmax(sum->measuring_seconds, one->measuring_seconds);
 }
 
-static hr_status hear(crowd_member *members, const hr_bench_crowd *crowd, uint64_t duration_ns,
-                      hr_bench_measure *sum, hr_error *error)
+static hr_status hear(crowd_member *members, const hr_bench_crowd *crowd,
+                      const hr_bench_field *field, hr_bench_measure *sum, hr_error *error)
 {
+    static hr_bench_loads loads;
+    uint64_t duration_ns = field->settings->duration_ns;
     rate_range rates = {0};
     hr_bench_measure one = {.latency = sum->latency};
+    loads = (hr_bench_loads){.count = 0};
     for (unsigned i = 0; i < crowd->count; i++) {
         hr_bench_child *child = &members[i].child;
         hr_status status = hr_bench_child_wait(child, duration_ns + GRACE_NS, error);
@@ -149,9 +154,11 @@ static hr_status hear(crowd_member *members, const hr_bench_crowd *crowd, uint64
         if (status != HR_OK)
             return status;
         add_measure(sum, &one, &rates);
+        add_loads(&loads, field, i, &one);
     }
+    (void)hr_bench_loads_are_impossible(&loads, sum->impossible);
     sum->utilisation /= crowd->count;
-    snprintf(sum->note, sizeof sum->note, "%.160s; %u %s, the slowest %.3f GB/s, the fastest %.3f",
+    snprintf(sum->note, sizeof sum->note, "%.380s; %u %s, the slowest %.3f GB/s, the fastest %.3f",
              one.note, crowd->count, crowd->trains ? "accelerators" : "clients", rates.least,
              rates.most);
     return HR_OK;
@@ -181,7 +188,7 @@ hr_status hr_bench_crowd_run(hr_bench_field *field, const hr_bench_crowd *crowd,
     hr_status status = begin(members, crowd, error);
     double before = server_cpu_seconds(field);
     if (status == HR_OK)
-        status = hear(members, crowd, field->settings->duration_ns, &sum, error);
+        status = hear(members, crowd, field, &sum, error);
     sum.cpu_seconds[HR_BENCH_SENDER] = server_cpu_seconds(field) - before;
     for (unsigned i = 0; i < crowd->count; i++)
         hr_bench_child_stop(&members[i].child);

@@ -12,26 +12,25 @@
 #define LOOK_NS (60 * HR_NS_PER_S) /* the first context of a large machine takes seconds */
 
 typedef struct device_look {
-    int (*look)(void *why);
+    hr_status (*look)(void *why);
     bool is_known, is_there;
     char why[HR_BENCH_WHY_MAX];
 } device_look;
 
-static int look_for_gpu(void *context)
+static hr_status look_for_gpu(void *context)
 {
     const hr_gpu_options options = {.chunks_max = 1};
     hr_error error = {0};
     hr_gpu *gpu = NULL;
     (void)context;
-    if (hr_gpu_open(&options, &gpu, &error) != HR_OK) {
+    hr_status status = hr_gpu_open(&options, &gpu, &error);
+    if (status != HR_OK)
         fprintf(stderr, "%s\n", error.text);
-        return 1;
-    }
     hr_gpu_close(gpu);
-    return 0;
+    return status;
 }
 
-static int look_for_nic(void *context)
+static hr_status look_for_nic(void *context)
 {
     hr_error error = {0};
     hr_helpers *helpers = NULL;
@@ -44,7 +43,7 @@ static int look_for_nic(void *context)
         fprintf(stderr, "%s\n", error.text[0] != '\0' ? error.text : hr_status_text(status));
     hr_verbs_destroy(verbs);
     hr_helpers_destroy(helpers);
-    return status != HR_OK;
+    return status;
 }
 
 static bool is_there(device_look *it, char why_out[HR_BENCH_WHY_MAX])

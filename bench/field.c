@@ -8,6 +8,8 @@
 #include "demand.h"
 #include "live.h"
 
+#define SMALL_LEN ((uint64_t)64 << 20) /* sixteen chunks: a window, and soon over */
+
 bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings)
 {
     switch (verb) {
@@ -47,6 +49,10 @@ static hr_bench_material_wish wish_of(const hr_bench_field *field, unsigned verb
     case HR_BENCH_PEERS: /* a get and a copy take all of a file */
         wish.sparse_size = settings->big_size;
         wish.size = settings->size;
+        wish.small_size = SMALL_LEN;
+        break;
+    case HR_BENCH_FANOUT:
+        wish.small_size = settings->shard_len;
         break;
     default:
         wish.size = settings->size > field->longest ? settings->size : field->longest;
@@ -79,12 +85,21 @@ hr_status hr_bench_field_make(hr_bench_field *field, unsigned verb,
     return status;
 }
 
+/* Of a wire from another machine: clients tell theirs themselves. */
+static hr_bench_line find_line(const hr_bench_settings *settings)
+{
+    const char *address = settings->from != NULL ? settings->from : settings->host;
+    hr_bench_line line = hr_bench_line_to("/sys", address != NULL ? address : "");
+    line.gb_per_second *= settings->both ? 2 : 1;
+    return line;
+}
+
 hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
                                  const hr_bench_settings *settings, hr_error *error)
 {
     field->settings = settings;
     field->counters = hr_bench_counters_find("/sys", settings->directory);
-    field->line = hr_bench_line_find("/sys", settings);
+    field->line = find_line(settings);
     if (!hr_bench_field_has_files(verb, settings))
         return HR_OK;
     hr_bench_material_wish wish = wish_of(field, verb, settings);

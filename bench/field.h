@@ -16,7 +16,7 @@ typedef struct hr_bench_field {
     const hr_bench_material *material; /* of the point that is measured */
     hr_bench_serving serving;          /* of the same */
     hr_bench_counters counters;        /* of the devices below the directory, and of the network */
-    hr_bench_line line;                /* that bytes come in by */
+    hr_bench_line line;                /* that bytes come in by; with --both both directions */
 
     uint64_t longest; /* of all points: a file of that length is read by each as far as it wants */
     unsigned made_count;

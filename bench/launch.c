@@ -74,5 +74,5 @@ hr_status hr_bench_launch(hr_bench_child *child, const hr_bench_settings *settin
                                 "'%s' cannot be said to another host: letters, digits and "
                                 "@%%+=:,./_- can",
                                 argv[i]);
-    return hr_bench_child_exec(child, argv, error);
+    return hr_bench_child_exec_own(child, argv, error);
 }

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "counters.h"
+
 #define MBIT_PER_GB 8000.0
 
 void hr_bench_line_host(const char *address, char host_out[256])
@@ -22,17 +24,6 @@ void hr_bench_line_host(const char *address, char host_out[256])
     at += six;
     end = at + strcspn(at, six ? "]" : ":/");
     snprintf(host_out, 256, "%.*s", (int)(end - at), at);
-}
-
-/* The other machine that the bytes come from; "": there is none. With --hosts they go elsewhere. */
-static void find_far_host(const hr_bench_settings *settings, char host_out[256])
-{
-    const char *address = settings->from;
-    if (address == NULL)
-        address = settings->host;
-    if (address == NULL && settings->hosts == NULL)
-        address = settings->source;
-    hr_bench_line_host(address != NULL ? address : "", host_out);
 }
 
 /* Our own address on the way there: what the kernel takes for a socket that sends nothing. */
@@ -89,15 +80,45 @@ double hr_bench_line_rate(const char *root, const char *name)
     return mbit > 0 ? (double)mbit / MBIT_PER_GB : 0;
 }
 
-hr_bench_line hr_bench_line_find(const char *root, const hr_bench_settings *settings)
+hr_bench_line hr_bench_line_to(const char *root, const char *address)
 {
     hr_bench_line line = {.name = ""};
     struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
     char host[256];
-    find_far_host(settings, host);
+    hr_bench_line_host(address, host);
     if (host[0] != '\0' && find_own_address(host, &own))
         find_interface(&own, line.name);
     if (line.name[0] != '\0')
-        line.gb_per_second = hr_bench_line_rate(root, line.name) * (settings->both ? 2 : 1);
+        line.gb_per_second = hr_bench_line_rate(root, line.name);
     return line;
+}
+
+void hr_bench_loads_add(hr_bench_loads *loads, const char *host, const hr_bench_line *line,
+                        double rate)
+{
+    char where[128];
+    snprintf(where, sizeof where, "%.40s of %.80s", line->name, host);
+    unsigned i = 0;
+    while (i < loads->count && strcmp(loads->list[i].where, where) != 0)
+        i++;
+    if (line->name[0] == '\0' || i == HR_BENCH_LOADS_MAX)
+        return;
+    if (i == loads->count) {
+        loads->list[loads->count] = (hr_bench_load){.most = line->gb_per_second};
+        snprintf(loads->list[loads->count++].where, sizeof where, "%s", where);
+    }
+    loads->list[i].rate += rate;
+}
+
+bool hr_bench_loads_are_impossible(const hr_bench_loads *loads, char text_out[160])
+{
+    for (unsigned i = 0; i < loads->count; i++) {
+        const hr_bench_load *load = &loads->list[i];
+        if (!hr_bench_is_impossible(load->rate, load->most))
+            continue;
+        snprintf(text_out, 160, "%.2f GB/s, but the line of %.80s carries %.2f: not all crossed it",
+                 load->rate, load->where, load->most);
+        return true;
+    }
+    return false;
 }

@@ -43,7 +43,7 @@ static int fill_file(int fd, uint8_t *piece, uint64_t size)
     return fsync(fd) == 0 ? 0 : errno;
 }
 
-static int write_random_file(void *context)
+static hr_status write_random_file(void *context)
 {
     const random_file *file = context;
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | (file->direct ? O_DIRECT : 0);
@@ -54,7 +54,7 @@ static int write_random_file(void *context)
         fprintf(stderr, "writing %s: %s\n", file->path, strerror(cause));
     if (fd >= 0)
         close(fd);
-    return cause != 0;
+    return cause != 0 ? hr_status_from_errno(cause) : HR_OK;
 }
 
 static hr_status make_random(const hr_bench_material *material, const char *path, uint64_t size,
@@ -135,7 +135,7 @@ static int write_members(const tree_job *job, uint8_t *piece)
     return 0;
 }
 
-static int write_tree(void *context)
+static hr_status write_tree(void *context)
 {
     const tree_job *job = context;
     int fd = open(job->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -145,7 +145,7 @@ static int write_tree(void *context)
         cause = errno;
     if (cause != 0)
         fprintf(stderr, "writing files in %s: %s\n", job->folder, strerror(cause));
-    return cause != 0;
+    return cause != 0 ? hr_status_from_errno(cause) : HR_OK;
 }
 
 static hr_status make_tree(const hr_bench_material *material, hr_error *error)
@@ -168,7 +168,7 @@ static hr_status check_room(const hr_bench_material_wish *wish, hr_error *error)
 {
     struct statvfs room;
     uint64_t tree_len = wish->tree_files * wish->tree_file_len;
-    uint64_t need = 3 * wish->size + HR_BENCH_SMALL_LEN + 2 * tree_len;
+    uint64_t need = 3 * wish->size + wish->small_size + 2 * tree_len;
     if (statvfs(wish->directory, &room) != 0)
         return hr_error_set(error, hr_status_from_errno(errno), "%s: %s", wish->directory,
                             strerror(errno));
@@ -221,10 +221,12 @@ static hr_status make_shards(const hr_bench_material *material, hr_error *error)
 {
     const hr_bench_material_wish *wish = &material->wish;
     char path[HR_BENCH_PATH_MAX + 16];
-    hr_status status = make_random(material, material->large, material->size, error);
+    hr_status status = HR_OK;
+    if (wish->size > 0)
+        status = make_random(material, material->large, material->size, error);
     snprintf(path, sizeof path, "%s/small", material->shards);
-    if (status == HR_OK)
-        status = make_random(material, path, HR_BENCH_SMALL_LEN, error);
+    if (status == HR_OK && wish->small_size > 0)
+        status = make_random(material, path, hr_round_down(wish->small_size, PIECE_LEN), error);
     snprintf(path, sizeof path, "%s/sparse", material->shards);
     if (status == HR_OK && wish->sparse_size > 0)
         status = make_sparse(path, wish->sparse_size, error);
@@ -239,7 +241,7 @@ hr_status hr_bench_material_make(hr_bench_material *material, const hr_bench_mat
     hr_status status = make_folder(material, wish->directory, error);
     if (status == HR_OK)
         status = check_room(wish, error);
-    if (status == HR_OK && wish->size > 0)
+    if (status == HR_OK)
         status = make_shards(material, error);
     if (status == HR_OK && wish->tree_files > 0)
         status = make_tree(material, error);
@@ -255,9 +257,9 @@ bool hr_bench_material_is(const hr_bench_material *material, const hr_bench_mate
 {
     const hr_bench_material_wish *had = &material->wish;
     return material->made && is_same(had->directory, wish->directory) && had->size == wish->size &&
-           had->sparse_size == wish->sparse_size && had->tree_files == wish->tree_files &&
-           had->tree_file_len == wish->tree_file_len && had->packs == wish->packs &&
-           is_same(had->codec, wish->codec);
+           had->small_size == wish->small_size && had->sparse_size == wish->sparse_size &&
+           had->tree_files == wish->tree_files && had->tree_file_len == wish->tree_file_len &&
+           had->packs == wish->packs && is_same(had->codec, wish->codec);
 }
 
 /* ---- its end ---- */

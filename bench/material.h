@@ -9,15 +9,14 @@
 
 #include "status.h"
 
-#define HR_BENCH_PATH_MAX  512
-#define HR_BENCH_SMALL_LEN ((uint64_t)64 << 20) /* sixteen chunks: a window, and soon over */
-
+#define HR_BENCH_PATH_MAX 512
 #define HR_BENCH_FLAT_MAX 1000 /* files of one folder of the tree */
 
 /* What is wanted. Strings are the caller's, and stay. */
 typedef struct hr_bench_material_wish {
     const char *directory;
-    uint64_t size;        /* of the large shard; 0: none, and no small one */
+    uint64_t size;        /* of the large shard; 0: none */
+    uint64_t small_size;  /* of another; 0: none */
     uint64_t sparse_size; /* 0: none */
     unsigned tree_files;  /* 0: no tree */
     uint64_t tree_file_len;

@@ -69,10 +69,11 @@ void hr_bench_measure_tell(const hr_bench_measure *measure)
     double measuring =
         measure->latency != NULL ? (double)measure->latency->total * seconds_of_one() : 0;
     json_t *object =
-        json_pack("{s:I, s:f, s:f, s:I, s:f, s:f, s:s}", "bytes", (json_int_t)measure->bytes,
-                  "seconds", measure->seconds, "cpu_seconds", measure->cpu_seconds[0], "items",
-                  (json_int_t)measure->items, "utilisation", measure->utilisation,
-                  "measuring_seconds", measuring, "note", measure->note);
+        json_pack("{s:I, s:f, s:f, s:I, s:f, s:f, s:s, s:f, s:s}", "bytes",
+                  (json_int_t)measure->bytes, "seconds", measure->seconds, "cpu_seconds",
+                  measure->cpu_seconds[0], "items", (json_int_t)measure->items, "utilisation",
+                  measure->utilisation, "measuring_seconds", measuring, "line", measure->line.name,
+                  "line_gb_per_second", measure->line.gb_per_second, "note", measure->note);
     if (measure->latency != NULL) {
         hr_bench_histogram_tell(measure->latency, latency, sizeof latency);
         json_object_set_new(object, "latency", json_string(latency));
@@ -92,13 +93,14 @@ static bool hear_latency(const json_t *object, hr_bench_histogram *latency)
 hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure, hr_error *error)
 {
     json_int_t bytes, items;
-    double seconds, cpu_seconds, utilisation, measuring;
-    const char *note;
+    double seconds, cpu_seconds, utilisation, measuring, carries;
+    const char *note, *line;
     hr_bench_histogram *latency = measure->latency;
     json_t *object = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
-    if (json_unpack(object, "{s:I, s:F, s:F, s:I, s:F, s:F, s:s}", "bytes", &bytes, "seconds",
-                    &seconds, "cpu_seconds", &cpu_seconds, "items", &items, "utilisation",
-                    &utilisation, "measuring_seconds", &measuring, "note", &note) != 0 ||
+    if (json_unpack(object, "{s:I, s:F, s:F, s:I, s:F, s:F, s:s, s:F, s:s}", "bytes", &bytes,
+                    "seconds", &seconds, "cpu_seconds", &cpu_seconds, "items", &items,
+                    "utilisation", &utilisation, "measuring_seconds", &measuring, "line", &line,
+                    "line_gb_per_second", &carries, "note", &note) != 0 ||
         bytes < 0 || items < 0 || !(seconds >= 0) || !hear_latency(object, latency)) {
         json_decref(object);
         return hr_error_set(error, HR_INTERNAL,
@@ -111,8 +113,10 @@ hr_status hr_bench_measure_hear(const char *text, hr_bench_measure *measure, hr_
         .items = (uint64_t)items,
         .utilisation = utilisation,
         .measuring_seconds = measuring,
+        .line = {.gb_per_second = carries},
         .latency = latency,
     };
+    snprintf(measure->line.name, sizeof measure->line.name, "%s", line);
     snprintf(measure->note, sizeof measure->note, "%s", note);
     json_decref(object);
     return HR_OK;

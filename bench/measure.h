@@ -7,7 +7,10 @@
 #include <stdint.h>
 
 #include "histogram.h"
+#include "line.h"
 #include "status.h"
+
+#define HR_BENCH_NOTE 480
 
 /* Whose CPU seconds. What has one side only has them in the first. */
 enum { HR_BENCH_SENDER, HR_BENCH_RECEIVER, HR_BENCH_SIDES };
@@ -16,11 +19,13 @@ typedef struct hr_bench_measure {
     uint64_t bytes;
     double seconds;
     double cpu_seconds[HR_BENCH_SIDES];
-    double first_byte_seconds;   /* 0: not told */
-    uint64_t items;              /* requests, files, samples: what is counted; 0: nothing is */
-    double utilisation;          /* of accelerators, 0 to 1, as MLPerf has it; 0: there are none */
-    double measuring_seconds;    /* that clock and histogram took of all that */
-    char note[240];              /* what was in use: "cubic, io_uring, sse4.2" */
+    double first_byte_seconds; /* 0: not told */
+    uint64_t items;            /* requests, files, samples: what is counted; 0: nothing is */
+    double utilisation;        /* of accelerators, 0 to 1, as MLPerf has it; 0: there are none */
+    double measuring_seconds;  /* that clock and histogram took of all that */
+    hr_bench_line line;        /* that a client's bytes came in by */
+    char impossible[160];      /* why it cannot be, found out while it was measured; "": nothing */
+    char note[HR_BENCH_NOTE];  /* what was in use: "cubic, io_uring, sse4.2" */
     hr_bench_histogram *latency; /* of each request, in ns; NULL: not wanted. Borrowed */
 } hr_bench_measure;
 

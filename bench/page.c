@@ -22,10 +22,11 @@ static const char style[] =
     "th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--rule);"
     "vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}"
     "td.slower{color:var(--bad)}td.faster{color:var(--good)}\n"
-    "svg{display:block;width:100%;height:auto;min-width:26rem}svg text{font-size:13px;fill:"
+    "svg{display:block;width:100%;height:auto;min-width:36rem}svg text{font-size:13px;fill:"
     "var(--ink)}.grid{stroke:var(--rule);fill:none}.whisker{stroke:var(--ink);stroke-width:1.2;"
     "fill:none;opacity:.7}.line{fill:none;stroke-width:2}circle{fill:var(--paper)}\n"
     ".busy{fill:var(--c0)}.blocked{fill:var(--blocked)}.starved{fill:var(--starved)}\n"
+    "td .name{overflow-wrap:normal;word-break:normal}\n"
     ".key{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 0}.name{display:inline-block;"
     "margin-right:1em;overflow-wrap:anywhere}\n"
     ".s0{fill:var(--c0)}.s1{fill:var(--c1)}.s2{fill:var(--c2)}.s3{fill:var(--c3)}.s4{fill:var(--c4)"
@@ -392,6 +393,7 @@ void hr_bench_page_write(FILE *out, const hr_bench_result *results, unsigned cou
         write_latencies(out, &results[i]);
     write_machines(out, results, count);
     write_classes(out, results, count);
-    fputs("<p class=\"note\">What each number means: docs/BENCHMARK.md.</p>\n</body></html>\n",
+    fputs("<p class=\"note\">What each number means: "
+          "docs/BENCHMARK-NUMBERS.md.</p>\n</body></html>\n",
           out);
 }

@@ -81,6 +81,8 @@ static void note_counted(hr_bench_lane *lane, const hr_bench_contender *contende
     if (lane->impossible[0] == '\0')
         (void)hr_bench_race_is_impossible(contender, field, hr_bench_rate(measure),
                                           lane->impossible);
+    if (lane->impossible[0] == '\0')
+        snprintf(lane->impossible, sizeof lane->impossible, "%s", measure->impossible);
 }
 
 static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)

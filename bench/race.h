@@ -21,7 +21,7 @@ typedef struct hr_bench_lane {
     double measuring;           /* the largest part of a round that measuring took; 0: not known */
     char impossible[160];       /* a rate above what the hardware can; "": none was */
     hr_bench_histogram latency; /* of all rounds; of those that tell it */
-    char note[240];             /* of the last round */
+    char note[HR_BENCH_NOTE];   /* of the last round */
     hr_error failure;           /* the first */
 } hr_bench_lane;
 

@@ -18,7 +18,7 @@
 enum { HR_BENCH_P50, HR_BENCH_P90, HR_BENCH_P99, HR_BENCH_P99_9, HR_BENCH_P99_99, HR_BENCH_PS };
 
 typedef struct hr_bench_result_row {
-    char name[64], title[80], transport[24], memory[24], in_use[HR_BENCH_RESULT_TEXT];
+    char name[64], title[80], transport[24], memory[24], in_use[480];
     hr_bench_sample rates; /* GB/s, one a round */
     bool has_latency;
     double latency_us[HR_BENCH_PS];

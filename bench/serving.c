@@ -80,7 +80,7 @@ hr_status hr_bench_serving_start(hr_bench_serving *serving, const hr_bench_setti
                             "--json",         "--stages", "--listen", listen};
     unsigned count = 8;
     add_trust(settings, argv, &count);
-    status = hr_bench_child_exec(&serving->server, argv, error);
+    status = hr_bench_child_exec_own(&serving->server, argv, error);
     if (status == HR_OK)
         status = hear_start(serving, error);
     if (status != HR_OK)
@@ -96,7 +96,7 @@ hr_status hr_bench_serving_pack(const hr_bench_settings *settings, const char *t
     hr_status status = find_program(settings->program, program, error);
     const char *argv[] = {program, "pack", tree, packed, "--codec", codec, "--quiet", NULL};
     if (status == HR_OK)
-        status = hr_bench_child_exec(&child, argv, error);
+        status = hr_bench_child_exec_own(&child, argv, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&child, GET_NS, error);
     hr_bench_child_stop(&child);
@@ -121,7 +121,7 @@ static hr_status get(hr_bench_serving *serving, const char *const *options,
         argv[count++] = "rdma";
     }
     double before = hr_bench_child_cpu_seconds(&serving->server);
-    hr_status status = hr_bench_child_exec(&client, argv, error);
+    hr_status status = hr_bench_child_exec_own(&client, argv, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&client, GET_NS, error);
     if (status == HR_OK)

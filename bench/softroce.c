@@ -45,12 +45,9 @@ hr_status hr_bench_softroce_up(hr_bench_softroce *softroce, hr_error *error)
     hr_status status = find_script("softroce", softroce->script, error);
     const char *argv[] = {softroce->script, "up", NULL};
     if (status == HR_OK)
-        status = hr_bench_child_exec(&child, argv, error);
+        status = hr_bench_child_exec_own(&child, argv, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&child, UP_NS, error);
-    if (status == HR_INTERNAL && child.pid == 0 && WIFEXITED(child.status) &&
-        WEXITSTATUS(child.status) == hr_status_exit_code(HR_UNSUPPORTED))
-        status = error->status = HR_UNSUPPORTED;
     softroce->is_up = status == HR_OK;
     const char *line = status == HR_OK ? strstr(child.text, "address ") : NULL;
     if (line != NULL)
@@ -69,7 +66,7 @@ void hr_bench_softroce_down(hr_bench_softroce *softroce)
     const char *argv[] = {softroce->script, "down", NULL};
     if (!softroce->is_up)
         return;
-    if (hr_bench_child_exec(&child, argv, &error) != HR_OK ||
+    if (hr_bench_child_exec_own(&child, argv, &error) != HR_OK ||
         hr_bench_child_wait(&child, UP_NS, &error) != HR_OK)
         fprintf(stderr, "headrace-bench: the soft-RoCE device is still there: %s\n", error.text);
     hr_bench_child_stop(&child);
@@ -149,7 +146,7 @@ hr_status hr_bench_softroce_guest(const hr_bench_settings *settings, bool moves_
         return status;
     guest_words(settings, moves_files, script, argv);
     hr_bench_live(settings, "in a guest with soft-RoCE");
-    status = hr_bench_child_exec(&child, argv, error);
+    status = hr_bench_child_exec_own(&child, argv, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&child, GUEST_NS, error);
     hr_bench_live(settings, NULL);

@@ -137,7 +137,7 @@ static hr_status take_summary(json_t *summary, hr_bench_measure *measure_out, hr
         .cpu_seconds = {[HR_BENCH_RECEIVER] = cpu_seconds},
         .first_byte_seconds = first_byte,
     };
-    snprintf(measure_out->note, sizeof measure_out->note, "%.150s", path);
+    snprintf(measure_out->note, sizeof measure_out->note, "%.380s", path);
     return HR_OK;
 }
 

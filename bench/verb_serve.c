@@ -68,5 +68,5 @@ int hr_bench_verb_client(const hr_bench_settings *settings, const char *source)
         .to_gpu = settings->to_gpu,
     };
     snprintf(job.source, sizeof job.source, "%s", source);
-    return hr_bench_client_run(&job);
+    return hr_status_exit_code(hr_bench_client_run(&job));
 }

@@ -16,7 +16,8 @@
 #include "env.h"
 #include "wire_parts.h"
 
-#define START_NS (20 * HR_NS_PER_S) /* memory is taken and filled in it */
+#define START_NS  (20 * HR_NS_PER_S) /* memory is taken and filled in it */
+#define TICKET_NS (2 * HR_NS_PER_S)  /* it is sent at once */
 
 /* ---- the desk, between machines ---- */
 
@@ -109,18 +110,41 @@ static bool wants_both(int desk, hr_bench_wire *back_out)
     return len == (ssize_t)sizeof hello && hello.both != 0 && hr_bench_hello_read(&hello, back_out);
 }
 
+/* Whoever came has the ticket that the first desk was told. */
+static bool has_ticket(int desk, uint64_t ticket)
+{
+    uint64_t shown;
+    return hr_bench_await(desk, hr_now_ns(hr_env_system()) + TICKET_NS) == HR_OK &&
+           recv(desk, &shown, sizeof shown, MSG_DONTWAIT) == (ssize_t)sizeof shown &&
+           shown == ticket;
+}
+
+/* -1: nobody came with the ticket, or we were interrupted. */
+static int accept_back(int listener, uint64_t ticket)
+{
+    uint64_t deadline_ns = hr_now_ns(hr_env_system()) + START_NS;
+    while (hr_bench_await(listener, deadline_ns) == HR_OK) {
+        int desk = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        if (desk >= 0 && has_ticket(desk, ticket))
+            return desk;
+        if (desk >= 0)
+            close(desk);
+    }
+    return -1;
+}
+
 /* The desk of the other direction, at which we read. */
 static hr_status start_back(hr_bench_child *reader, const hr_bench_wire *back, int listener,
                             int *not_ours, hr_error *error)
 {
     hr_bench_wire_end end = {.wire = back, .not_ours = *not_ours};
-    hr_status status = hr_bench_await(listener, hr_now_ns(hr_env_system()) + START_NS);
-    end.desk = status == HR_OK ? accept4(listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+    end.desk = accept_back(listener, back->ticket);
     if (end.desk < 0)
-        return hr_error_set(error, status == HR_INTERRUPTED ? status : HR_PEER_LOST,
+        return hr_error_set(error, hr_bench_interrupted() ? HR_INTERRUPTED : HR_PEER_LOST,
                             "the reader wants both directions and did not come twice");
     send_at_once(end.desk);
-    status = hr_bench_child_fork(reader, "the reading end", hr_bench_wire_read, &end, error);
+    hr_status status =
+        hr_bench_child_fork(reader, "the reading end", hr_bench_wire_read, &end, error);
     close(end.desk);
     return status;
 }
@@ -188,9 +212,15 @@ typedef struct wire_pair {
 
 static hr_status open_desks(wire_pair *pair, hr_error *error)
 {
-    const char *from = pair->wire->from;
-    if (from != NULL)
-        return connect_desk(from, &pair->desks[pair->is_back ? 1 : 0], error);
+    const hr_bench_wire *wire = pair->wire;
+    int *ours = &pair->desks[pair->is_back ? 1 : 0];
+    if (wire->from != NULL) {
+        hr_status status = connect_desk(wire->from, ours, error);
+        /* What does not arrive is missed there, and by the writing end here. */
+        if (status == HR_OK && pair->is_back)
+            (void)send(*ours, &wire->ticket, sizeof wire->ticket, MSG_NOSIGNAL);
+        return status;
+    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair->desks) == 0)
         return HR_OK;
     return hr_error_set(error, hr_status_from_errno(errno), "a socket between the two ends: %s",
@@ -229,7 +259,7 @@ static hr_status hear(const hr_bench_wire *wire, hr_bench_child *child,
 
 /* Why the writer failed says more than that the reader lost it; not where the reader failed first.
  */
-static void explain(wire_pair *pair, hr_error *error)
+static hr_status explain(wire_pair *pair, hr_error *error)
 {
     hr_bench_measure ignored = {.bytes = 0};
     hr_error why = {0};
@@ -237,6 +267,7 @@ static void explain(wire_pair *pair, hr_error *error)
     if (lost && pair->wire->from == NULL && pair->writer.name != NULL &&
         hear(pair->wire, &pair->writer, &ignored, &why) != HR_OK && why.status != HR_INTERRUPTED)
         *error = why;
+    return error->status;
 }
 
 /* The reader decides when it is over, and what has arrived is what counts; on the way to another
@@ -247,7 +278,7 @@ static hr_status hear_pair(wire_pair *pair, hr_bench_measure *measure_out, hr_er
     bool has_reader = pair->reader.name != NULL, has_writer = pair->writer.name != NULL;
     hr_status status = has_reader ? hear(pair->wire, &pair->reader, &received, error) : HR_OK;
     if (status != HR_OK && status != HR_INTERRUPTED)
-        explain(pair, error);
+        status = explain(pair, error);
     if (status == HR_OK && has_writer)
         status = hear(pair->wire, &pair->writer, &sent, error);
     if (status != HR_OK)
@@ -279,8 +310,10 @@ static void add_back(hr_bench_measure *sum, const hr_bench_measure *back)
 hr_status hr_bench_wire_run(const hr_bench_wire *wire, hr_bench_measure *measure_out,
                             hr_error *error)
 {
-    wire_pair pairs[] = {{.wire = wire, .desks = {-1, -1}},
-                         {.wire = wire, .desks = {-1, -1}, .is_back = true}};
+    hr_bench_wire tied = *wire;
+    tied.ticket = hr_random_u64(hr_env_system());
+    wire_pair pairs[] = {{.wire = &tied, .desks = {-1, -1}},
+                         {.wire = &tied, .desks = {-1, -1}, .is_back = true}};
     hr_bench_measure there = {.latency = measure_out->latency}, back = there;
     hr_status status = start_pair(&pairs[0], error);
     if (status == HR_OK && wire->both)

@@ -19,11 +19,12 @@ typedef struct hr_bench_wire {
     unsigned links;       /* 1 to HR_BENCH_LINKS_MAX */
     unsigned slots;       /* links to HR_BENCH_WIRE_SLOTS_MAX: messages under way */
     uint64_t message_len; /* up to a chunk */
-    bool digests;   /* CRC32C of each message, computed by the writer, checked by the reader */
-    bool asks;      /* each message is asked for, and its latency is known; always so over RDMA */
-    uint64_t rate;  /* bytes per second that are asked for, answered or not; 0: as they come */
-    bool both;      /* as much the other way at the same time, over links of its own */
-    bool is_inline; /* over RDMA: each message is copied into its work request */
+    bool digests;    /* CRC32C of each message, computed by the writer, checked by the reader */
+    bool asks;       /* each message is asked for, and its latency is known; always so over RDMA */
+    uint64_t rate;   /* bytes per second that are asked for, answered or not; 0: as they come */
+    bool both;       /* as much the other way at the same time, over links of its own */
+    uint64_t ticket; /* what ties the two to each other; drawn where the first begins */
+    bool is_inline;  /* over RDMA: each message is copied into its work request */
     const char *congestion; /* NULL: what the transport takes by itself */
     const char *address;    /* of an RDMA device, which both ends then use; NULL: over TCP */
     const char *from;       /* the desk of a writer elsewhere, "host:port"; NULL: one is started */
@@ -44,7 +45,7 @@ typedef struct hr_bench_wire_end {
     int not_ours; /* the other end's, to be closed, or its end would not be seen; -1 */
 } hr_bench_wire_end;
 
-int hr_bench_wire_write(void *context);
-int hr_bench_wire_read(void *context);
+hr_status hr_bench_wire_write(void *context);
+hr_status hr_bench_wire_read(void *context);
 
 #endif

@@ -109,14 +109,14 @@ void hr_bench_link_is_down(void *context, hr_status status)
     end->down++;
 }
 
-int hr_bench_end_tell(wire_end *end, const char *what)
+hr_status hr_bench_end_tell(wire_end *end, const char *what)
 {
     const hr_bench_wire *wire = &end->wire;
     bool in_kib = wire->message_len >= 1024;
     if (end->status != HR_OK || end->bytes == 0) {
         const char *why = end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved";
         fprintf(stderr, "%s: %s\n", what, end->why[0] != '\0' ? end->why : why);
-        return 1;
+        return end->status != HR_OK ? end->status : HR_STALLED;
     }
     snprintf(end->measure.note, sizeof end->measure.note,
              "%s, %s, %s, %u link%s, %u slots, %llu %s messages%s%s, %s",
@@ -131,5 +131,5 @@ int hr_bench_end_tell(wire_end *end, const char *what)
     if (end->latency.total > 0)
         end->measure.latency = &end->latency;
     hr_bench_measure_tell(&end->measure);
-    return 0;
+    return HR_OK;
 }

@@ -10,7 +10,7 @@
 
 #define WIRE_PATH_MAX 80
 #define WIRE_TRANSFER 1
-#define WIRE_MAGIC    0x32574248u /* "HBW2" */
+#define WIRE_MAGIC    0x33574248u /* "HBW3" */
 
 typedef struct wire_end wire_end;
 
@@ -35,6 +35,7 @@ typedef struct wire_link {
 typedef struct wire_hello {
     uint32_t magic, links, slots, asks, digests, is_inline;
     uint32_t both, padding; /* both: a second desk follows, at which the writer's machine reads */
+    uint64_t ticket;        /* what comes first at the second, so that it is no other reader's */
     uint64_t message_len, duration_ns, rate;
 } wire_hello;
 
@@ -89,8 +90,8 @@ struct wire_end {
 
 HR_CHECKED hr_status hr_bench_end_open(wire_end *end, const hr_bench_wire *wire, int desk);
 void hr_bench_end_close(wire_end *end);
-/* The end's exit status; it prints its measure, or why there is none. */
-int hr_bench_end_tell(wire_end *end, const char *what);
+/* What became of the end; it prints its measure, or why there is none. */
+HR_CHECKED hr_status hr_bench_end_tell(wire_end *end, const char *what);
 hr_span hr_bench_slot_memory(wire_end *end, const wire_slot *slot);
 void hr_bench_link_is_up(wire_end *end);
 /* Of both ends' events. */

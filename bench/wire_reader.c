@@ -164,6 +164,7 @@ static hr_status say_hello(const wire_end *end, char address_out[64])
         .digests = wire->digests,
         .is_inline = wire->is_inline,
         .both = wire->both,
+        .ticket = wire->ticket,
         .message_len = wire->message_len,
         .duration_ns = wire->duration_ns,
         .rate = wire->rate,
@@ -175,7 +176,7 @@ static hr_status say_hello(const wire_end *end, char address_out[64])
     return HR_OK;
 }
 
-int hr_bench_wire_read(void *context)
+hr_status hr_bench_wire_read(void *context)
 {
     static wire_end end;
     const hr_bench_wire_end *given = context;
@@ -192,7 +193,7 @@ int hr_bench_wire_read(void *context)
         read_for_a_while(&end, address);
     else
         end.status = status;
-    int result = hr_bench_end_tell(&end, "reading messages");
+    hr_status result = hr_bench_end_tell(&end, "reading messages");
     if (end.down == end.wire.links)
         hr_bench_end_close(&end);
     return result;

@@ -167,6 +167,7 @@ bool hr_bench_hello_read(const wire_hello *hello, hr_bench_wire *wire)
     wire->asks = hello->asks != 0 || wire->address != NULL;
     wire->digests = hello->digests != 0;
     wire->is_inline = hello->is_inline != 0;
+    wire->ticket = hello->ticket;
     wire->message_len = hello->message_len;
     wire->duration_ns = hello->duration_ns;
     wire->rate = hello->rate;
@@ -211,7 +212,8 @@ static void write_until_left(wire_end *end)
         return;
     if (end->verbs != NULL)
         end->status = hr_bench_rdma_lend(end);
-    if (end->status == HR_OK && end->wire.asks)
+    /* Of one that does not ask, its leaving is heard there. */
+    if (end->status == HR_OK)
         await_grant(end);
     if (end->status == HR_OK &&
         send(end->desk, bound, sizeof bound, MSG_NOSIGNAL) != (ssize_t)sizeof bound)
@@ -221,7 +223,7 @@ static void write_until_left(wire_end *end)
     end->transport->ops->unlisten(listener);
 }
 
-int hr_bench_wire_write(void *context)
+hr_status hr_bench_wire_write(void *context)
 {
     static wire_end end;
     const hr_bench_wire_end *given = context;
@@ -230,14 +232,14 @@ int hr_bench_wire_write(void *context)
         close(given->not_ours);
     if (!hear_hello(given->desk, &wire)) {
         fprintf(stderr, "the reader did not say what it wants; is it another version?\n");
-        return 1;
+        return HR_PROTOCOL;
     }
     hr_status status = hr_bench_end_open(&end, &wire, given->desk);
     if (status == HR_OK)
         write_until_left(&end);
     else
         end.status = status;
-    int result = hr_bench_end_tell(&end, "writing messages");
+    hr_status result = hr_bench_end_tell(&end, "writing messages");
     if (end.down == end.up)
         hr_bench_end_close(&end);
     return result;

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 extern "C" {
 #include "await.h"
@@ -97,13 +98,13 @@ TEST_F(Child, IsGivenUpAtItsDeadlineAndStopped)
     EXPECT_EQ(kill(pid, 0), -1);
 }
 
-int spin(void *context)
+hr_status spin(void *context)
 {
     // Until the clock of this process, and no other, says that it has worked.
     volatile unsigned *work = static_cast<unsigned *>(context);
     while (clock() < CLOCKS_PER_SEC / 10)
         (*work)++;
-    return printf("%d\n", getpid()) > 0 ? 0 : 1;
+    return printf("%d\n", getpid()) > 0 ? HR_OK : HR_IO;
 }
 
 TEST_F(Child, AFunctionRunsInAProcessOfItsOwnWhoseCpuIsCounted)
@@ -115,6 +116,42 @@ TEST_F(Child, AFunctionRunsInAProcessOfItsOwnWhoseCpuIsCounted)
     EXPECT_EQ(std::string(child.text), std::to_string(pid) + "\n");
     EXPECT_EQ(work, 0u); // its memory was its own
     EXPECT_GE(child.cpu_seconds, 0.09);
+}
+
+hr_status refuse(void *words)
+{
+    fprintf(stderr, "%s\n", static_cast<const char *>(words));
+    return HR_UNSUPPORTED;
+}
+
+// Of others' programs an exit code says nothing, of ours what it says everywhere.
+TEST_F(Child, OfOursTheStatusComesBack)
+{
+    char words[] = "no such device";
+    const char *line;
+    ASSERT_EQ(hr_bench_child_fork(&child, "a look", refuse, words, &error), HR_OK);
+    EXPECT_EQ(hr_bench_child_wait(&child, watchdog_ns, &error), HR_UNSUPPORTED);
+    EXPECT_STREQ(error.text, "a look: no such device");
+    const std::pair<int, hr_status> codes[] = {
+        {0, HR_PEER_LOST}, {4, HR_NOT_FOUND}, {7, HR_NO_SPACE},    {12, HR_DEADLINE},
+        {9, HR_CANCELED},  {99, HR_INTERNAL}, {127, HR_NOT_FOUND}, {255, HR_UNREACHABLE}};
+    for (const auto &[code, status] : codes) {
+        const std::string script = "exit " + std::to_string(code);
+        const char *argv[] = {"sh", "-c", script.c_str(), nullptr};
+        hr_bench_child_stop(&child);
+        error = {};
+        ASSERT_EQ(hr_bench_child_exec_own(&child, argv, &error), HR_OK);
+        EXPECT_EQ(hr_bench_child_line(&child, watchdog_ns, &line, &error), status) << code;
+        EXPECT_NE(std::string(error.text), "") << code;
+    }
+}
+
+TEST_F(Child, EndsWithItsStdin)
+{
+    ASSERT_EQ(shell("read line; echo over"), HR_OK);
+    hr_bench_child_leave(&child, watchdog_ns);
+    EXPECT_EQ(child.pid, 0);
+    hr_bench_child_leave(&child, watchdog_ns); // and is not there to be left twice
 }
 
 TEST_F(Child, HasTheSignalsThatWereBlockedHere)

@@ -52,10 +52,24 @@ TEST(Line, CarriesWhatTheKernelSays)
 // What stays on this machine crosses lo, of which the kernel says no speed.
 TEST(Line, WhatStaysHereHasNone)
 {
-    hr_bench_settings settings = {};
-    EXPECT_STREQ("", hr_bench_line_find("/sys", &settings).name);
-    settings.from = "127.0.0.1:7432";
-    EXPECT_EQ(0, hr_bench_line_find("/sys", &settings).gb_per_second);
+    EXPECT_STREQ("", hr_bench_line_to("/sys", "").name);
+    EXPECT_EQ(0, hr_bench_line_to("/sys", "127.0.0.1:7432").gb_per_second);
+}
+
+// Two clients of one host share its line, and each client's share is small enough.
+TEST(Line, CarriesTheClientsOfAHostTogether)
+{
+    const hr_bench_line line = {"eth0", 1.25}, unknown = {"eth0", 0}, none = {"", 0};
+    hr_bench_loads loads = {};
+    char text[160] = "";
+    hr_bench_loads_add(&loads, "node1", &line, 0.8);
+    hr_bench_loads_add(&loads, "node2", &line, 0.8);
+    hr_bench_loads_add(&loads, "node3", &unknown, 80);
+    hr_bench_loads_add(&loads, "node4", &none, 80);
+    EXPECT_FALSE(hr_bench_loads_are_impossible(&loads, text)) << text;
+    hr_bench_loads_add(&loads, "node2", &line, 0.8);
+    EXPECT_TRUE(hr_bench_loads_are_impossible(&loads, text));
+    EXPECT_NE(std::string(text).find("eth0 of node2 carries 1.25"), std::string::npos) << text;
 }
 
 } // namespace

@@ -21,6 +21,13 @@
 #define MEASURES     (WIRE | LARGE | DECODE | REGISTER | TREE | CROWD)
 #define MEMBER(name) offsetof(hr_bench_settings, name)
 
+unsigned hr_bench_settings_files(const hr_bench_settings *settings, unsigned verb)
+{
+    if (settings->files != 0)
+        return settings->files;
+    return verb == HR_BENCH_FILES ? 10000 : 1;
+}
+
 const char *const hr_bench_codec_names[] = {"none", "lz4", "zstd", "planes", NULL};
 
 static const hr_option options[] = {
@@ -281,11 +288,11 @@ static const hr_option options[] = {
         .name = "files",
         .argument = "N",
         .type = HR_OPTION_UNSIGNED,
-        .verbs = TREE,
-        .fallback = "10000",
+        .verbs = TREE | STORAGE,
         .min = "1",
         .max = "1000000",
-        .help = "So many files; twice their bytes must be free.",
+        .help = "So many files, of files 10000 without it; twice their bytes must be free. Of "
+                "storage 1, at most 64: the bytes are in all of them, block by block.",
         .offset = MEMBER(files),
     },
     {

@@ -40,8 +40,8 @@ typedef struct hr_bench_settings {
     char **words;      /* the command line as it was, for the points of a sweep */
     int word_count;
 
-    /* files */
-    unsigned files;
+    /* files, storage */
+    unsigned files; /* 0: not said; hr_bench_settings_files */
     uint64_t file_len;
 
     /* fanout, loader, client, serve */
@@ -85,6 +85,9 @@ enum {
     HR_BENCH_HELP,
     HR_BENCH_VERBS,
 };
+
+/* Of a tree, or of the storage. */
+unsigned hr_bench_settings_files(const hr_bench_settings *settings, unsigned verb);
 
 extern const hr_syntax hr_bench_syntax;
 extern const char *const hr_bench_codec_names[]; /* ends with NULL */

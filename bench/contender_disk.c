@@ -30,10 +30,11 @@ typedef struct disk_run {
     hr_memory *memory;
     hr_span pool;
     hr_page_kind pages;
-    hr_file *file;
+    hr_file *files[HR_BENCH_PIECES_MAX];
+    unsigned file_count, open_count;
     bool direct;
-    uint64_t size, next_offset, bytes; /* size: of the file, what is moved of it */
-    hr_io step;                        /* opening, syncing, closing */
+    uint64_t size, next_block, bytes; /* size: of all files, what is moved of them */
+    hr_io step;                       /* opening, syncing, closing */
     hr_io requests[DEPTH_MAX];
     uint64_t due_ns[DEPTH_MAX];
     unsigned idle[DEPTH_MAX], idle_count; /* indices of requests */
@@ -104,38 +105,61 @@ static void do_step(disk_run *run, hr_io step)
         hr_loop_step(run->loop, HR_NEVER);
 }
 
-static void open_file(disk_run *run)
+static void open_file(disk_run *run, unsigned index)
 {
+    char path[HR_BENCH_PATH_MAX];
     unsigned flags = run->writes ? HR_IO_WRITABLE | HR_IO_CREATE | HR_IO_EMPTY : HR_IO_READABLE;
     if (!run->settings->buffered)
         flags |= HR_IO_DIRECT;
-    do_step(run, (hr_io){.kind = HR_IO_OPEN, .flags = flags, .path = run->path});
+    hr_bench_material_piece(run->path, index, path);
+    do_step(run, (hr_io){.kind = HR_IO_OPEN, .flags = flags, .path = path});
     if (run->status != HR_OK)
         return;
-    run->file = run->step.file_out;
+    hr_file *file = run->files[run->open_count++] = run->step.file_out;
     run->direct = run->step.info.direct_align > 0;
-    run->storage->ops->attach(run->storage, run->file);
+    run->storage->ops->attach(run->storage, file);
     if (run->writes) /* as a get does, and fio: writes that make a file longer wait for each other
                       */
-        do_step(run, (hr_io){.kind = HR_IO_ALLOCATE, .file = run->file, .len = run->size});
+        do_step(run,
+                (hr_io){.kind = HR_IO_ALLOCATE, .file = file, .len = run->size / run->file_count});
 }
 
-static void close_file(disk_run *run)
+static void open_files(disk_run *run)
 {
-    run->storage->ops->detach(run->storage, run->file);
-    do_step(run, (hr_io){.kind = HR_IO_CLOSE, .file = run->file});
+    for (unsigned i = 0; i < run->file_count && run->status == HR_OK; i++)
+        open_file(run, i);
+}
+
+static void close_files(disk_run *run)
+{
+    for (unsigned i = 0; i < run->open_count; i++) {
+        run->storage->ops->detach(run->storage, run->files[i]);
+        do_step(run, (hr_io){.kind = HR_IO_CLOSE, .file = run->files[i]});
+    }
 }
 
 /* ---- its bytes ---- */
 
 static uint64_t next_due_ns(const disk_run *run)
 {
-    return run->start_ns + run->next_offset / run->settings->block_len * run->interval_ns;
+    return run->start_ns + run->next_block * run->interval_ns;
 }
 
 static bool has_more(const disk_run *run)
 {
-    return run->next_offset < run->size && run->status == HR_OK;
+    uint64_t block_len = run->settings->block_len, file_len = run->size / run->file_count;
+    uint64_t blocks = (file_len + block_len - 1) / block_len * run->file_count;
+    return run->next_block < blocks && run->status == HR_OK;
+}
+
+/* The files in turn, a block of each. The last block of a file is what is left of it. */
+static void place_request(disk_run *run, hr_io *request)
+{
+    uint64_t block_len = run->settings->block_len, file_len = run->size / run->file_count;
+    uint64_t block = run->next_block++;
+    request->file = run->files[block % run->file_count];
+    request->offset = block / run->file_count * block_len;
+    request->len = (size_t)hr_min_u64(block_len, file_len - request->offset);
 }
 
 static void start_due(disk_run *run)
@@ -145,10 +169,7 @@ static void start_due(disk_run *run)
            (run->interval_ns == 0 || next_due_ns(run) <= now_ns)) {
         unsigned index = run->idle[--run->idle_count];
         run->due_ns[index] = run->interval_ns == 0 ? now_ns : next_due_ns(run);
-        run->requests[index].offset = run->next_offset;
-        run->requests[index].len =
-            (size_t)hr_min_u64(run->settings->block_len, run->size - run->next_offset);
-        run->next_offset += run->settings->block_len;
+        place_request(run, &run->requests[index]);
         submit(run, &run->requests[index]);
     }
 }
@@ -174,7 +195,6 @@ static void prepare(disk_run *run)
     for (unsigned i = 0; i < settings->depth; i++) {
         run->requests[i] = (hr_io){
             .kind = run->writes ? HR_IO_WRITE : HR_IO_READ,
-            .file = run->file,
             .data = (uint8_t *)run->pool.addr + i * settings->block_len,
             .buffer = caps.fixed_buffers ? 0 : -1,
             .done = request_done,
@@ -194,8 +214,8 @@ static void move_all(disk_run *run)
         hr_loop_step(run->loop, waits ? next_due_ns(run) : HR_NEVER);
         start_due(run);
     }
-    if (run->writes && run->status == HR_OK)
-        do_step(run, (hr_io){.kind = HR_IO_SYNC, .file = run->file});
+    for (unsigned i = 0; i < run->open_count && run->writes && run->status == HR_OK; i++)
+        do_step(run, (hr_io){.kind = HR_IO_SYNC, .file = run->files[i]});
 }
 
 /* ---- the process ---- */
@@ -233,6 +253,10 @@ static void tell(disk_run *run, hr_bench_measure *measure, uint64_t asked)
              caps.fixed_buffers ? "registered" : "plain",
              run->pages == HR_PAGES_PLAIN ? "small" : "huge", caps.why[0] != '\0' ? ": " : "",
              caps.why);
+    if (run->file_count > 1) {
+        size_t len = strlen(measure->note);
+        snprintf(measure->note + len, sizeof measure->note - len, ", %u files", run->file_count);
+    }
     note_cached(run, measure, asked);
     measure->latency = &run->latency;
     hr_bench_measure_tell(measure);
@@ -243,18 +267,18 @@ static hr_status run_in_child(void *context)
     disk_run *run = context;
     run->status = run_open(run);
     if (run->status == HR_OK)
-        open_file(run);
-    if (run->file != NULL) {
+        open_files(run);
+    if (run->status == HR_OK) {
         prepare(run);
         uint64_t asked = device_bytes();
         hr_bench_meter start = hr_bench_meter_read();
         move_all(run);
         hr_bench_measure measure = hr_bench_meter_since(&start, run->bytes);
         asked = asked != UINT64_MAX ? device_bytes() - asked : UINT64_MAX;
-        close_file(run);
         if (run->status == HR_OK)
             tell(run, &measure, asked);
     }
+    close_files(run);
     run_close(run);
     if (run->status != HR_OK)
         fprintf(stderr, "%s: %s\n", run->path, hr_status_text(run->status));
@@ -271,6 +295,7 @@ hr_status hr_bench_run_disk(hr_bench_field *field, const hr_bench_contender *con
     run->settings = field->settings;
     run->writes = contender->writes;
     run->size = hr_bench_field_size(field);
+    run->file_count = hr_bench_settings_files(field->settings, HR_BENCH_STORAGE);
     run->path = contender->writes ? field->material->target : field->material->large;
     if (field->settings->buffered) /* as fio does */
         hr_bench_material_drop_cache(field->material);

@@ -16,7 +16,7 @@ hr_status hr_bench_run_files_get(hr_bench_field *field, const hr_bench_contender
     hr_bench_material_drop_cache(field->material);
     hr_status status =
         hr_bench_serving_get(&field->serving, "tree", field->material->target, measure_out, error);
-    measure_out->items = field->settings->files;
+    measure_out->items = hr_bench_settings_files(field->settings, HR_BENCH_FILES);
     return status;
 }
 
@@ -24,6 +24,7 @@ static hr_status copy(hr_bench_field *field, const char *const *argv, const char
                       hr_bench_measure *measure_out, hr_error *error)
 {
     const hr_bench_settings *settings = field->settings;
+    unsigned files = hr_bench_settings_files(settings, HR_BENCH_FILES);
     hr_bench_child child = {0};
     hr_bench_material_drop_cache(field->material);
     hr_status status = hr_bench_child_exec(&child, argv, error);
@@ -31,8 +32,8 @@ static hr_status copy(hr_bench_field *field, const char *const *argv, const char
         status = hr_bench_child_wait(&child, COPY_NS, error);
     if (status == HR_OK) {
         *measure_out = (hr_bench_measure){
-            .bytes = settings->files * settings->file_len,
-            .items = settings->files,
+            .bytes = files * settings->file_len,
+            .items = files,
             .seconds = child.seconds,
             .cpu_seconds = {child.cpu_seconds},
             .latency = measure_out->latency,

@@ -263,16 +263,29 @@ static hr_status run_fio(const char *const *argv, hr_bench_measure *measure_out,
     return status;
 }
 
+#define FIO_FILES_MAX (HR_BENCH_PIECES_MAX * HR_BENCH_PATH_MAX)
+
+/* It takes them in turn, block by block, as ours does; --size is of all of them. */
+static void name_files(const hr_bench_material *material, const char *path,
+                       char words_out[FIO_FILES_MAX])
+{
+    char piece[HR_BENCH_PATH_MAX];
+    int len = snprintf(words_out, FIO_FILES_MAX, "--filename=%s", path);
+    for (unsigned i = 1; i < material->wish.pieces; i++) {
+        hr_bench_material_piece(path, i, piece);
+        len += snprintf(words_out + len, (size_t)(FIO_FILES_MAX - len), ":%s", piece);
+    }
+}
+
 /* The storage alone, as the settings want it of both. */
 hr_status hr_bench_run_fio_storage(hr_bench_field *field, const hr_bench_contender *contender,
                                    hr_bench_measure *measure_out, hr_error *error)
 {
     const hr_bench_settings *settings = field->settings;
     const hr_bench_material *material = field->material;
-    char file[HR_BENCH_PATH_MAX + 16], block[32], depth[32], size[40], rate[40];
+    char file[FIO_FILES_MAX], block[32], depth[32], size[40], rate[40];
     char batch[40], answers[40];
-    snprintf(file, sizeof file, "--filename=%s",
-             contender->writes ? material->target : material->large);
+    name_files(material, contender->writes ? material->target : material->large, file);
     snprintf(block, sizeof block, "--bs=%llu", (unsigned long long)settings->block_len);
     snprintf(depth, sizeof depth, "--iodepth=%u", settings->depth);
     snprintf(size, sizeof size, "--size=%llu", (unsigned long long)hr_bench_field_size(field));

@@ -36,7 +36,7 @@ static hr_bench_material_wish wish_of(const hr_bench_field *field, unsigned verb
     hr_bench_material_wish wish = {.directory = settings->directory};
     switch (verb) {
     case HR_BENCH_FILES:
-        wish.tree_files = settings->files;
+        wish.tree_files = hr_bench_settings_files(settings, verb);
         wish.tree_file_len = settings->file_len;
         break;
     case HR_BENCH_LOADER:
@@ -55,6 +55,7 @@ static hr_bench_material_wish wish_of(const hr_bench_field *field, unsigned verb
         wish.small_size = settings->shard_len;
         break;
     default:
+        wish.pieces = hr_bench_settings_files(settings, verb);
         wish.size = settings->size > field->longest ? settings->size : field->longest;
     }
     return wish;
@@ -114,7 +115,8 @@ hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
 
 uint64_t hr_bench_field_size(const hr_bench_field *field)
 {
-    return hr_round_down(field->settings->size, HR_CHUNK_LEN);
+    uint64_t pieces = field->material->wish.pieces > 1 ? field->material->wish.pieces : 1;
+    return pieces * hr_round_down(field->settings->size / pieces, HR_CHUNK_LEN);
 }
 
 void hr_bench_field_release(hr_bench_field *field)

@@ -31,7 +31,7 @@ HR_CHECKED hr_status hr_bench_field_make(hr_bench_field *field, unsigned verb,
 HR_CHECKED hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
                                             const hr_bench_settings *settings, hr_error *error);
 void hr_bench_field_release(hr_bench_field *field);
-/* What is moved of the large file: --size, in whole chunks. */
+/* What is moved of the large file, or of its pieces: --size, of each in whole chunks. */
 uint64_t hr_bench_field_size(const hr_bench_field *field);
 /* Whether a verb measures with files here; with a server here. */
 bool hr_bench_field_has_files(unsigned verb, const hr_bench_settings *settings);

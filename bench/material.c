@@ -217,13 +217,30 @@ static hr_status make_folder(hr_bench_material *material, const char *directory,
     return HR_OK;
 }
 
+static unsigned pieces_of(const hr_bench_material_wish *wish)
+{
+    return wish->pieces > 1 ? wish->pieces : 1;
+}
+
+void hr_bench_material_piece(const char *path, unsigned index, char piece_out[HR_BENCH_PATH_MAX])
+{
+    if (index == 0)
+        snprintf(piece_out, HR_BENCH_PATH_MAX, "%s", path);
+    else
+        snprintf(piece_out, HR_BENCH_PATH_MAX, "%.490s.%u", path, index);
+}
+
 static hr_status make_shards(const hr_bench_material *material, hr_error *error)
 {
     const hr_bench_material_wish *wish = &material->wish;
     char path[HR_BENCH_PATH_MAX + 16];
     hr_status status = HR_OK;
-    if (wish->size > 0)
-        status = make_random(material, material->large, material->size, error);
+    unsigned pieces = pieces_of(wish);
+    for (unsigned i = 0; i < pieces && wish->size > 0 && status == HR_OK; i++) {
+        hr_bench_material_piece(material->large, i, path);
+        status =
+            make_random(material, path, hr_round_down(material->size / pieces, PIECE_LEN), error);
+    }
     snprintf(path, sizeof path, "%s/small", material->shards);
     if (status == HR_OK && wish->small_size > 0)
         status = make_random(material, path, hr_round_down(wish->small_size, PIECE_LEN), error);
@@ -257,9 +274,10 @@ bool hr_bench_material_is(const hr_bench_material *material, const hr_bench_mate
 {
     const hr_bench_material_wish *had = &material->wish;
     return material->made && is_same(had->directory, wish->directory) && had->size == wish->size &&
-           had->small_size == wish->small_size && had->sparse_size == wish->sparse_size &&
-           had->tree_files == wish->tree_files && had->tree_file_len == wish->tree_file_len &&
-           had->packs == wish->packs && is_same(had->codec, wish->codec);
+           pieces_of(had) == pieces_of(wish) && had->small_size == wish->small_size &&
+           had->sparse_size == wish->sparse_size && had->tree_files == wish->tree_files &&
+           had->tree_file_len == wish->tree_file_len && had->packs == wish->packs &&
+           is_same(had->codec, wish->codec);
 }
 
 /* ---- its end ---- */
@@ -280,8 +298,12 @@ static void remove_all(const char *path)
 
 void hr_bench_material_reset(const hr_bench_material *material)
 {
-    if (material != NULL && material->made)
-        remove_all(material->target);
+    char path[HR_BENCH_PATH_MAX];
+    for (unsigned i = 0; material != NULL && material->made && i < pieces_of(&material->wish);
+         i++) {
+        hr_bench_material_piece(material->target, i, path);
+        remove_all(path);
+    }
 }
 
 static int drop_file(const char *path, const struct stat *info, int type, struct FTW *at)

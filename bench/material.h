@@ -9,13 +9,15 @@
 
 #include "status.h"
 
-#define HR_BENCH_PATH_MAX 512
-#define HR_BENCH_FLAT_MAX 1000 /* files of one folder of the tree */
+#define HR_BENCH_PATH_MAX   512
+#define HR_BENCH_FLAT_MAX   1000 /* files of one folder of the tree */
+#define HR_BENCH_PIECES_MAX 64
 
 /* What is wanted. Strings are the caller's, and stay. */
 typedef struct hr_bench_material_wish {
     const char *directory;
     uint64_t size;        /* of the large shard; 0: none */
+    unsigned pieces;      /* that it is in; 0 stands for 1 */
     uint64_t small_size;  /* of another; 0: none */
     uint64_t sparse_size; /* 0: none */
     unsigned tree_files;  /* 0: no tree */
@@ -41,6 +43,8 @@ HR_CHECKED hr_status hr_bench_material_make(hr_bench_material *material,
                                             const hr_bench_material_wish *wish, hr_error *error);
 /* It is made, and as this wish wants it. */
 bool hr_bench_material_is(const hr_bench_material *material, const hr_bench_material_wish *wish);
+/* The index'th piece of the large shard or of the target, whose path this is. */
+void hr_bench_material_piece(const char *path, unsigned index, char piece_out[HR_BENCH_PATH_MAX]);
 /* Removes the target. NULL: there is none. */
 void hr_bench_material_reset(const hr_bench_material *material);
 /* Takes the shards out of the page cache. Their pages are clean: nothing keeps them there. */

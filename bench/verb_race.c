@@ -6,6 +6,7 @@
 
 #include "bench_report.h"
 #include "bench_verbs.h"
+#include "chunk_len.h"
 #include "demand.h"
 #include "live.h"
 
@@ -53,6 +54,12 @@ static hr_status check(const hr_bench_settings *settings, unsigned verb, hr_erro
                             "--block %llu is no multiple of 4096, which O_DIRECT needs; 64K is "
                             "64000, 64KiB is 65536",
                             (unsigned long long)settings->block_len);
+    unsigned files = hr_bench_settings_files(settings, verb);
+    if (verb == HR_BENCH_STORAGE &&
+        (files > HR_BENCH_PIECES_MAX || settings->size / files < HR_CHUNK_LEN))
+        return hr_error_set(error, HR_INVALID,
+                            "--files %u: at most %d, each of them 4 MiB or longer; --size is %llu",
+                            files, HR_BENCH_PIECES_MAX, (unsigned long long)settings->size);
     if (verb == HR_BENCH_WIRE && settings->slots < settings->links)
         return hr_error_set(error, HR_INVALID, "--slots %u is less than --links %u: each needs one",
                             settings->slots, settings->links);

@@ -3,6 +3,7 @@
 // missing or when it is interrupted. What it measures is nobody's business here.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -185,6 +186,30 @@ TEST_F(Bench, MakesTheFilesOfASweepOnce)
     EXPECT_EQ(lines_of(log), 4u);
     EXPECT_EQ(different_lines_of(log), 2u) << "one tree for each value";
     EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
+}
+
+TEST_F(Bench, ReadsAndWritesSeveralFilesInTurn)
+{
+    std::string log = std::string(directory) + "/log";
+    make_peer("fio", "for word; do case $word in --filename=*) echo $word >>" + log +
+                         ";; esac; done; exit 1");
+    start({"storage", "--json", "--rounds", "1", "--size", "12MiB", "--files", "3", "--block",
+           "1536KiB", "--directory", directory});
+    ASSERT_EQ(wait(), 3) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    for (const char *name : {"storage_read", "storage_write"}) {
+        const json_t *latency = json_object_get(contender(name), "latency_us");
+        EXPECT_EQ(json_integer_value(json_object_get(latency, "count")), 9)
+            << name << ": of each 4 MiB three blocks, the last one shorter";
+        std::string in_use = json_string_value(json_object_get(contender(name), "in_use"));
+        EXPECT_NE(in_use.find("3 files"), std::string::npos) << in_use;
+    }
+    for (const std::string &words : read_lines(log))
+        EXPECT_EQ(std::count(words.begin(), words.end(), ':'), 2) << words;
+    EXPECT_EQ(lines_of(log), 2u);
+    EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
+    start({"storage", "--size", "12MiB", "--files", "4", "--directory", directory});
+    EXPECT_EQ(wait(), 2) << "3 MiB are no whole chunk";
 }
 
 TEST_F(Bench, SaysWhatIsWrongWithASweep)

@@ -130,8 +130,9 @@ static const hr_option options[] = {
         .name = "host",
         .argument = "HOST",
         .type = HR_OPTION_STRING,
-        .verbs = WIRE,
-        .help = "Starts the writer there, by --ssh, and reads from it.",
+        .verbs = WIRE | CROWD,
+        .help = "Starts the other side there, by --ssh: of wire the writer, of clients their "
+                "server, with files in its --directory.",
         .offset = MEMBER(host),
     },
     {

@@ -18,7 +18,7 @@ typedef struct hr_bench_settings {
                            0: guessed */
     bool asks, once, peers, softroce, both, is_inline;
     const char *from;           /* the desk of a writer elsewhere */
-    const char *host;           /* where a writer is started */
+    const char *host;           /* where a writer is started, or a server */
     const char *remote_address; /* of that host's RDMA device */
     const char *congestion;
     const char *address; /* of an RDMA device; NULL: over TCP */

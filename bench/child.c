@@ -310,6 +310,15 @@ void hr_bench_child_say(hr_bench_child *child, const char *line)
     (void)send(child->input, line, strlen(line), MSG_NOSIGNAL);
 }
 
+void hr_bench_child_leave(hr_bench_child *child, uint64_t timeout_ns)
+{
+    if (child->name == NULL || child->pid == 0)
+        return;
+    shutdown(child->input, SHUT_WR);
+    if (hr_bench_await_end(child->pidfd, now_ns() + timeout_ns) == HR_OK)
+        reap(child);
+}
+
 void hr_bench_child_stop(hr_bench_child *child)
 {
     if (child->name == NULL)

@@ -48,6 +48,8 @@ void hr_bench_child_say(hr_bench_child *child, const char *line);
  * is then in text. */
 HR_CHECKED hr_status hr_bench_child_wait(hr_bench_child *child, uint64_t timeout_ns,
                                          hr_error *error);
+/* Ends its stdin, and gives it so long to end with it. */
+void hr_bench_child_leave(hr_bench_child *child, uint64_t timeout_ns);
 /* Ends it if it still runs, politely first, and frees. Also for one that was never started. */
 void hr_bench_child_stop(hr_bench_child *child);
 /* The last line of its stderr so far; good until the next call for this child. */

@@ -5,12 +5,13 @@
 #include "client.h"
 #include "crowd.h"
 
-/* What --source names, or what the server here has. */
+/* What --source names, or what the server has that was started. */
 static void name_source(const hr_bench_field *field, const char *path,
                         char source_out[HR_BENCH_SOURCE_MAX])
 {
-    if (field->settings->source != NULL)
-        snprintf(source_out, HR_BENCH_SOURCE_MAX, "%s", field->settings->source);
+    if (field->settings->source != NULL || field->settings->host != NULL)
+        snprintf(source_out, HR_BENCH_SOURCE_MAX, "%s",
+                 field->settings->source != NULL ? field->settings->source : field->remote.source);
     else
         snprintf(source_out, HR_BENCH_SOURCE_MAX, "hr://%s/shards/%s", field->serving.address,
                  path);

@@ -51,7 +51,7 @@ static hr_status start_writer(hr_bench_child *writer, const hr_bench_settings *s
     if (status == HR_OK)
         status = hr_bench_child_line(writer, START_NS, &line, error);
     if (status == HR_OK)
-        status = hr_bench_desk_read(line, &port, error);
+        status = hr_bench_port_read(line, "listening", &port, error);
     if (status == HR_OK)
         snprintf(from_out, 160, "%.120s:%u", host != NULL ? host + 1 : settings->host, port);
     return status;

@@ -20,50 +20,24 @@ typedef struct crowd_member {
 
 /* ---- on another host ---- */
 
-typedef struct crowd_words {
-    const char *list[HR_BENCH_LAUNCH_WORDS];
-    char text[16][32];
-    unsigned count, numbers;
-} crowd_words;
-
-static void add(crowd_words *words, const char *option, const char *value)
-{
-    words->list[words->count++] = option;
-    if (value != NULL)
-        words->list[words->count++] = value;
-}
-
-static void add_number(crowd_words *words, const char *option, uint64_t value, const char *unit)
-{
-    char *text = words->text[words->numbers++];
-    snprintf(text, sizeof words->text[0], "%llu%s", (unsigned long long)value, unit);
-    add(words, option, text);
-}
-
 static hr_status start_there(crowd_member *member, hr_error *error)
 {
     const hr_bench_client_job *job = &member->job;
     const hr_bench_settings *settings = job->settings;
     char host[128];
-    crowd_words words = {.count = 0};
-    add(&words, "client", job->source);
-    add_number(&words, "--seconds", settings->duration_ns / HR_NS_PER_MS, "ms");
-    add_number(&words, "--number", job->number, "");
-    if (settings->insecure)
-        add(&words, "--insecure", NULL);
-    if (settings->key != NULL)
-        add(&words, "--key", settings->key);
+    hr_bench_launch_words words = {.count = 0};
+    hr_bench_words_add(&words, "client", job->source);
+    hr_bench_words_add_number(&words, "--seconds", settings->duration_ns / HR_NS_PER_MS, "ms");
+    hr_bench_words_add_number(&words, "--number", job->number, "");
+    hr_bench_words_add_trust(&words, settings);
     if (job->trains) {
-        hr_bench_demand demand = hr_bench_demand_of(settings);
-        add(&words, "--trains", NULL);
-        add(&words, "--profile", hr_bench_profile_names[settings->profile]);
-        add_number(&words, "--batch", demand.batch, "");
-        add_number(&words, "--record", demand.record_len, "");
-        add_number(&words, "--samples", demand.samples_per_file, "");
-        add_number(&words, "--compute", demand.compute_ns / HR_NS_PER_US, "us");
-        add_number(&words, "--gpu", settings->gpu, "");
+        uint64_t compute_ns = hr_bench_demand_of(settings).compute_ns;
+        hr_bench_words_add(&words, "--trains", NULL);
+        hr_bench_words_add_demand(&words, settings);
+        hr_bench_words_add_number(&words, "--compute", compute_ns / HR_NS_PER_US, "us");
+        hr_bench_words_add_number(&words, "--gpu", settings->gpu, "");
         if (job->to_gpu)
-            add(&words, "--to-gpu", NULL);
+            hr_bench_words_add(&words, "--to-gpu", NULL);
     }
     hr_bench_launch_host(settings, job->number, host);
     return hr_bench_launch(&member->child, settings, host, words.list, error);
@@ -114,7 +88,7 @@ static void add_loads(hr_bench_loads *loads, const hr_bench_field *field, unsign
     if (field->settings->hosts != NULL)
         hr_bench_launch_host(field->settings, number, host);
     hr_bench_loads_add(loads, host, &one->line, rate);
-    if (field->settings->hosts == NULL || field->settings->source != NULL)
+    if (field->settings->hosts == NULL || field->serving.server.pid == 0)
         return;
     hr_bench_line out = hr_bench_line_to("/sys", host);
     hr_bench_loads_add(loads, "this machine", &out, rate);
@@ -164,9 +138,11 @@ static hr_status hear(crowd_member *members, const hr_bench_crowd *crowd,
     return HR_OK;
 }
 
+/* NAN: it is elsewhere. */
 static double server_cpu_seconds(const hr_bench_field *field)
 {
-    return field->serving.server.pid != 0 ? hr_bench_child_cpu_seconds(&field->serving.server) : 0;
+    return field->serving.server.pid != 0 ? hr_bench_child_cpu_seconds(&field->serving.server)
+                                          : NAN;
 }
 
 hr_status hr_bench_crowd_run(hr_bench_field *field, const hr_bench_crowd *crowd,

@@ -19,7 +19,7 @@ bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings)
         return true;
     case HR_BENCH_FANOUT:
     case HR_BENCH_LOADER:
-        return settings->source == NULL;
+        return settings->source == NULL && settings->host == NULL;
     default:
         return false;
     }
@@ -100,7 +100,9 @@ hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
 {
     field->settings = settings;
     field->counters = hr_bench_counters_find("/sys", settings->directory);
-    field->line = find_line(settings);
+    field->line = verb == HR_BENCH_WIRE ? find_line(settings) : (hr_bench_line){.name = ""};
+    if (verb != HR_BENCH_WIRE && settings->host != NULL)
+        return hr_bench_remote_start(&field->remote, settings, verb == HR_BENCH_LOADER, error);
     if (!hr_bench_field_has_files(verb, settings))
         return HR_OK;
     hr_bench_material_wish wish = wish_of(field, verb, settings);
@@ -122,6 +124,7 @@ uint64_t hr_bench_field_size(const hr_bench_field *field)
 void hr_bench_field_release(hr_bench_field *field)
 {
     hr_bench_serving_stop(&field->serving);
+    hr_bench_remote_stop(&field->remote);
     for (unsigned i = 0; i < field->made_count; i++)
         hr_bench_material_remove(&field->made[i]);
     field->made_count = 0;

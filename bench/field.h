@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "line.h"
 #include "material.h"
+#include "remote.h"
 #include "serving.h"
 #include "sweep.h"
 
@@ -15,6 +16,7 @@ typedef struct hr_bench_field {
     const hr_bench_settings *settings;
     const hr_bench_material *material; /* of the point that is measured */
     hr_bench_serving serving;          /* of the same */
+    hr_bench_remote remote;            /* with --host: the server of clients, and its files */
     hr_bench_counters counters;        /* of the devices below the directory, and of the network */
     hr_bench_line line;                /* that bytes come in by; with --both both directions */
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "demand.h"
+
 #define COMMAND_MAX 512
 #define PROGRAM_MAX 1024
 
@@ -18,6 +20,38 @@ void hr_bench_launch_host(const hr_bench_settings *settings, unsigned number, ch
         host = strchr(host, ',') + 1;
     size_t len = strcspn(host, ",");
     snprintf(host_out, 128, "%.*s", len < 128 ? (int)len : 0, host);
+}
+
+void hr_bench_words_add(hr_bench_launch_words *words, const char *option, const char *value)
+{
+    words->list[words->count++] = option;
+    if (value != NULL)
+        words->list[words->count++] = value;
+}
+
+void hr_bench_words_add_number(hr_bench_launch_words *words, const char *option, uint64_t value,
+                               const char *unit)
+{
+    char *text = words->numbers[words->number_count++];
+    snprintf(text, sizeof words->numbers[0], "%llu%s", (unsigned long long)value, unit);
+    hr_bench_words_add(words, option, text);
+}
+
+void hr_bench_words_add_trust(hr_bench_launch_words *words, const hr_bench_settings *settings)
+{
+    if (settings->insecure)
+        hr_bench_words_add(words, "--insecure", NULL);
+    if (settings->key != NULL)
+        hr_bench_words_add(words, "--key", settings->key);
+}
+
+void hr_bench_words_add_demand(hr_bench_launch_words *words, const hr_bench_settings *settings)
+{
+    hr_bench_demand demand = hr_bench_demand_of(settings);
+    hr_bench_words_add(words, "--profile", hr_bench_profile_names[settings->profile]);
+    hr_bench_words_add_number(words, "--batch", demand.batch, "");
+    hr_bench_words_add_number(words, "--record", demand.record_len, "");
+    hr_bench_words_add_number(words, "--samples", demand.samples_per_file, "");
 }
 
 /* ssh joins its words and gives them to a shell, srun does not: these mean the same to both. */

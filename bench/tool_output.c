@@ -189,15 +189,16 @@ hr_status hr_bench_footprint_read(const char *line, uint64_t *slots_len_out, hr_
     return HR_OK;
 }
 
-hr_status hr_bench_desk_read(const char *line, unsigned *port_out, hr_error *error)
+hr_status hr_bench_port_read(const char *line, const char *type, unsigned *port_out,
+                             hr_error *error)
 {
     json_t *object = json_loads(line, 0, NULL);
     json_int_t port = json_integer_value(json_object_get(object, "port"));
-    bool listens = is_type(object, "listening") && port > 0 && port <= UINT16_MAX;
+    bool listens = is_type(object, type) && port > 0 && port <= UINT16_MAX;
     json_decref(object);
     if (!listens)
         return hr_error_set(error, HR_PROTOCOL,
-                            "the writer says '%.100s' where it should say where it listens", line);
+                            "it says '%.100s' where it should say where it listens", line);
     *port_out = (unsigned)port;
     return HR_OK;
 }

@@ -28,8 +28,9 @@ HR_CHECKED hr_status hr_bench_listening_read(const char *line, char address_out[
 HR_CHECKED hr_status hr_bench_footprint_read(const char *line, uint64_t *slots_len_out,
                                              hr_error *error);
 
-/* headrace-bench wire --listen: the port of its desk. */
-HR_CHECKED hr_status hr_bench_desk_read(const char *line, unsigned *port_out, hr_error *error);
+/* headrace-bench wire --listen, "listening", and serve, "serving": the port. */
+HR_CHECKED hr_status hr_bench_port_read(const char *line, const char *type, unsigned *port_out,
+                                        hr_error *error);
 
 /* ucx_perftest: its final line, of messages of that length. */
 HR_CHECKED hr_status hr_bench_ucx_read(const char *text, uint64_t message_len,

@@ -67,6 +67,10 @@ static hr_status check(const hr_bench_settings *settings, unsigned verb, hr_erro
         return hr_error_set(
             error, HR_INVALID,
             "--inline is for RDMA: name a device's address by --rdma, or --softroce");
+    if (settings->host != NULL && settings->source != NULL)
+        return hr_error_set(
+            error, HR_INVALID,
+            "--host starts a server and --source has one already: name one of them");
     if (on_disk && settings->block_len > settings->size)
         return hr_error_set(error, HR_INVALID, "--block %llu is longer than the file (--size %llu)",
                             (unsigned long long)settings->block_len,

@@ -2,6 +2,7 @@
 /* The two sides of a measurement that are on other machines: files that are served, and a client.
  */
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,8 +40,11 @@ hr_status hr_bench_verb_serve(const hr_bench_settings *settings, hr_error *error
         return hr_error_set(error, status, "taking signals: %s", hr_status_text(status));
     status = hr_bench_field_prepare(&field, verb, settings, error);
     if (status == HR_OK) {
-        printf("{\"type\":\"serving\",\"address\":\"%s\",\"source\":\"hr://%s/shards/%s\"}\n",
-               field.serving.address, field.serving.address, settings->trains ? "tree" : "small");
+        const char *address = field.serving.address, *colon = strrchr(address, ':');
+        printf(
+            "{\"type\":\"serving\",\"address\":\"%s\",\"port\":%s,\"source\":\"hr://%s/shards/%s\"}"
+            "\n",
+            address, colon != NULL ? colon + 1 : "0", address, settings->trains ? "tree" : "small");
         fflush(stdout);
         status = await_end();
         /* To be told to stop is how it ends. */

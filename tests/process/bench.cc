@@ -484,6 +484,28 @@ TEST_F(Bench, StartsAWriterOnAnotherHost)
     EXPECT_GT(json_real_value(json_object_get(cost, "median")), 0) << "the writer's own";
 }
 
+// The server and its files live there as long as they are wanted here.
+TEST_F(Bench, StartsTheServerOfClientsOnAnotherHost)
+{
+    make_peer("ssh",
+              "echo \"$1\" >>" + std::string(directory) + "/hosts\nshift\nexec /bin/sh -c \"$*\"");
+    start({"loader",   "--json",       "--rounds",       "2",       "--seconds", "100ms",
+           "--host",   "me@127.0.0.1", "--accelerators", "1",       "--batch",   "1",
+           "--record", "100KB",        "--samples",      "2",       "--compute", "5ms",
+           "--size",   "4MiB",         "--directory",    directory, "--insecure"});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    report = json_loads(hr_process_stdout(&process), 0, nullptr);
+    EXPECT_GT(rate("loader"), 0);
+    EXPECT_TRUE(json_is_null(json_object_get(contender("loader"), "sender_cpu_seconds_per_gb")))
+        << "what the server takes is not known here";
+    EXPECT_EQ(lines_of(std::string(directory) + "/hosts"), 1u) << "once, for all rounds";
+    EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
+    start({"fanout", "--host", "me@127.0.0.1", "--source", "hr://127.0.0.1:1/a/b"});
+    EXPECT_EQ(wait(), 2);
+    start({"fanout", "--host", "me@127.0.0.1", "--ssh", "/bin/false", "--rounds", "1"});
+    EXPECT_NE(wait(), 0);
+}
+
 // srun has no shell: it starts the words as they are, and gives its stdin on.
 TEST_F(Bench, StartsClientsBySrun)
 {

@@ -160,14 +160,13 @@ static void print_goals(const hr_bench_race *race)
 
 /* ---- where the time goes ---- */
 
-static void print_where(const hr_bench_where *where)
+static void print_where(const hr_bench_where *where, const char *title)
 {
     if (where->failure.status != HR_OK)
         printf("\nwhere the time goes: failed: %s\n", where->failure.text);
     if (!where->measured)
         return;
-    printf("\n%-25s %7s %8s %8s %6s %8s\n", "disk to host:, once", "busy", "starved", "blocked",
-           "full", "chunks");
+    printf("\n%-25s %7s %8s %8s %6s %8s\n", title, "busy", "starved", "blocked", "full", "chunks");
     for (size_t i = 0; i < where->count; i++) {
         const hr_stage_time *row = &where->rows[i];
         printf("%-25s %5.1f %% %6.1f %% %6.1f %% %4.0f %% %8llu%s\n", row->stage,
@@ -183,7 +182,9 @@ static void print_where(const hr_bench_where *where)
            hr_bench_side_cost(&where->measure, HR_BENCH_RECEIVER));
     if (where->copies >= 0)
         printf("; processors copy each byte %d times", where->copies);
-    printf("\n");
+    printf("\nat most %.1f MiB of memory there, %.1f here\n",
+           (double)where->peaks[HR_BENCH_SENDER] / 0x1p20,
+           (double)where->peaks[HR_BENCH_RECEIVER] / 0x1p20);
 }
 
 /* ---- limits ---- */
@@ -261,7 +262,8 @@ void hr_bench_report_print(const hr_bench_report *report)
                (double)settings->duration_ns / 1e9, machine->congestion);
     for (unsigned i = 0; i < report->race_count; i++)
         print_point(report, &report->races[i]);
-    print_where(&report->where);
+    print_where(&report->wheres[HR_BENCH_WHERE_HOST], "disk to host:, once");
+    print_where(&report->wheres[HR_BENCH_WHERE_FILE], "disk to file, once");
     if (report->has_limits)
         print_limits(report->limits);
     if (report->seeks)

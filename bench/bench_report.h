@@ -24,9 +24,9 @@ typedef struct hr_bench_report {
     unsigned largest[HR_BENCH_CONTENDERS]; /* so many, of those that train */
     bool has_limits;                       /* they were begun */
     hr_bench_limit limits[HR_BENCH_LIMITS];
-    hr_bench_where where; /* of transfer and peers */
-    bool has_files;       /* they were made */
-    bool direct;          /* the files were made past the page cache */
+    hr_bench_where wheres[HR_BENCH_WHERES]; /* of transfer and peers */
+    bool has_files;                         /* they were made */
+    bool direct;                            /* the files were made past the page cache */
 } hr_bench_report;
 
 void hr_bench_report_print(const hr_bench_report *report);

@@ -174,23 +174,25 @@ static json_t *where(const hr_bench_where *of)
     }
     const hr_bench_measure *measure = &of->measure;
     return json_pack(
-        "{s:f, s:s, s:s, s:o, s:f, s:f, s:f, s:f, s:o, s:I}", "gb_per_second",
+        "{s:f, s:s, s:s, s:o, s:f, s:f, s:f, s:f, s:o, s:I, s:I}", "gb_per_second",
         hr_bench_rate(measure), "bound", of->bound < of->count ? of->rows[of->bound].stage : "",
         "text", of->text, "stages", rows, "server_system_calls_per_chunk",
         of->calls[HR_BENCH_SENDER], "client_system_calls_per_chunk", of->calls[HR_BENCH_RECEIVER],
         "server_cores_per_gb_per_second", hr_bench_side_cost(measure, HR_BENCH_SENDER),
         "client_cores_per_gb_per_second", hr_bench_side_cost(measure, HR_BENCH_RECEIVER),
         "copies_per_byte", of->copies >= 0 ? json_integer(of->copies) : json_null(),
-        "server_memory_bytes", (json_int_t)of->peak);
+        "server_memory_bytes", (json_int_t)of->peaks[HR_BENCH_SENDER], "client_memory_bytes",
+        (json_int_t)of->peaks[HR_BENCH_RECEIVER]);
 }
 
 static json_t *machine(const hr_bench_machine *of)
 {
-    return json_pack("{s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:f, s:s, s:s, s:s}", "kernel",
-                     of->kernel, "cpu", of->cpu, "governor", of->governor, "cores", (int)of->cores,
-                     "memory_bytes", (json_int_t)of->memory_len, "drives", of->drives, "nics",
-                     of->nics, "gpu", of->gpu, "load_before", of->load, "default_congestion",
-                     of->congestion, "utc", of->utc, "fingerprint", of->fingerprint);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:f, s:s, s:s, s:s}",
+                     "kernel", of->kernel, "cpu", of->cpu, "governor", of->governor, "clocks",
+                     of->clocks, "settings", of->settings, "cores", (int)of->cores, "memory_bytes",
+                     (json_int_t)of->memory_len, "drives", of->drives, "nics", of->nics, "gpu",
+                     of->gpu, "load_before", of->load, "default_congestion", of->congestion, "utc",
+                     of->utc, "fingerprint", of->fingerprint);
 }
 
 static void add_point(const hr_bench_race *race, json_t *contenders, json_t *goals)
@@ -234,13 +236,14 @@ json_t *hr_bench_report_json(const hr_bench_report *report)
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
         json_array_append_new(limits, limit(&report->limits[i]));
     return json_pack(
-        "{s:s, s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "type",
-        "bench", "schema", HR_BENCH_SCHEMA, "version", HEADRACE_VERSION, "command",
+        "{s:s, s:i, s:s, s:s, s:s, s:o, s:i, s:i, s:f, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "type", "bench", "schema", HR_BENCH_SCHEMA, "version", HEADRACE_VERSION, "command",
         settings->command, "verb", hr_bench_syntax.verbs[report->verb].name, "machine",
         machine(&report->machine), "rounds",
         report->race_count > 0 ? (int)report->races[0].rounds : 0, "rounds_asked",
         (int)settings->rounds, "wire_seconds", (double)settings->duration_ns / 1e9, "file_bytes",
         (json_int_t)(report->has_files ? settings->size + settings->shard_len : 0), "direct",
-        report->direct, "where", where(&report->where), "contenders", contenders, "goals", goals,
+        report->direct, "where", where(&report->wheres[HR_BENCH_WHERE_HOST]), "where_file",
+        where(&report->wheres[HR_BENCH_WHERE_FILE]), "contenders", contenders, "goals", goals,
         "limits", limits, "loader", loader(report));
 }

@@ -114,12 +114,12 @@ static double part(FILE *out, const char *class, const char *name, double share,
     return x + width;
 }
 
-void hr_bench_chart_stages(FILE *out, const hr_bench_result *result)
+void hr_bench_chart_stages(FILE *out, const hr_bench_result_where *where)
 {
     double y = TOP;
-    begin(out, TOP + result->stage_count * (BAR + GAP), "where the time goes");
-    for (unsigned i = 0; i < result->stage_count; i++) {
-        const hr_bench_result_stage *stage = &result->stages[i];
+    begin(out, TOP + where->stage_count * (BAR + GAP), "where the time goes");
+    for (unsigned i = 0; i < where->stage_count; i++) {
+        const hr_bench_result_stage *stage = &where->stages[i];
         char text[32];
         label(out, LABELS - 8, y + BAR - 4, "end", stage->name);
         double x = part(out, "busy", "busy", stage->busy, LABELS, y);

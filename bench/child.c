@@ -236,6 +236,7 @@ static void reap(hr_bench_child *child)
     child->seconds = (double)(now_ns() - child->started_ns) / 1e9;
     child->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                          (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    child->peak = (uint64_t)usage.ru_maxrss << 10;
     child->pid = 0;
 }
 

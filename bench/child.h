@@ -18,6 +18,7 @@ typedef struct hr_bench_child {
     int status;         /* as of waitpid, once it is over */
     double seconds;     /* from start to end, once it is over */
     double cpu_seconds; /* its own and that of its children, once it is over */
+    uint64_t peak;      /* the most memory that it held, once it is over */
 
     /* the child's own */
     char label[64], words[300];

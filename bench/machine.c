@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define CPUFREQ "/sys/devices/system/cpu/cpu0/cpufreq/"
+
 static void read_line(const char *path, char *out, int size)
 {
     FILE *file = fopen(path, "re");
@@ -95,19 +97,51 @@ static void take_fingerprint(hr_bench_machine *machine)
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     snprintf(sizes, sizeof sizes, "%u %llu", machine->cores,
              (unsigned long long)machine->memory_len);
-    const char *const parts[] = {machine->kernel,     machine->cpu,  machine->governor,
-                                 machine->drives,     machine->nics, machine->gpu,
-                                 machine->congestion, sizes};
+    const char *const parts[] = {
+        machine->kernel, machine->cpu,  machine->governor, machine->clocks,     machine->settings,
+        machine->drives, machine->nics, machine->gpu,      machine->congestion, sizes};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         hash = mix(hash, parts[i]);
     snprintf(machine->fingerprint, sizeof machine->fingerprint, "%016llx",
              (unsigned long long)hash);
 }
 
+/* The bounds of the clocks and whether they may be passed, by whichever driver there is. */
+static void read_clocks(char *out, size_t size)
+{
+    char least[24], most[24], boost[8], no_turbo[8];
+    read_line(CPUFREQ "cpuinfo_min_freq", least, sizeof least);
+    read_line(CPUFREQ "scaling_max_freq", most, sizeof most);
+    read_line("/sys/devices/system/cpu/cpufreq/boost", boost, sizeof boost);
+    read_line("/sys/devices/system/cpu/intel_pstate/no_turbo", no_turbo, sizeof no_turbo);
+    bool on = boost[0] == '1' || no_turbo[0] == '0', known = boost[0] != '?' || no_turbo[0] != '?';
+    if (most[0] == '?')
+        snprintf(out, size, "?");
+    else
+        snprintf(out, size, "%lu to %lu MHz, turbo %s", strtoul(least, NULL, 10) / 1000,
+                 strtoul(most, NULL, 10) / 1000,
+                 !known ? "?"
+                 : on   ? "on"
+                        : "off");
+}
+
+/* The choice in brackets of "always [madvise] never". */
+static void read_settings(char *out, size_t size)
+{
+    char pages[64], balancing[8];
+    read_line("/sys/kernel/mm/transparent_hugepage/enabled", pages, sizeof pages);
+    read_line("/proc/sys/kernel/numa_balancing", balancing, sizeof balancing);
+    const char *choice = strchr(pages, '[');
+    choice = choice != NULL ? choice + 1 : pages;
+    snprintf(out, size, "huge pages %.*s, NUMA balancing %s", (int)strcspn(choice, "]"), choice,
+             balancing);
+}
+
 static void read_devices(hr_bench_machine *machine)
 {
-    read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", machine->governor,
-              sizeof machine->governor);
+    read_line(CPUFREQ "scaling_governor", machine->governor, sizeof machine->governor);
+    read_clocks(machine->clocks, sizeof machine->clocks);
+    read_settings(machine->settings, sizeof machine->settings);
     list_class("/sys/block", "device/model", "device/firmware_rev", machine->drives,
                sizeof machine->drives);
     list_class("/sys/class/infiniband", "hca_type", "fw_ver", machine->nics, sizeof machine->nics);

@@ -9,6 +9,8 @@ typedef struct hr_bench_machine {
     char kernel[80];
     char cpu[80];
     char governor[32]; /* of the clocks; "?": the kernel does not tell */
+    char clocks[64];   /* "800 to 3500 MHz, turbo on"; "?" likewise */
+    char settings[96]; /* of the kernel, that move the numbers: huge pages, NUMA balancing */
     unsigned cores;
     uint64_t memory_len;
     char drives[200];     /* "nvme0 MODEL FIRMWARE, vda"; "none" */

@@ -22,6 +22,7 @@ typedef struct hr_bench_measure {
     double first_byte_seconds; /* 0: not told */
     uint64_t items;            /* requests, files, samples: what is counted; 0: nothing is */
     double utilisation;        /* of accelerators, 0 to 1, as MLPerf has it; 0: there are none */
+    uint64_t peak;             /* the most memory that the receiver held; 0: not told */
     double measuring_seconds;  /* that clock and histogram took of all that */
     hr_bench_line line;        /* that a client's bytes came in by */
     char impossible[160];      /* why it cannot be, found out while it was measured; "": nothing */

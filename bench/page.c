@@ -349,14 +349,15 @@ static void write_latencies(FILE *out, const hr_bench_result *result)
     fputs("</div>\n", out);
 }
 
-static void write_stages(FILE *out, const hr_bench_result *result)
+static void write_stages(FILE *out, const hr_bench_result *result,
+                         const hr_bench_result_where *where, const char *target)
 {
-    if (result->stage_count == 0)
+    if (where->stage_count == 0)
         return;
-    fputs("<h2>Where the time goes: ", out);
+    fprintf(out, "<h2>Where the time goes, %s: ", target);
     hr_bench_html(out, result->path);
     fputs("</h2>\n<p>", out);
-    hr_bench_html(out, result->where);
+    hr_bench_html(out, where->text);
     fputs(".</p>\n<p class=\"note\">Of the time with a chunk on its way: ", out);
     static const char *const names[] = {"busy", "blocked", "starved"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -366,7 +367,7 @@ static void write_stages(FILE *out, const hr_bench_result *result)
                 "%s</span>",
                 names[i], names[i]);
     fputs("</p>\n<div class=\"scroll\">\n", out);
-    hr_bench_chart_stages(out, result);
+    hr_bench_chart_stages(out, where);
     fputs("</div>\n", out);
 }
 
@@ -388,7 +389,9 @@ void hr_bench_page_write(FILE *out, const hr_bench_result *results, unsigned cou
     for (unsigned i = 1; i < count; i++)
         write_changes(out, &results[0], &results[i]);
     for (unsigned i = 0; i < count; i++)
-        write_stages(out, &results[i]);
+        write_stages(out, &results[i], &results[i].wheres[0], "disk to memory");
+    for (unsigned i = 0; i < count; i++)
+        write_stages(out, &results[i], &results[i].wheres[1], "disk to file");
     for (unsigned i = 0; i < count; i++)
         write_latencies(out, &results[i]);
     write_machines(out, results, count);

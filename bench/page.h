@@ -41,7 +41,7 @@ typedef struct hr_bench_curves {
 void hr_bench_chart_curves(FILE *out, const hr_bench_curves *curves);
 
 /* One bar a stage, 100 per cent wide: busy, starved, blocked. */
-void hr_bench_chart_stages(FILE *out, const hr_bench_result *result);
+void hr_bench_chart_stages(FILE *out, const hr_bench_result_where *where);
 
 /* Latency against percentile, both logarithmic; a line a row of a result that has one. */
 typedef struct hr_bench_lines {

@@ -78,17 +78,17 @@ static void take_machine(const json_t *machine, hr_bench_result *result)
     take_text(machine, "fingerprint", result->fingerprint, sizeof result->fingerprint);
 }
 
-static void take_where(const json_t *where, hr_bench_result *result)
+static void take_where(const json_t *where, hr_bench_result_where *out)
 {
     json_t *object, *stages = json_object_get(where, "stages");
     size_t i;
-    take_text(where, "text", result->where, sizeof result->where);
-    take_text(where, "bound", result->bound, sizeof result->bound);
+    take_text(where, "text", out->text, sizeof out->text);
+    take_text(where, "bound", out->bound, sizeof out->bound);
     json_array_foreach(stages, i, object)
     {
-        if (result->stage_count == HR_BENCH_STAGES_MAX)
+        if (out->stage_count == HR_BENCH_STAGES_MAX)
             break;
-        hr_bench_result_stage *stage = &result->stages[result->stage_count++];
+        hr_bench_result_stage *stage = &out->stages[out->stage_count++];
         take_text(object, "stage", stage->name, sizeof stage->name);
         stage->busy = number(object, "busy_percent");
         stage->starved = number(object, "starved_percent");
@@ -119,7 +119,8 @@ static const char *take_result(const json_t *object, hr_bench_result *result)
     take_text(object, "version", result->version, sizeof result->version);
     take_text(object, "command", result->command, sizeof result->command);
     take_machine(json_object_get(object, "machine"), result);
-    take_where(json_object_get(object, "where"), result);
+    take_where(json_object_get(object, "where"), &result->wheres[0]);
+    take_where(json_object_get(object, "where_file"), &result->wheres[1]);
     return NULL;
 }
 
@@ -162,6 +163,21 @@ static int write_all(int file, const char *text, size_t len)
         len -= wrote > 0 ? (size_t)wrote : 0;
     }
     return fsync(file) == 0 ? 0 : errno;
+}
+
+hr_status hr_bench_save_check(const char *path, hr_error *error)
+{
+    char temporary[600];
+    snprintf(temporary, sizeof temporary, "%.500s.XXXXXX", path);
+    int file = mkstemp(temporary), failure = file < 0 ? errno : 0;
+    if (file >= 0) {
+        close(file);
+        unlink(temporary);
+        return HR_OK;
+    }
+    return hr_error_set(error, hr_status_from_errno(failure),
+                        "--output %s: %s; nothing was measured, name another file", path,
+                        strerror(failure));
 }
 
 hr_status hr_bench_save(const char *path, const char *text, size_t len, hr_error *error)

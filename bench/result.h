@@ -33,15 +33,19 @@ typedef struct hr_bench_result_stage {
     double busy, starved, blocked, full; /* per cent */
 } hr_bench_result_stage;
 
+typedef struct hr_bench_result_where {
+    hr_bench_result_stage stages[HR_BENCH_STAGES_MAX];
+    unsigned stage_count;                       /* 0: it was not asked for */
+    char bound[24], text[HR_BENCH_RESULT_TEXT]; /* in a sentence */
+} hr_bench_result_where;
+
 typedef struct hr_bench_result {
     char path[512]; /* of the file */
     char verb[32], version[32], utc[32], command[HR_BENCH_RESULT_TEXT];
     char kernel[80], cpu[80], drives[200], nics[200], gpu[120], fingerprint[32];
     hr_bench_result_row rows[HR_BENCH_ROWS_MAX];
     unsigned row_count;
-    hr_bench_result_stage stages[HR_BENCH_STAGES_MAX];
-    unsigned stage_count;
-    char bound[24], where[HR_BENCH_RESULT_TEXT]; /* "": it was not asked for */
+    hr_bench_result_where wheres[2]; /* into memory, into a file */
 } hr_bench_result;
 
 /* The latency columns: "p50" as the file has them, "50 %" for people. */
@@ -51,6 +55,8 @@ extern const char *const hr_bench_latency_titles[HR_BENCH_PS];
 /* HR_INVALID: it is none, of another version, or cut short. */
 HR_CHECKED hr_status hr_bench_result_read(const char *path, hr_bench_result *result_out,
                                           hr_error *error);
+/* Whether a file can be made there: asked before an hour of measuring, and not after it. */
+HR_CHECKED hr_status hr_bench_save_check(const char *path, hr_error *error);
 /* Writes text beside path and gives it its name when it is whole and synced. */
 HR_CHECKED hr_status hr_bench_save(const char *path, const char *text, size_t len, hr_error *error);
 

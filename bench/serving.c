@@ -127,6 +127,7 @@ static hr_status get(hr_bench_serving *serving, const char *const *options,
     if (status == HR_OK)
         status = hr_bench_get_read(client.text, &measure, error);
     if (status == HR_OK) {
+        measure.peak = client.peak;
         measure.cpu_seconds[HR_BENCH_SENDER] =
             hr_bench_child_cpu_seconds(&serving->server) - before;
         *measure_out = measure;
@@ -150,12 +151,12 @@ hr_status hr_bench_serving_get(hr_bench_serving *serving, const char *name, cons
 }
 
 hr_status hr_bench_serving_get_stages(hr_bench_serving *serving, const char *name,
-                                      hr_bench_measure *measure_out, char **text_out,
-                                      hr_error *error)
+                                      const char *target, hr_bench_measure *measure_out,
+                                      char **text_out, hr_error *error)
 {
     char source[128];
     snprintf(source, sizeof source, "hr://%s/shards/%s", serving->address, name);
-    const char *options[] = {source, "host:", "--json", "--quiet", "--stages", NULL};
+    const char *options[] = {source, target, "--json", "--quiet", "--stages", NULL};
     return get(serving, options, measure_out, text_out, error);
 }
 

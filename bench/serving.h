@@ -32,8 +32,8 @@ HR_CHECKED hr_status hr_bench_serving_get(hr_bench_serving *serving, const char 
                                           hr_error *error);
 /* The same to host memory, with --stages; the caller frees what it printed. */
 HR_CHECKED hr_status hr_bench_serving_get_stages(hr_bench_serving *serving, const char *name,
-                                                 hr_bench_measure *measure_out, char **text_out,
-                                                 hr_error *error);
+                                                 const char *target, hr_bench_measure *measure_out,
+                                                 char **text_out, hr_error *error);
 /* The most memory that the server has held so far, in bytes; 0: /proc does not say. */
 uint64_t hr_bench_serving_peak(const hr_bench_serving *serving);
 /* Also for one that was never started. */

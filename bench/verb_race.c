@@ -176,7 +176,8 @@ static hr_status measure(hr_bench_field *field, hr_bench_report *report, hr_erro
         seeks ? find_accelerators(report, field, error) : run_points(report, field, 0, error);
     if (status == HR_OK && has_transfers(report->verb) && report->settings->sweep == NULL) {
         hr_bench_live(field->settings, "where the time goes");
-        status = hr_bench_where_run(&report->where, field);
+        for (int i = 0; i < HR_BENCH_WHERES && status == HR_OK; i++)
+            status = hr_bench_where_run(&report->wheres[i], field, i);
         hr_bench_live(field->settings, NULL);
     }
     if (status == HR_OK && has_transfers(report->verb) && report->settings->sweep == NULL) {
@@ -204,7 +205,9 @@ static const hr_error *only_failure(const hr_bench_report *report)
 
 static bool any_failed(const hr_bench_report *report)
 {
-    bool failed = report->where.failure.status != HR_OK;
+    bool failed = false;
+    for (int i = 0; i < HR_BENCH_WHERES; i++)
+        failed = failed || report->wheres[i].failure.status != HR_OK;
     for (unsigned r = 0; r < report->race_count; r++)
         failed = failed || hr_bench_race_failed(&report->races[r]);
     for (int i = 0; i < HR_BENCH_LIMITS && report->has_limits; i++)
@@ -279,6 +282,8 @@ hr_status hr_bench_verb_race(const hr_bench_settings *settings, unsigned verb, h
         field.longest = point->size > field.longest ? point->size : field.longest;
         status = check(point, verb, error);
     }
+    if (status == HR_OK && settings->output != NULL)
+        status = hr_bench_save_check(settings->output, error);
     if (status == HR_OK)
         status = measure(&field, &report, error);
     if (has_results(&report, status)) {

@@ -96,21 +96,23 @@ double hr_bench_where_share(const hr_stage_time *row, uint64_t part_ns)
 }
 
 /* The server tells when it ends, so it is one of our own. */
-static hr_status run_both(hr_bench_where *where, const hr_bench_field *field,
+static hr_status run_both(hr_bench_where *where, const hr_bench_field *field, const char *target,
                           hr_bench_serving *serving, hr_error *error)
 {
     char *text = NULL;
     hr_status status =
         hr_bench_serving_start(serving, field->settings, field->material->shards, error);
     if (status == HR_OK)
-        status = hr_bench_serving_get_stages(serving, "large", &where->measure, &text, error);
+        status =
+            hr_bench_serving_get_stages(serving, "large", target, &where->measure, &text, error);
     if (status == HR_OK)
         status = hr_bench_where_read(where, text, error);
     free(text);
     if (status != HR_OK)
         return status;
     where->copies = field->material->direct ? copies_of(where->measure.note) : -1;
-    where->peak = hr_bench_serving_peak(serving);
+    where->peaks[HR_BENCH_SENDER] = hr_bench_serving_peak(serving);
+    where->peaks[HR_BENCH_RECEIVER] = where->measure.peak;
     kill(serving->server.pid, SIGTERM);
     status = hr_bench_child_wait(&serving->server, STOP_NS, error);
     if (status == HR_OK)
@@ -118,11 +120,13 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field,
     return status;
 }
 
-hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field)
+hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field, int target)
 {
     hr_bench_serving serving = {.pool_len = 0};
     *where = (hr_bench_where){.copies = -1};
-    hr_status status = run_both(where, field, &serving, &where->failure);
+    const char *path = target == HR_BENCH_WHERE_FILE ? field->material->target : "host:";
+    hr_status status = run_both(where, field, path, &serving, &where->failure);
+    hr_bench_material_reset(field->material);
     hr_bench_serving_stop(&serving);
     if (status == HR_INTERRUPTED || hr_bench_interrupted())
         return HR_INTERRUPTED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_bench_where: one whole transfer, from disk to host memory over a server of its own, and in
- * which stage of client and server its time went. */
+/* hr_bench_where: one whole transfer, from disk to host memory or to a file over a server of its
+ * own, and in which stage of client and server its time went. */
 #ifndef HR_BENCH_WHERE_H
 #define HR_BENCH_WHERE_H
 
@@ -9,6 +9,8 @@
 
 #define HR_BENCH_WHERE_ROWS 32 /* of two sides: HR_STAGES_MAX each */
 #define HR_BENCH_STAGE_NAME 16
+
+enum { HR_BENCH_WHERE_HOST, HR_BENCH_WHERE_FILE, HR_BENCH_WHERES };
 
 typedef struct hr_bench_where {
     bool measured;
@@ -20,13 +22,14 @@ typedef struct hr_bench_where {
     double calls[HR_BENCH_SIDES]; /* system calls of the server's and the client's loops, a chunk */
     unsigned sides;               /* that were read: the client's first */
     int copies;                   /* of each byte by a processor, on its whole way; -1: not known */
-    uint64_t peak;                /* the most memory that the server held, in bytes; 0: not known */
-    char text[300];               /* the bound in a sentence */
+    uint64_t peaks[HR_BENCH_SIDES]; /* the most memory that server and client held; 0: not known */
+    char text[300];                 /* the bound in a sentence */
     hr_error failure;
 } hr_bench_where;
 
 /* HR_OK whatever became of it: failure tells. HR_INTERRUPTED. */
-HR_CHECKED hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field);
+HR_CHECKED hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field,
+                                        int target);
 /* Adds the rows of the object "stages" in what headrace printed. HR_PROTOCOL: there is none. */
 HR_CHECKED hr_status hr_bench_where_read(hr_bench_where *where, const char *text, hr_error *error);
 /* Of all its time, in per cent. */

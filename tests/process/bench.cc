@@ -667,8 +667,12 @@ TEST_F(Bench, MeasuresTheRealProgramsAndLeavesNothing)
     const json_t *where = json_object_get(report, "where");
     EXPECT_STRNE(json_string_value(json_object_get(where, "bound")), "");
     EXPECT_EQ(json_array_size(json_object_get(where, "stages")), 6u) << "of client and server";
-    for (const char *name : {"server_system_calls_per_chunk", "client_system_calls_per_chunk"})
+    for (const char *name : {"server_system_calls_per_chunk", "client_system_calls_per_chunk",
+                             "server_memory_bytes", "client_memory_bytes"})
         EXPECT_GT(json_number_value(json_object_get(where, name)), 0) << name;
+    size_t count =
+        json_array_size(json_object_get(json_object_get(report, "where_file"), "stages"));
+    EXPECT_EQ(count, 8u) << "it is written too, and gets its name";
     if (json_is_true(json_object_get(report, "direct"))) {
         EXPECT_EQ(json_integer_value(json_object_get(where, "copies_per_byte")), 2) << "over TCP";
     }
@@ -778,6 +782,15 @@ TEST_F(Bench, MakesRowsForASpreadsheet)
     EXPECT_NE(
         std::string(hr_process_stdout(&process)).find("\"storage_write\",\"none\",\"host\",1,"),
         std::string::npos);
+}
+
+TEST_F(Bench, LooksForRoomForItsResultFirst)
+{
+    start({"storage", "--size", "4MiB", "--directory", directory, "-o", "/nonexistent/r.json"});
+    EXPECT_EQ(wait(), 4);
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("nothing was measured"),
+              std::string::npos);
+    EXPECT_EQ(std::string(hr_process_stdout(&process)), "");
 }
 
 TEST_F(Bench, RefusesADirectoryWithoutRoom)

@@ -128,9 +128,9 @@ TEST_F(Result, IsReadAsItWasWritten)
     EXPECT_EQ(3.5, row->latency_us[HR_BENCH_P99]);
     EXPECT_FALSE(result_.rows[0].has_latency);
     EXPECT_STREQ("12", result_.fingerprint);
-    ASSERT_EQ(1u, result_.stage_count);
-    EXPECT_EQ(90.5, result_.stages[0].busy);
-    EXPECT_STREQ("bound by read", result_.where);
+    ASSERT_EQ(1u, result_.wheres[0].stage_count);
+    EXPECT_EQ(90.5, result_.wheres[0].stages[0].busy);
+    EXPECT_STREQ("bound by read", result_.wheres[0].text);
 }
 
 TEST_F(Result, WhatIsNoResultIsRefusedInASentence)

@@ -90,10 +90,10 @@ TEST_F(Page, HasThreePartsForEachStageAndALineForEachLatency)
     row.has_latency = true;
     for (int i = 0; i < HR_BENCH_PS; i++)
         row.latency_us[i] = i * 100; // nothing took no time, and still it is drawn
-    result.stage_count = 2;
-    snprintf(result.stages[0].name, sizeof result.stages[0].name, "read");
-    result.stages[0].busy = 100;
-    snprintf(result.where, sizeof result.where, "bound by read");
+    result.wheres[0].stage_count = 2;
+    snprintf(result.wheres[0].stages[0].name, sizeof result.wheres[0].stages[0].name, "read");
+    result.wheres[0].stages[0].busy = 100;
+    snprintf(result.wheres[0].text, sizeof result.wheres[0].text, "bound by read");
     std::string page = write();
     EXPECT_EQ(6u, count(page, "<rect class=\"mark "
                               "b") +

@@ -54,6 +54,14 @@ typedef struct hr_option {
     size_t offset;              /* of its member in the program's struct */
 } hr_option;
 
+/* A row of a table of them: its name, the end of its type's, its member of the program's struct,
+ * its verbs and its help; then what else it has, as in .argument = "N", .max = "64". */
+#define HR_OPTION_ROW(values, name_text, kind, member, verb_bits, ...)                             \
+    {                                                                                              \
+        .name = (name_text), .type = HR_OPTION_##kind, .verbs = (verb_bits),                       \
+        .offset = offsetof(values, member), .help = __VA_ARGS__                                    \
+    }
+
 typedef struct hr_verb {
     const char *name;
     const char *arguments; /* as the help calls them: "SOURCE TARGET" */

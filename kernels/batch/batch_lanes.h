@@ -11,7 +11,9 @@
 #include "lz4_lanes.h"
 #include "planes_lanes.h"
 
-#define HR_BATCH_RAW UINT32_C(0x80000000) /* in stored_len: content as it is */
+/* In stored_len, which is shorter than either. */
+#define HR_BATCH_RAW  UINT32_C(0x80000000) /* content as it is */
+#define HR_BATCH_WIDE UINT32_C(0x40000000) /* planes of values of four bytes */
 
 typedef struct hr_batch_block {
     uint32_t job, source_at, stored_len;
@@ -139,8 +141,7 @@ HR_LANE_FN uint32_t hr_batch_header(const hr_batch_job *job)
     if (job->codec == HR_CODEC_LZ4)
         return job->source_len >= lz4_len + 4 && hr_batch_lz4_header(job) ? lz4_len : 0;
     return job->source_len >= planes_len + 4 * blocks && hr_batch_u32(job, 0) == 0x4C505248u &&
-                   hr_batch_planes_width(job) != 0 && hr_batch_u32(job, 8) == job->content_len &&
-                   hr_batch_u32(job, 12) == blocks
+                   hr_batch_u32(job, 8) == job->content_len && hr_batch_u32(job, 12) == blocks
                ? planes_len + 4 * blocks
                : 0;
 }
@@ -153,6 +154,9 @@ HR_LANE_FN bool hr_batch_find(const hr_batch_job *job, uint32_t number, hr_batch
     uint32_t at = stored ? 0 : hr_batch_header(job);
     if (!stored && at == 0)
         return false;
+    const uint32_t width = stored || lz4 ? 1 : hr_batch_planes_width(job);
+    if (width == 0)
+        return false;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t due = hr_batch_due(job, i), left = job->source_len - at;
         if (lz4 && left < 4)
@@ -163,7 +167,7 @@ HR_LANE_FN bool hr_batch_find(const hr_batch_job *job, uint32_t number, hr_batch
         uint32_t bytes = len & ~HR_BATCH_RAW;
         if (bytes == 0 || bytes > left || ((len & HR_BATCH_RAW) != 0 && bytes != due))
             return false;
-        hr_batch_block block = {number, at, len, i};
+        hr_batch_block block = {number, at, len | (width == 4 ? HR_BATCH_WIDE : 0), i};
         blocks[i] = block;
         at += bytes;
     }
@@ -226,8 +230,8 @@ typedef struct hr_batch_work {
 HR_LANE_FN bool hr_batch_decode_block(hr_lanes *lanes, hr_batch_work *work)
 {
     const uint8_t *source = (const uint8_t *)(uintptr_t)work->job.source + work->block.source_at;
-    const uint32_t at = work->block.index * HR_BATCH_BLOCK_LEN, len = work->block.stored_len;
-    const uint32_t due = hr_batch_due(&work->job, work->block.index);
+    const uint32_t at = work->block.index * HR_BATCH_BLOCK_LEN, flags = work->block.stored_len;
+    const uint32_t due = hr_batch_due(&work->job, work->block.index), len = flags & ~HR_BATCH_WIDE;
     uint8_t *target = (uint8_t *)(uintptr_t)work->job.target + at;
     if (len == 0)
         return false;
@@ -236,7 +240,7 @@ HR_LANE_FN bool hr_batch_decode_block(hr_lanes *lanes, hr_batch_work *work)
     if (work->job.codec == HR_CODEC_LZ4)
         return hr_lz4_lanes(lanes, &work->window, source, len, target, due);
     /* Twice, with what a constant saves in registers. */
-    if (hr_batch_planes_width(&work->job) == 4)
+    if ((flags & HR_BATCH_WIDE) != 0)
         return hr_planes_lanes(lanes, 4, source, len, target, due);
     return hr_planes_lanes(lanes, 2, source, len, target, due);
 }

@@ -91,6 +91,17 @@ HR_LANE_FN uint32_t hr_lanes_get(const uint32_t values[HR_HELD], uint32_t from)
 #endif
 }
 
+/* What one lane has read, for all: memory that others write meanwhile may show each lane something
+ * else, and lanes that go different ways from there wait for each other for ever. */
+HR_LANE_FN uint32_t hr_lanes_agree(uint32_t value)
+{
+#if defined(__CUDACC__)
+    return __shfl_sync(HR_ALL_LANES, value, 0);
+#else
+    return value;
+#endif
+}
+
 /* Each lane gets the value of the lane whose number differs by distance's bit. */
 HR_LANE_FN void hr_lanes_swap(uint32_t values[HR_HELD], uint32_t distance)
 {

@@ -235,10 +235,13 @@ HR_LANE_FN bool hr_lz4_lengthen(hr_lanes *lanes, hr_lz4_state *state, uint32_t m
     }
 }
 
-/* One sequence of any length. *ended: it was the last one, which has no match. */
-HR_LANE_FN bool hr_lz4_long(hr_lanes *lanes, hr_lz4_state *state, bool *ended)
+/* One sequence of any length, whose token is first in the window. *ended: it was the last one,
+ * which has no match. */
+HR_LANE_FN bool hr_lz4_long(hr_lanes *lanes, hr_lz4_state *state, const hr_lz4_window *window,
+                            bool *ended)
 {
-    uint32_t token = state->stored[state->in++], literals = token >> 4, match = token & 15;
+    uint32_t token = window->bytes[0], literals = token >> 4, match = token & 15;
+    state->in++;
     if (literals == 15 &&
         !hr_lz4_lengthen(lanes, state, state->content_len - state->out, &literals))
         return false;
@@ -253,7 +256,8 @@ HR_LANE_FN bool hr_lz4_long(hr_lanes *lanes, hr_lz4_state *state, bool *ended)
     if (state->in + HR_LZ4_END_STORED > state->stored_len ||
         state->out + HR_LZ4_END_MATCH > state->content_len)
         return false;
-    uint32_t offset = state->stored[state->in] | (uint32_t)state->stored[state->in + 1] << 8;
+    uint32_t offset =
+        hr_lanes_agree(state->stored[state->in] | (uint32_t)state->stored[state->in + 1] << 8);
     state->in += 2;
     if (match == 15 && !hr_lz4_lengthen(lanes, state, state->content_len - state->out, &match))
         return false;
@@ -283,7 +287,7 @@ HR_LANE_FN bool hr_lz4_lanes(hr_lanes *lanes, hr_lz4_window *window, const uint8
             if (!hr_lz4_execute(lanes, &state, window, count))
                 return false;
             state.in += next;
-        } else if (!hr_lz4_long(lanes, &state, &ended)) {
+        } else if (!hr_lz4_long(lanes, &state, window, &ended)) {
             return false;
         }
     }

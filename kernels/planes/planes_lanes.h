@@ -182,7 +182,9 @@ HR_LANE_FN bool hr_planes_lanes(hr_lanes *lanes, uint32_t width, const uint8_t *
 {
     if (stored_len < HR_PLANES_HEADER_LEN || content_len > 65536)
         return false;
-    const uint32_t base = stored[0], lead = stored[1], escapes = hr_planes_load_u16(stored + 2);
+    const uint32_t head =
+        hr_lanes_agree(hr_planes_load_u16(stored) | hr_planes_load_u16(stored + 2) << 16);
+    const uint32_t base = head & 0xFF, lead = head >> 8 & 0xFF, escapes = head >> 16;
     if (base > HR_PLANES_BASE_MAX || lead >= width || content_len < width + lead)
         return false;
     const uint32_t count = (content_len - lead) / width, tile = HR_PLANES_ROW * HR_PLANES_ROWS;
@@ -195,8 +197,8 @@ HR_LANE_FN bool hr_planes_lanes(hr_lanes *lanes, uint32_t width, const uint8_t *
         return false;
     uint32_t met = 0;
     for (uint32_t row = 0; row < count; row += HR_PLANES_ROW) {
-        if (row % tile == 0 &&
-            hr_planes_load_u16(stored + HR_PLANES_HEADER_LEN + (size_t)2 * (row / tile)) != met)
+        if (row % tile == 0 && hr_lanes_agree(hr_planes_load_u16(stored + HR_PLANES_HEADER_LEN +
+                                                                 (size_t)2 * (row / tile))) != met)
             return false;
         if (!hr_planes_row(lanes, &state, row, &met))
             return false;

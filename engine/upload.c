@@ -176,20 +176,6 @@ static hr_status wait_on_host(hr_upload *upload, hr_error *error)
                : hr_gpu_fail(upload->gpu, result, error, "waiting for the stream");
 }
 
-/* A kernel of the GPU that owns the memory is to see what a NIC wrote before its receipt was read
- * (cuda.h, cuFlushGPUDirectRDMAWrites). False: no call brings that about. */
-static bool can_be_ordered(hr_upload *upload)
-{
-    const hr_gpu *gpu = upload->gpu;
-    int ordering = 0, flushes = 0;
-    if (gpu->cuda->device_get_attribute(&ordering, HR_CUDA_DEVICE_RDMA_ORDERING, gpu->device) != 0)
-        ordering = 0;
-    if (gpu->cuda->device_get_attribute(&flushes, HR_CUDA_DEVICE_RDMA_FLUSHES, gpu->device) != 0)
-        flushes = 0;
-    upload->flushes = ordering < HR_CUDA_RDMA_OWNER;
-    return !upload->flushes || (flushes & HR_CUDA_RDMA_FLUSHES_HOST) != 0;
-}
-
 /* Where there is no room for them, what comes compressed is copied through the ring. */
 static void offer_slots(hr_upload *upload)
 {
@@ -212,7 +198,9 @@ static void offer_target(hr_upload *upload)
                       .kind = HR_MEMORY_CUDA,
                       .device = (int16_t)gpu->number,
                       .dmabuf_fd = -1};
-    if (!can_be_ordered(upload)) {
+    const hr_cuda_rdma_order order = hr_cuda_find_rdma_order(gpu->cuda, gpu->device);
+    upload->flushes = order == HR_CUDA_RDMA_FLUSHED;
+    if (order == HR_CUDA_RDMA_UNORDERED) {
         snprintf(offer->no_memory, sizeof offer->no_memory,
                  "neither this machine nor a call of the driver's orders what a NIC writes before "
                  "what cuda:%d reads",

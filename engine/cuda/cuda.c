@@ -129,3 +129,17 @@ void hr_cuda_close(hr_cuda *cuda)
         dlclose(cuda->library);
     memset(cuda, 0, sizeof *cuda);
 }
+
+/* cuda.h of CUDA 13.0, cuFlushGPUDirectRDMAWrites. */
+hr_cuda_rdma_order hr_cuda_find_rdma_order(const hr_cuda *cuda, hr_cuda_device device)
+{
+    int ordering = 0, flushes = 0;
+    if (cuda->device_get_attribute(&ordering, HR_CUDA_DEVICE_RDMA_ORDERING, device) != 0)
+        ordering = 0;
+    if (cuda->device_get_attribute(&flushes, HR_CUDA_DEVICE_RDMA_FLUSHES, device) != 0)
+        flushes = 0;
+    if (ordering >= HR_CUDA_RDMA_OWNER)
+        return HR_CUDA_RDMA_ORDERED;
+    return (flushes & HR_CUDA_RDMA_FLUSHES_HOST) != 0 ? HR_CUDA_RDMA_FLUSHED
+                                                      : HR_CUDA_RDMA_UNORDERED;
+}

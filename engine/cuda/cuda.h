@@ -122,6 +122,14 @@ enum {
 HR_CHECKED hr_status hr_cuda_open(const char *library, hr_cuda *cuda_out, hr_error *error);
 void hr_cuda_close(hr_cuda *cuda);
 
+/* What makes a kernel of the GPU see what a NIC wrote into its memory before. */
+typedef enum hr_cuda_rdma_order {
+    HR_CUDA_RDMA_UNORDERED, /* nothing does */
+    HR_CUDA_RDMA_FLUSHED,   /* flush_rdma_writes, up to HR_CUDA_RDMA_OWNER */
+    HR_CUDA_RDMA_ORDERED,   /* the platform, by itself */
+} hr_cuda_rdma_order;
+hr_cuda_rdma_order hr_cuda_find_rdma_order(const hr_cuda *cuda, hr_cuda_device device);
+
 hr_status hr_cuda_status(hr_cuda_result result);
 /* "CUDA_ERROR_OUT_OF_MEMORY" */
 const char *hr_cuda_name(const hr_cuda *cuda, hr_cuda_result result);

@@ -79,6 +79,40 @@ static void export_memory(hr_doctor *doctor, const char *name)
                       hr_status_text(status));
 }
 
+static hr_cuda_result flush_writes(hr_cuda_device device)
+{
+    hr_cuda_context *context;
+    hr_cuda_result result = cuda.context_retain(&context, device);
+    if (result != HR_CUDA_SUCCESS)
+        return result;
+    result = hr_cuda_enter(&cuda, context);
+    if (result == HR_CUDA_SUCCESS) {
+        result = cuda.flush_rdma_writes(HR_CUDA_RDMA_TARGET_CURRENT, HR_CUDA_RDMA_OWNER);
+        hr_cuda_leave(&cuda);
+    }
+    (void)cuda.context_release(device);
+    return result;
+}
+
+/* Whether what a NIC writes there can be read at once. */
+static void examine_order(const hr_doctor *doctor, const char *name, hr_cuda_device device)
+{
+    const hr_cuda_rdma_order order = hr_cuda_find_rdma_order(&cuda, device);
+    hr_cuda_result result = order == HR_CUDA_RDMA_FLUSHED ? flush_writes(device) : HR_CUDA_SUCCESS;
+    if (result != HR_CUDA_SUCCESS)
+        hr_doctor_lacking(doctor, TOPIC, name, "nvidia-smi",
+                          "flushing what NICs write into its memory: %s; chunks are copied there",
+                          hr_cuda_name(&cuda, result));
+    else if (order == HR_CUDA_RDMA_UNORDERED)
+        hr_doctor_lacking(doctor, TOPIC, name, "headrace get SOURCE cuda:0",
+                          "nothing orders what NICs write into its memory before what its kernels "
+                          "read: no GPUDirect, chunks are copied there");
+    else
+        hr_doctor_ok(doctor, TOPIC, name, "what NICs write into its memory is %s",
+                     order == HR_CUDA_RDMA_ORDERED ? "ordered by the platform"
+                                                   : "flushed by a call of the driver's");
+}
+
 /* The memory stays until hr_doctor_gpu_release. */
 static void try_device(hr_doctor *doctor, const char *name)
 {
@@ -117,8 +151,10 @@ static void note_device(hr_doctor *doctor, int number)
     (void)cuda.device_get_attribute(&direct, HR_CUDA_DEVICE_GPU_DIRECT_RDMA, device);
     hr_doctor_ok(doctor, TOPIC, name, "%s, %zu GiB, PCI %s, GPUDirect RDMA %s", model, total >> 30,
                  bus, direct != 0 ? "yes" : "no");
-    if (number == 0)
+    if (number == 0) {
         try_device(doctor, name);
+        examine_order(doctor, name, device);
+    }
 }
 
 void hr_doctor_gpu(hr_doctor *doctor)

@@ -264,11 +264,20 @@ TEST_F(Gpu, TheDoctorLooksAtIt)
     EXPECT_NE(std::string::npos, program.out().find("CUDA 12.8")) << program.out();
     EXPECT_NE(std::string::npos, program.out().find("can be handed out as a dma-buf"));
     expect_nothing_left();
-    Program without;
-    without.start({"doctor"}, with({"FAKE_CUDA_DMABUF=0"}));
-    without.wait();
-    EXPECT_NE(std::string::npos, without.out().find("cannot be handed out as a dma-buf"));
-    expect_nothing_left();
+    EXPECT_NE(std::string::npos, program.out().find("is flushed by a call of the driver's"));
+    const std::vector<std::pair<std::string, std::string>> lacks = {
+        {"FAKE_CUDA_DMABUF=0", "cannot be handed out as a dma-buf"},
+        {"FAKE_CUDA_ORDERING=100", "is ordered by the platform"},
+        {"FAKE_CUDA_FLUSHES=0", "nothing orders what NICs write"},
+        {"FAKE_CUDA_FAIL=cuFlushGPUDirectRDMAWrites:1:801", "flushing what NICs write"},
+    };
+    for (const auto &[setting, said] : lacks) {
+        Program without;
+        without.start({"doctor"}, with({setting}));
+        without.wait();
+        EXPECT_NE(std::string::npos, without.out().find(said)) << without.out();
+        expect_nothing_left();
+    }
 }
 
 } // namespace

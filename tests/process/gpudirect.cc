@@ -205,10 +205,10 @@ TEST_F(Gpudirect, AProbeThatNeverComesTakesItsLinkWithIt)
 
 TEST_F(Gpudirect, CanceledWhileChunksAreUnderWay)
 {
-    begin(noise(12 * CHUNK), {false, "gpudirect", {}});
+    begin(noise(6 * CHUNK), {false, "gpudirect", {}});
+    hr_verbs_fake_hold_at(HR_PROBE_LEN + CHUNK);
     start();
     wait_written(HR_PROBE_LEN + CHUNK);
-    hr_verbs_fake_hold(true);
     hr_get_cancel(get_);
     for (int i = 0; i < 50; i++)
         hr_engine_step(engine_, 1000000);
@@ -251,9 +251,20 @@ TEST_F(Gpudirect, APackedShardLandsInSlotsOnTheGpu)
     }
 }
 
+// A page again and again: little to decode, and little of it to move.
+Bytes repeated(size_t len)
+{
+    const Bytes page = noise(4096);
+    Bytes bytes;
+    bytes.reserve(len);
+    while (bytes.size() < len)
+        bytes += page;
+    return bytes;
+}
+
 TEST_F(Gpudirect, MoreChunksThanSlots)
 {
-    begin(text(26 * CHUNK), {false, "gpudirect", {}});
+    begin(repeated(26 * CHUNK), {false, "gpudirect", {}});
     pack("lz4");
     start();
     EXPECT_EQ(HR_OK, wait()) << why();
@@ -316,11 +327,11 @@ TEST_F(Gpudirect, ZstdIsTheCpusAndCannotBeRequired)
 
 TEST_F(Gpudirect, CanceledWhileSlotsAreFull)
 {
-    begin(text(26 * CHUNK), {false, "gpudirect", {}});
+    begin(repeated(26 * CHUNK), {false, "gpudirect", {}});
     pack("lz4");
+    hr_verbs_fake_hold_at(HR_PROBE_LEN + 1);
     start();
     wait_written(HR_PROBE_LEN + 1);
-    hr_verbs_fake_hold(true);
     hr_get_cancel(get_);
     for (int i = 0; i < 50; i++)
         hr_engine_step(engine_, 1000000);

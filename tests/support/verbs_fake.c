@@ -442,6 +442,13 @@ void hr_verbs_fake_hold(bool is_held)
     fake_unlock();
 }
 
+void hr_verbs_fake_hold_at(uint64_t gpu_bytes)
+{
+    fake_lock();
+    hr_fake.hold_at = gpu_bytes;
+    fake_unlock();
+}
+
 void hr_verbs_fake_cut(bool is_cut)
 {
     fake_lock();

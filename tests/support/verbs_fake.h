@@ -58,6 +58,8 @@ bool hr_verbs_fake_has_failed(void);
 void hr_verbs_fake_complete_with(enum ibv_wc_status status);
 /* While true the NIC moves nothing: what is posted stays under way. */
 void hr_verbs_fake_hold(bool is_held);
+/* The NIC is held as soon as so many bytes were written into a GPU's memory. */
+void hr_verbs_fake_hold_at(uint64_t gpu_bytes);
 /* While true nothing arrives anywhere: requests end as they do after the last retry. */
 void hr_verbs_fake_cut(bool is_cut);
 /* The next receipt comes with the immediate of the one behind it. */

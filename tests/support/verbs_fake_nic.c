@@ -376,6 +376,10 @@ static enum ibv_wc_status write_remotely(const fake_qp *qp, const fake_wr *wr)
         return IBV_WC_REM_ACCESS_ERR;
     if (mr->gpu != 0) {
         hr_fake.counters.gpu_bytes += wr->len;
+        if (hr_fake.hold_at != 0 && hr_fake.counters.gpu_bytes >= hr_fake.hold_at) {
+            hr_fake.is_held = true;
+            hr_fake.hold_at = 0;
+        }
         int written = hr_fake.setup.gpu->write(mr->gpu + (wr->to - start), wr->from, wr->len);
         if (written == 0)
             fake_complain("a GPU's memory was written to after it was released");

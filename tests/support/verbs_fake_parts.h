@@ -98,6 +98,7 @@ typedef struct fake {
     pthread_t nic;
     bool is_open, is_stopping, is_held, is_cut, expects_rnr;
     bool skips_immediate, completes_at_notify;
+    uint64_t hold_at; /* bytes in a GPU's memory; 0: never */
     hr_verbs_fake_setup setup;
     unsigned device_count;
     fake_device devices[HR_VERBS_FAKE_DEVICES_MAX];

@@ -91,7 +91,8 @@ static hr_status begin_zstd(hr_foreign *foreign, const uint8_t *bytes, size_t le
     size_t at = 0;
     while (frame.skippable) {
         hr_status status = hr_zstd_frame_find(bytes + at, len - at, &frame);
-        if (status != HR_OK || frame.content_len > HR_ZSTD_CONTENT_MAX || frame.content_len == 0)
+        bool is_shorter = frame.content_len > 0 && frame.content_len <= HR_ZSTD_CONTENT_MAX;
+        if (status != HR_OK || (!frame.skippable && !is_shorter))
             return refuse(foreign, "its frames are of more than 256 KiB of content, or do not tell "
                                    "how much (pzstd and the seekable format make shorter ones)");
         at += frame.skippable ? frame.len : 0;

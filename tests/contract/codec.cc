@@ -116,6 +116,20 @@ TEST_P(Codec, BringsContentBack)
     }
 }
 
+// Its bytes are elsewhere, whatever the address says.
+TEST_P(Codec, DoesNotTouchMemoryOfAGpu)
+{
+    Bytes content = text(100), target(codec->bound(200) + 200, 0xFE);
+    const Bytes before = target;
+    for (const bool source_is_there : {true, false}) {
+        hr_codec_job made = job(content, content.size(), target, target.size());
+        (source_is_there ? made.source : made.target).kind = HR_MEMORY_CUDA;
+        EXPECT_EQ(codec->decode(&made), HR_UNSUPPORTED);
+        EXPECT_EQ(codec->encode(&made), HR_UNSUPPORTED);
+    }
+    EXPECT_EQ(target, before);
+}
+
 TEST_P(Codec, TakesAnyLevel)
 {
     const Bytes content = text(200000);
@@ -309,14 +323,32 @@ TEST(CodecStored, IsItsContentAndDecodesInPlace)
     EXPECT_EQ(job.len_out, before.size());
 }
 
-TEST(CodecStored, DoesNotTouchMemoryOfAGpu)
+// What tools that write frames may put between those of content.
+TEST(CodecZstd, PassesOverWhatIsNoContent)
 {
-    Bytes bytes = text(100);
-    hr_codec_job job = {};
-    job.source = span_of(bytes, bytes.size());
-    job.target = job.source;
-    job.target.kind = HR_MEMORY_CUDA;
-    EXPECT_EQ(hr_codec_find(HR_CODEC_STORED)->decode(&job), HR_UNSUPPORTED);
+    const hr_codec *codec = hr_codec_find(HR_CODEC_ZSTD);
+    const Bytes content = text(100000);
+    Bytes packed(codec->bound(content.size())), source = content;
+    Bytes scratch(codec->scratch_len(packed.size()));
+    hr_codec_job encode = {};
+    encode.source = span_of(source, source.size());
+    encode.target = span_of(packed, packed.size());
+    encode.scratch = span_of(scratch, scratch.size());
+    ASSERT_EQ(codec->encode(&encode), HR_OK);
+    packed.resize(encode.len_out);
+    const size_t at = packed.size();
+    for (uint8_t byte : {0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3})
+        packed.push_back(byte);
+    for (const bool whole : {true, false}) {
+        Bytes target(content.size());
+        hr_codec_job decode = {};
+        packed[at + 4] = whole ? 3 : 4; // longer than what is left
+        decode.source = span_of(packed, packed.size());
+        decode.target = span_of(target, target.size());
+        decode.scratch = encode.scratch;
+        EXPECT_EQ(codec->decode(&decode), whole ? HR_OK : HR_INTEGRITY);
+        EXPECT_TRUE(target == content || !whole);
+    }
 }
 
 } // namespace

@@ -336,6 +336,11 @@ std::vector<Refused> AllRefused()
         {"bundles of nothing", client, OpenBundles("")},
         {"bundles without path", client,
          Bytes(HR_MESSAGE_OPEN_BUNDLES, Bytes(3, Bytes(1, ".") + Bytes(2, "a")))},
+        {"bundles, path with zero", client,
+         Bytes(HR_MESSAGE_OPEN_BUNDLES, Bytes(2, zero) + Bytes(3, Bytes(1, ".") + Bytes(2, "a")))},
+        {"bundles, directory with zero", client, OpenBundles(Small(zero, "a"))},
+        {"bundles of too many", client,
+         OpenBundles(Repeat(Small(".", "a"), HR_MESSAGE_SMALL_MAX + 1))},
         {"bundles, first directory", client, OpenBundles(Bytes(3, Bytes(2, "a")))},
         {"bundles, name with slash", client, OpenBundles(Small(".", "a/b"))},
         {"bundles, name ..", client, OpenBundles(Small(".", ".."))},
@@ -366,6 +371,8 @@ std::vector<Refused> AllRefused()
          Opened(1, 1, 4194304, kIdentity, Number(10, 1) + Bytes(21, "12"))},
         {"opened, direct too short", server,
          Opened(1, 9 * 4194304, 4194304, kIdentity, Number(10, 1) + Bytes(21, "1"))},
+        {"opened, cipher", server, Opened(1, 1, 4194304, kIdentity, Number(60, 256))},
+        {"opened, codec", server, Opened(1, 1, 4194304, kIdentity, Number(10, 256))},
         {"opened, identity", server, Opened(1, 1, 4194304, "short")},
         {"no keys", client, Bytes(HR_MESSAGE_KEYS, Number(1, 1))},
         {"keys, links", client, Bytes(HR_MESSAGE_KEYS, Number(2, 65))},
@@ -379,6 +386,13 @@ std::vector<Refused> AllRefused()
          Bytes(HR_MESSAGE_TICKETS, Bytes(3, Bytes(2, std::string(31, 't'))) + kRail)},
         {"no rail", server, Bytes(HR_MESSAGE_TICKETS, Bytes(3, Bytes(2, std::string(32, 't'))))},
         {"rail without family", server, Bytes(HR_MESSAGE_TICKETS, Bytes(4, Bytes(2, "a:1")))},
+        {"tickets, text", server,
+         Bytes(HR_MESSAGE_TICKETS, Bytes(2, std::string(500, 't')) + kRail)},
+        {"address with zero", server,
+         Bytes(HR_MESSAGE_TICKETS, Bytes(4, Bytes(1, "tcp") + Bytes(2, zero)))},
+        {"family with zero", server,
+         Bytes(HR_MESSAGE_TICKETS, Bytes(4, Bytes(1, zero) + Bytes(2, "a:1")))},
+        {"many rails", server, Bytes(HR_MESSAGE_TICKETS, Repeat(kRail, HR_MESSAGE_RAILS_MAX + 1))},
         {"long family", server, Bytes(HR_MESSAGE_TICKETS, Bytes(4, Bytes(1, "sixteen letters!")))},
         {"long address", server,
          Bytes(HR_MESSAGE_TICKETS, Bytes(4, Bytes(1, "tcp") + Bytes(2, std::string(256, 'a'))))},
@@ -567,6 +581,49 @@ TEST(Message, CannotTakeMoreMemoryThanTheArena)
     }
     EXPECT_GT(refused, 0u);
     EXPECT_GT(whole, 0u);
+}
+
+/* What is too much for the memory that there is is not said at all. */
+TEST(Message, IsPackedWholeOrNotAtAllWhateverTheArena)
+{
+    std::vector<uint8_t> frame(HR_FRAME_HEADER_LEN + HR_MESSAGE_PAGE_MAX);
+    for (size_t i = 0; i < hr_message_sample_count; i++) {
+        const hr_message &message = hr_message_samples[i].message;
+        const std::string expected = Pack(message);
+        bool fitted = false;
+        for (size_t len = 0; len <= 4096; len += 8) {
+            Arena small(len);
+            size_t packed = 0;
+            hr_status status =
+                hr_message_pack(&message, &small.arena, frame.data(), frame.size(), &packed);
+            EXPECT_TRUE(status == HR_OK || !fitted) << "more memory is never worse";
+            if (status != HR_OK)
+                continue;
+            fitted = true;
+            ASSERT_EQ(expected, std::string(frame.begin(), frame.begin() + (long)packed));
+        }
+        EXPECT_TRUE(fitted) << hr_message_name(message.kind);
+    }
+    EXPECT_STREQ("?", hr_message_name((hr_message_kind)1000));
+}
+
+TEST(Message, IsUnpackedWholeOrNotAtAllWhateverTheArena)
+{
+    for (size_t i = 0; i < hr_message_sample_count; i++) {
+        const std::string body = Body(hr_message_samples[i].message);
+        bool fitted = false;
+        for (size_t len = 0; len <= 4096; len += 8) {
+            Arena small(len);
+            hr_message message;
+            hr_status status = Unpack(body, hr_message_samples[i].sender, &small, &message);
+            EXPECT_TRUE(status == HR_OK || (status == HR_PROTOCOL && !fitted));
+            if (status != HR_OK)
+                continue;
+            EXPECT_EQ(body, Body(message));
+            fitted = true;
+        }
+        EXPECT_TRUE(fitted) << i;
+    }
 }
 
 /* Makes the seeds of fuzz_message anew: HEADRACE_CORPUS=tests/fuzz/corpus/fuzz_message. */

@@ -314,6 +314,98 @@ INSTANTIATE_TEST_SUITE_P(
                     Claim{"what_is_kept_free", 29, 1, 1}),
     [](const testing::TestParamInfo<Claim> &claim) { return claim.param.name; });
 
+// An index that lies beside what it is of: a plain file, or one that others compressed.
+struct Beside : Index {
+    explicit Beside(bool foreign) : Index(3)
+    {
+        uint64_t at = 0;
+        tail.container = foreign ? HR_CONTAINER_ZSTD_BESIDE : HR_CONTAINER_BESIDE;
+        tail.index_offset = 0;
+        for (uint32_t i = 0; i < 3; i++) {
+            hr_index_row row = row_of(i, at);
+            row.codec = foreign ? HR_CODEC_ZSTD : HR_CODEC_STORED;
+            row.block_log2 = foreign ? 16 : 0;
+            if (!foreign)
+                row.stored_len = row.content_len;
+            at += row.stored_len;
+            put(i, row);
+        }
+        tail.file_len = foreign ? at : 0;
+        seal();
+    }
+    Outcome with(uint32_t chunk, const std::function<void(hr_index_row *)> &change)
+    {
+        hr_index_row row = row_of(chunk, uint64_t(chunk) * CHUNK);
+        const bool foreign = tail.container == HR_CONTAINER_ZSTD_BESIDE;
+        row.codec = foreign ? HR_CODEC_ZSTD : HR_CODEC_STORED;
+        row.block_log2 = foreign ? 16 : 0;
+        if (!foreign)
+            row.stored_len = row.content_len;
+        change(&row);
+        put(chunk, row);
+        seal();
+        return read(*this);
+    }
+};
+
+TEST(IndexBeside, OfAPlainFileIsWhereTheFileIs)
+{
+    EXPECT_EQ(HR_OK, read(Beside(false)).status) << read(Beside(false)).what;
+    Outcome longer = Beside(false).with(1, [](hr_index_row *row) { row->stored_len++; });
+    EXPECT_EQ(HR_INTEGRITY, longer.status);
+    EXPECT_EQ(1u, longer.chunk);
+    Outcome past = Beside(false).with(2, [](hr_index_row *row) { row->stored_len++; });
+    EXPECT_EQ(HR_INTEGRITY, past.status);
+    EXPECT_EQ(2u, past.chunk);
+    Outcome blocks = Beside(false).with(0, [](hr_index_row *row) { row->block_log2 = 16; });
+    EXPECT_EQ(HR_INTEGRITY, blocks.status);
+}
+
+TEST(IndexBeside, OfAForeignFileStaysInsideIt)
+{
+    EXPECT_EQ(HR_OK, read(Beside(true)).status) << read(Beside(true)).what;
+    Outcome past =
+        Beside(true).with(2, [](hr_index_row *row) { row->stored_offset = UINT64_C(1) << 40; });
+    EXPECT_EQ(HR_INTEGRITY, past.status);
+    EXPECT_EQ(2u, past.chunk);
+}
+
+TEST(IndexBeside, ClaimsNoPlaceOfPages)
+{
+    for (bool foreign : {false, true}) {
+        Beside index(foreign);
+        hr_put_u64(index.tail_bytes + 24, 4096);
+        index.mend_tail();
+        index.file_len += 4096;
+        EXPECT_EQ(HR_INTEGRITY, read(index).status);
+    }
+    Index own(1);
+    hr_put_u64(own.tail_bytes + 44, 1); // the length of a file that it does not lie beside
+    own.mend_tail();
+    EXPECT_EQ(HR_INTEGRITY, read(own).status);
+    Index later(1);
+    later.tail_bytes[53] = 1; // what this version keeps free
+    later.mend_tail();
+    EXPECT_EQ(HR_VERSION, read(later).status);
+}
+
+// Of a page, with right digests.
+TEST(Index, APageIsTheOneThatIsDueAndHoldsNothingElse)
+{
+    const struct {
+        uint32_t page, at;
+        hr_status status;
+    } table[] = {{0, 0, HR_INTEGRITY},    {0, 4, HR_INTEGRITY},   {1, 0, HR_INTEGRITY},
+                 {1, 4, HR_INTEGRITY},    {1, 8, HR_INTEGRITY},   {1, 12, HR_INTEGRITY},
+                 {1, 16, HR_UNSUPPORTED}, {1, 4095, HR_INTEGRITY}};
+    for (const auto &row : table) {
+        Index index(64);
+        index.pages[row.page][row.at] ^= 1;
+        index.mend();
+        EXPECT_EQ(row.status, read(index).status) << row.page << ", " << row.at;
+    }
+}
+
 TEST(Index, AHoleBeforeThePagesIsRefused)
 {
     Index index(2);

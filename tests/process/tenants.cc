@@ -88,6 +88,22 @@ TEST_F(Tenants, SayNoLongerMessagesThanTheyMay)
     EXPECT_EQ(0, result.exit_code) << result.errors;
 }
 
+// A digest tells what a file holds to somebody who can guess it.
+TEST_F(Tenants, WhoMayListAndNotReadLearnsNoDigest)
+{
+    offer("file", CHUNK + 1);
+    write_text(at("rules"), "allow anyone list data\n");
+    serve({"--rules", at("rules")});
+    ASSERT_EQ(
+        0, system(("mkdir " + target("data") + " && cp -p " + data("file") + " " + target("data"))
+                      .c_str()));
+    Program program;
+    program.start({"verify", target("data"), "--against", "hr://" + address_ + "/data"});
+    EXPECT_NE(0, program.wait());
+    EXPECT_NE(std::string::npos, (program.out() + program.errors()).find("no rule of the server"))
+        << program.out() << program.errors();
+}
+
 // ---- users of this machine ----
 
 class Users : public Tenants

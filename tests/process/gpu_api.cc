@@ -267,8 +267,9 @@ Bytes damaged(const Bytes &content)
 
 TEST_F(GpuApi, ADamagedShardLeavesTheOthersOnItsGpu)
 {
-    Local local(text(6 * CHUNK));
-    local.offer("damaged", damaged(text(3 * CHUNK)));
+    const Bytes shard = damaged(text(CHUNK + 1000));
+    Local local(text(2 * CHUNK));
+    local.offer("damaged", shard);
     hr_get_options options = {};
     options.target_cuda = true;
     local.start(options);

@@ -142,21 +142,15 @@ class Gpudirect : public testing::Test
         make_engine(setup);
         make_target();
         serve(setup);
-        hr_error error = {};
-        hr_client_options options = {};
-        const std::string bound = hr_server_address(server_);
-        const std::string address = "127.0.0.1" + bound.substr(bound.rfind(':'));
-        options.address = address.c_str();
-        options.require = setup.require;
-        options.links = setup.links;
-        trust(&options.trust, setup.sealed);
-        EXPECT_EQ(HR_OK, hr_client_open(engine_, &options, &client_, &error)) << error.text;
+        setup_ = setup;
     }
     void start(hr_get_options options = {})
     {
         hr_error error = {};
         hr_get_destroy(get_);
         get_ = nullptr;
+        if (client_ == nullptr)
+            connect();
         options.path = "data/file";
         options.target_span = span_;
         EXPECT_EQ(HR_OK, hr_get_start(client_, &options, &get_, &error)) << error.text;
@@ -231,6 +225,7 @@ class Gpudirect : public testing::Test
         key_.clear();
         EXPECT_EQ(HR_OK, hr_temp_remove(folder_.c_str()));
         engine_ = nullptr;
+        client_ = nullptr;
         get_ = nullptr;
         is_lost_ = false;
     }
@@ -247,6 +242,20 @@ class Gpudirect : public testing::Test
     std::string folder_;
 
   private:
+    // Not before the shard is packed: nobody steps the engine meanwhile, and who connects waits for
+    // an answer for five seconds.
+    void connect()
+    {
+        hr_error error = {};
+        hr_client_options options = {};
+        const std::string bound = hr_server_address(server_);
+        const std::string address = "127.0.0.1" + bound.substr(bound.rfind(':'));
+        options.address = address.c_str();
+        options.require = setup_.require;
+        options.links = setup_.links;
+        trust(&options.trust, setup_.sealed);
+        EXPECT_EQ(HR_OK, hr_client_open(engine_, &options, &client_, &error)) << error.text;
+    }
     void make_engine(const World &setup)
     {
         hr_error error = {};
@@ -319,6 +328,7 @@ class Gpudirect : public testing::Test
     hr_helpers *helpers_ = nullptr;
     hr_server *server_ = nullptr;
     std::string key_;
+    World setup_;
     std::vector<std::string> settings_;
 };
 

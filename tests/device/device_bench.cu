@@ -70,6 +70,34 @@ spread spread_of(std::vector<double> values)
     return {values[values.size() / 2], values.front(), values.back()};
 }
 
+/* Of LANE_MATERIALS, which is none of them: what the caller brought. */
+std::vector<uint8_t> real_text;
+
+void fill(lane_material kind, uint8_t *content, uint32_t number)
+{
+    if (kind != LANE_MATERIALS) {
+        lane_material_fill(kind, content, chunk_len, number + 1);
+        return;
+    }
+    for (size_t i = 0; i < chunk_len; i++)
+        content[i] = real_text[(static_cast<size_t>(number) * chunk_len + i) % real_text.size()];
+}
+
+const char *name_of(lane_material kind)
+{
+    return kind == LANE_MATERIALS ? "real text" : lane_material_name(kind);
+}
+
+void read_text(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    require(file != nullptr, "the text cannot be opened");
+    real_text.resize(static_cast<size_t>(kinds) * chunk_len);
+    real_text.resize(fread(real_text.data(), 1, real_text.size(), file));
+    fclose(file);
+    require(real_text.size() >= chunk_len, "the text is too short");
+}
+
 /* Chunks of one kind: made once on the host, laid down many times on the device. */
 struct load {
     std::vector<uint8_t> content, stored;
@@ -91,7 +119,7 @@ load make(device_codec codec, lane_material kind, bool in_place)
     it.content.resize(static_cast<size_t>(kinds) * chunk_len);
     for (uint32_t i = 0; i < kinds; i++) {
         uint8_t *content = &it.content[static_cast<size_t>(i) * chunk_len];
-        lane_material_fill(kind, content, chunk_len, i + 1);
+        fill(kind, content, i);
         const size_t len = device_encode(codec, content, chunk_len, one.data(), one.size());
         require(len > 0, "a chunk could not be encoded");
         sequences += device_sequences(codec, one.data(), len);
@@ -301,15 +329,16 @@ void print_rates(double copy, unsigned sms)
     std::vector<row> rows = {{DEVICE_STORED, LANE_NOISE, true},
                              {DEVICE_STORED, LANE_NOISE, false},
                              {DEVICE_PLANES, LANE_WEIGHTS, false}};
-    for (int kind = 0; kind < LANE_MATERIALS; kind++)
-        rows.push_back({DEVICE_LZ4, static_cast<lane_material>(kind), false});
+    for (int kind = real_text.empty() ? 0 : -1; kind < LANE_MATERIALS; kind++)
+        rows.push_back(
+            {DEVICE_LZ4, kind < 0 ? LANE_MATERIALS : static_cast<lane_material>(kind), false});
     for (const row &row : rows) {
         load it = make(row.codec, row.kind, row.in_place);
         const std::vector<double> seconds = time_runs(it, 0, runs, row.in_place);
-        print_row(row.in_place ? "verify only" : device_codec_name(row.codec),
-                  lane_material_name(row.kind), it, sms, copy, seconds);
+        print_row(row.in_place ? "verify only" : device_codec_name(row.codec), name_of(row.kind),
+                  it, sms, copy, seconds);
         if (row.codec == DEVICE_LZ4)
-            print_nvcomp(row.codec, lane_material_name(row.kind), it, sms, copy, seconds);
+            print_nvcomp(row.codec, name_of(row.kind), it, sms, copy, seconds);
         drop(&it);
     }
 }
@@ -359,8 +388,11 @@ void print_latency()
 
 } // namespace
 
-int main()
+/* device_bench [TEXT]: a file of real text, the longer the better */
+int main(int count, char **arguments)
 {
+    if (count > 1)
+        read_text(arguments[1]);
     cudaDeviceProp device;
     check(cudaGetDeviceProperties(&device, 0), "GPU 0");
     const unsigned sms = static_cast<unsigned>(device.multiProcessorCount);

@@ -41,6 +41,16 @@ static void print_extras(const hr_bench_lane *lane)
         printf("%-25s IMPOSSIBLE: %s\n", "", lane->impossible);
 }
 
+/* "-": it is elsewhere, and not known. */
+static void write_cost(const hr_bench_sample *costs, char out[16])
+{
+    hr_bench_spread spread = hr_bench_sample_spread(costs);
+    if (spread.count > 0)
+        snprintf(out, 16, "%.3f", spread.median);
+    else
+        snprintf(out, 16, "-");
+}
+
 static void print_lane(const hr_bench_race *race, int index)
 {
     const hr_bench_contender *contender = &hr_bench_contenders[index];
@@ -50,11 +60,12 @@ static void print_lane(const hr_bench_race *race, int index)
         printf("%-25s missing: %s\n", contender->title, lane->why);
     } else if (rate.count > 0) {
         int digits = rate.median < 0.1 ? 4 : 2; /* of small files */
-        printf("%-25s %6.*f  %6.*f .. %-6.*f %8.3f %8.3f %6u  %s\n", contender->title, digits,
-               rate.median, digits, rate.min, digits, rate.max,
-               hr_bench_sample_spread(&lane->costs[HR_BENCH_SENDER]).median,
-               hr_bench_sample_spread(&lane->costs[HR_BENCH_RECEIVER]).median, rate.count,
-               lane->note);
+        char costs[HR_BENCH_SIDES][16];
+        for (int side = 0; side < HR_BENCH_SIDES; side++)
+            write_cost(&lane->costs[side], costs[side]);
+        printf("%-25s %6.*f  %6.*f .. %-6.*f %8s %8s %6u  %s\n", contender->title, digits,
+               rate.median, digits, rate.min, digits, rate.max, costs[HR_BENCH_SENDER],
+               costs[HR_BENCH_RECEIVER], rate.count, lane->note);
     }
     print_extras(lane);
     if (lane->failure.status != HR_OK)

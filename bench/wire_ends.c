@@ -109,15 +109,25 @@ void hr_bench_link_is_down(void *context, hr_status status)
     end->down++;
 }
 
+static hr_status tell_why_not(wire_end *end, const char *what)
+{
+    const char *why = end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved";
+    bool is_congestion = end->status == HR_UNSUPPORTED && end->verbs == NULL;
+    if (end->why[0] == '\0' && is_congestion && end->wire.congestion != NULL)
+        snprintf(end->why, sizeof end->why,
+                 "--congestion %.60s: this kernel does not have it, or does not let us; sysctl "
+                 "net.ipv4.tcp_available_congestion_control says what it has",
+                 end->wire.congestion);
+    fprintf(stderr, "%s: %s\n", what, end->why[0] != '\0' ? end->why : why);
+    return end->status != HR_OK ? end->status : HR_STALLED;
+}
+
 hr_status hr_bench_end_tell(wire_end *end, const char *what)
 {
     const hr_bench_wire *wire = &end->wire;
     bool in_kib = wire->message_len >= 1024;
-    if (end->status != HR_OK || end->bytes == 0) {
-        const char *why = end->status != HR_OK ? hr_status_text(end->status) : "nothing has moved";
-        fprintf(stderr, "%s: %s\n", what, end->why[0] != '\0' ? end->why : why);
-        return end->status != HR_OK ? end->status : HR_STALLED;
-    }
+    if (end->status != HR_OK || end->bytes == 0)
+        return tell_why_not(end, what);
     snprintf(end->measure.note, sizeof end->measure.note,
              "%s, %s, %s, %u link%s, %u slots, %llu %s messages%s%s, %s",
              end->verbs == NULL ? "tcp"

@@ -62,7 +62,7 @@ struct wire_end {
     hr_bench_measure measure;
     uint64_t bytes, messages;
     hr_status status;
-    char why[160];            /* the sentence for status, where there is one */
+    char why[300];            /* the sentence for status, where there is one */
     char path[WIRE_PATH_MAX]; /* the congestion control, or the device */
     int desk;
 

@@ -21,8 +21,7 @@ hr_status hr_bench_rdma_open(wire_end *end)
         status = hr_verbs_create(env, end->helpers, &options, &end->verbs, &error);
     if (status == HR_OK)
         status = hr_transport_verbs_create(end->loop, end->verbs, &end->transport);
-    if (error.status != HR_OK)
-        fprintf(stderr, "%s\n", error.text);
+    snprintf(end->why, sizeof end->why, "%.290s", error.text);
     return status;
 }
 

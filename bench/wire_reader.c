@@ -119,8 +119,8 @@ static hr_status reader_connect(wire_end *end, unsigned index, const char *addre
     wire_link *link = &end->links[index];
     const hr_link_ops *ops = &end->transport->ops->link;
     hr_greeting greeting = {.kind = HR_GREETING_LINK, .major = 1, .session = 1, .link = index};
-    hr_status status =
-        ops->connect(end->transport, address, &greeting, &reader_events, link, &link->link);
+    hr_status status = ops->connect(end->transport, address, HR_RAIL_ANY, &greeting, &reader_events,
+                                    link, &link->link);
     for (unsigned k = 0; k < end->slots_per_link && status == HR_OK; k++) {
         wire_slot *slot = &link->slots[k];
         slot->place = (hr_place){

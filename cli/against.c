@@ -50,10 +50,11 @@ static hr_status start(against_job *job, const char *tree, hr_error *error)
     if (status == HR_OK)
         status = hr_cli_engine_create(settings, 0, &job->engine, error);
     if (status == HR_OK)
-        status = hr_cli_client_open(settings, job->engine, &job->tree, &job->tree_client, error);
-    if (status == HR_OK)
         status =
-            hr_cli_client_open(settings, job->engine, &job->source, &job->source_client, error);
+            hr_cli_client_open(settings, job->engine, &job->tree, NULL, &job->tree_client, error);
+    if (status == HR_OK)
+        status = hr_cli_client_open(settings, job->engine, &job->source, NULL, &job->source_client,
+                                    error);
     return status;
 }
 

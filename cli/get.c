@@ -37,8 +37,14 @@ static hr_status read_arguments(get_job *job, char **arguments, hr_error *error)
 static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *error)
 {
     hr_status status = hr_cli_engine_create(settings, 0, &job->engine, error);
+    char gpu[24];
+    const char *target = job->target.kind == HR_CLI_TARGET_PATH ? job->target.path : NULL;
+    snprintf(gpu, sizeof gpu, "cuda:%d", (int)job->target.device);
+    if (job->target.kind == HR_CLI_TARGET_CUDA)
+        target = gpu;
     if (status == HR_OK)
-        status = hr_cli_client_open(settings, job->engine, &job->source, &job->client, error);
+        status =
+            hr_cli_client_open(settings, job->engine, &job->source, target, &job->client, error);
     if (status == HR_OK)
         status = hr_cli_choose_target(job->engine, job->client, &job->source, &job->target, error);
     if (status != HR_OK)

@@ -65,7 +65,8 @@ hr_trust hr_cli_trust(const hr_cli_settings *settings)
 }
 
 hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engine *engine,
-                             const hr_cli_source *source, hr_client **client_out, hr_error *error)
+                             const hr_cli_source *source, const char *target,
+                             hr_client **client_out, hr_error *error)
 {
     hr_client_options options = {
         .address = source->local ? NULL : source->address,
@@ -73,6 +74,7 @@ hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engine *engine,
         .trust = hr_cli_trust(settings),
         .links = settings->links,
         .require = settings->require,
+        .target = target,
     };
     return hr_client_open(engine, &options, client_out, error);
 }

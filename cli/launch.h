@@ -14,10 +14,10 @@ HR_CHECKED hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsig
 void hr_cli_engine_destroy(hr_engine *engine);
 /* What peers are shown and have to show. */
 hr_trust hr_cli_trust(const hr_cli_settings *settings);
-/* The source must be resolved. */
+/* The source must be resolved. target: where the data will go, as hr_client_options has it. */
 HR_CHECKED hr_status hr_cli_client_open(const hr_cli_settings *settings, hr_engine *engine,
-                                        const hr_cli_source *source, hr_client **client_out,
-                                        hr_error *error);
+                                        const hr_cli_source *source, const char *target,
+                                        hr_client **client_out, hr_error *error);
 /* --footprint: on stdout. gpu: with what a get into a GPU's memory takes. */
 void hr_cli_print_footprint(const hr_cli_settings *settings, const hr_engine *engine, bool gpu);
 /* --stages: on stdout. */

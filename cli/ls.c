@@ -158,7 +158,7 @@ static hr_status list(const hr_cli_settings *settings, const char *text, uint64_
     if (status == HR_OK)
         status = hr_cli_engine_create(settings, 1, &job.engine, error);
     if (status == HR_OK)
-        status = hr_cli_client_open(settings, job.engine, &job.source, &job.client, error);
+        status = hr_cli_client_open(settings, job.engine, &job.source, NULL, &job.client, error);
     if (status == HR_OK)
         status = hr_listing_open(job.client, job.source.path, &listing, error);
     if (status == HR_OK)

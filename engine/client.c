@@ -463,6 +463,9 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     hr_list_init(&client->asked);
     hr_list_init(&client->asking);
     hr_links_init(client, options->links);
+    if (client->network)
+        hr_routes_init(&client->routes, engine->platform, hr_engine_home(engine)->rdma,
+                       options->target);
     client->connect_timeout_ns =
         options->connect_timeout_ns != 0 ? options->connect_timeout_ns : CONNECT_TIMEOUT;
     status = hr_loop_timer_set(home_loop(client), &client->timer,

@@ -14,6 +14,7 @@
 #include "keyring.h"
 #include "rails.h"
 #include "receiver.h"
+#include "routes.h"
 #include "server.h"
 
 #define HR_CLIENT_LINKS_MAX 64
@@ -57,7 +58,9 @@ struct hr_client {
     char no_rdma[200]; /* why RDMA is not used; "" while it may be */
     hr_rails rails;    /* of the server, for RDMA */
     hr_timer rails_timer;
+    hr_routes routes;                      /* our NICs, and where the data goes from them */
     hr_rail_info rail_info;                /* of ours that was used last */
+    char rail_why[160];                    /* it was that one; "" where there is but one */
     hr_list exposures;                     /* of landing slots: one a worker and rail */
     uint64_t regions[HR_KEYRING_MAX / 64]; /* numbers in use, a bit each */
 

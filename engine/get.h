@@ -40,7 +40,7 @@ struct hr_get {
     hr_status status;
     hr_error error;
     hr_get_progress progress;
-    char description[1600];
+    char description[1800];
     uint32_t codec; /* of the first packed shard; stored: there was none */
 
     hr_client_waiter waiter;

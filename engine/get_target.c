@@ -35,13 +35,13 @@ void hr_get_describe(hr_get *get)
                              ? "a GPU's memory"
                          : get->options.target_span.addr != NULL ? "host memory"
                                                                  : "host slots";
-    char way[120];
+    char way[280];
     bool rdma = client->rail_info.device[0] != '\0' && client->no_rdma[0] == '\0';
     if (!client->network)
         snprintf(way, sizeof way, "local");
     else if (rdma)
-        snprintf(way, sizeof way, "verbs (%s%s)", client->rail_info.device,
-                 client->rail_info.software ? ", soft-RoCE" : "");
+        snprintf(way, sizeof way, "verbs (%s%s)%s", client->rail_info.device,
+                 client->rail_info.software ? ", soft-RoCE" : "", client->rail_why);
     else
         snprintf(way, sizeof way, "%s", hr_get_home(get)->network->ops->name);
     bool why = client->network && !rdma && client->no_rdma[0] != '\0';

@@ -237,6 +237,8 @@ typedef struct hr_client_options {
                                     is missing is HR_UNSUPPORTED instead of a slower path. NULL:
                                     none */
     uint64_t connect_timeout_ns; /* 0: 5 s */
+    const char *target;          /* where most of it will go: a path, "cuda:N", or NULL. Of several
+                                    RDMA NICs the nearest to it is taken */
 } hr_client_options;
 
 /* Connects in the background; requests may be made at once and wait for it. */

@@ -56,14 +56,24 @@ void hr_links_open(hr_client *client)
 /* What of the server's rails we have a transport for. */
 static void learn_rails(hr_client *client, const hr_message_tickets *tickets)
 {
-    const hr_transport *rdma = home_of(client)->rdma;
-    for (size_t i = 0; rdma != NULL && i < tickets->rail_count; i++) {
+    hr_transport *rdma = home_of(client)->rdma;
+    hr_route found[HR_RAILS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; rdma != NULL && i < tickets->rail_count && count < HR_RAILS_MAX; i++) {
         const hr_rail *rail = &tickets->rails[i];
         const char *family = rdma->ops->name;
-        if (rail->family.len == strlen(family) &&
-            memcmp(rail->family.at, family, rail->family.len) == 0)
-            hr_rails_add(&client->rails, (const char *)rail->address.at, rail->address.len);
+        if (rail->family.len != strlen(family) ||
+            memcmp(rail->family.at, family, rail->family.len) != 0 ||
+            rail->address.len >= sizeof found[0].address)
+            continue;
+        hr_route *route = &found[count++];
+        snprintf(route->address, sizeof route->address, "%.*s", (int)rail->address.len,
+                 (const char *)rail->address.at);
+        route->nics = rdma->ops->neighbours(rdma, route->address);
     }
+    hr_routes_sort(&client->routes, found, count);
+    for (size_t i = 0; i < count; i++)
+        hr_rails_add(&client->rails, found[i].address, found[i].nics);
     if (client->no_rdma[0] == '\0' && client->rails.count == 0)
         snprintf(client->no_rdma, sizeof client->no_rdma, "the server offers no RDMA");
 }
@@ -75,12 +85,15 @@ static void open_link(hr_client *client, unsigned number, const hr_greeting *gre
     receiver->server_rail = client->no_rdma[0] != '\0'
                                 ? HR_RAIL_NONE
                                 : hr_rails_choose(&client->rails, number, hr_now_ns(client->env));
-    if (receiver->server_rail != HR_RAIL_NONE)
-        hr_receiver_open(receiver, worker->rdma, client->rails.rails[receiver->server_rail].address,
-                         greeting);
-    else
+    if (receiver->server_rail == HR_RAIL_NONE) {
         hr_receiver_open(receiver, client->network ? worker->network : worker->inproc,
-                         client->address, greeting);
+                         client->address, HR_RAIL_ANY, greeting);
+        return;
+    }
+    const hr_rail_health *rail = &client->rails.rails[receiver->server_rail];
+    hr_receiver_open(receiver, worker->rdma, rail->address,
+                     hr_routes_choose(&client->routes, rail->nics, number / client->rails.count),
+                     greeting);
 }
 
 void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
@@ -329,6 +342,8 @@ static void receiver_up(void *context, hr_receiver *receiver)
     if (receiver->server_rail != HR_RAIL_NONE) {
         client->control.silence_ns = HR_CONTROL_SILENCE_RDMA_NS;
         home_of(client)->rdma->ops->rail(home_of(client)->rdma, receiver->rail, &client->rail_info);
+        hr_routes_explain(&client->routes, receiver->rail, client->rail_why,
+                          sizeof client->rail_why);
     }
     hr_client_link_up(client);
 }

@@ -12,12 +12,14 @@ hr_distance hr_nearness(const hr_rail_info *rail, const hr_site *drives, size_t 
     return best;
 }
 
-static bool is_better(const hr_rail_info *a, const hr_rail_info *b, const hr_site *drives,
-                      size_t drive_count)
+int hr_nearness_compare(const hr_rail_info *a, const hr_rail_info *b, const hr_site *drives,
+                        size_t drive_count)
 {
     hr_distance to_a = hr_nearness(a, drives, drive_count);
     hr_distance to_b = hr_nearness(b, drives, drive_count);
-    return to_a != to_b ? to_a < to_b : a->bits_per_s > b->bits_per_s;
+    if (to_a != to_b)
+        return to_a < to_b ? -1 : 1;
+    return (a->bits_per_s < b->bits_per_s) - (a->bits_per_s > b->bits_per_s);
 }
 
 void hr_nearness_sort(hr_rail_address *addresses, size_t count, const hr_rail_info *rails,
@@ -26,8 +28,8 @@ void hr_nearness_sort(hr_rail_address *addresses, size_t count, const hr_rail_in
     for (size_t i = 1; i < count; i++) {
         hr_rail_address moved = addresses[i];
         size_t at = i;
-        for (; at > 0 &&
-               is_better(&rails[moved.rail], &rails[addresses[at - 1].rail], drives, drive_count);
+        for (; at > 0 && hr_nearness_compare(&rails[moved.rail], &rails[addresses[at - 1].rail],
+                                             drives, drive_count) < 0;
              at--)
             addresses[at] = addresses[at - 1];
         addresses[at] = moved;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "cuda.h"
 #include "helpers.h"
 #include "storage_posix.h"
 
@@ -76,12 +79,50 @@ static hr_status rdma_create(hr_platform *platform, hr_loop *loop, hr_transport 
     return hr_transport_verbs_create(loop, system->verbs, transport_out);
 }
 
+/* Cuts the last name off. False: there is nothing above. */
+static bool go_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (strcmp(path, "/") == 0 || strcmp(path, ".") == 0)
+        return false;
+    if (slash == NULL)
+        snprintf(path, 2, ".");
+    else
+        slash[slash == path ? 1 : 0] = '\0';
+    return true;
+}
+
 static bool drive_site(hr_platform *platform, const char *path, hr_site *site_out)
 {
     struct stat about;
+    char *above = strdup(path);
     (void)platform;
-    return stat(path, &about) == 0 &&
-           hr_site_of_block("", major(about.st_dev), minor(about.st_dev), site_out);
+    bool found = above != NULL && above[0] != '\0' && stat(above, &about) == 0;
+    while (!found && above != NULL && above[0] != '\0' && errno == ENOENT && go_up(above))
+        found = stat(above, &about) == 0;
+    free(above);
+    return found && hr_site_of_block("", major(about.st_dev), minor(about.st_dev), site_out);
+}
+
+/* By its number on the bus, which sysfs writes with small letters. */
+static bool gpu_site(hr_platform *platform, int ordinal, hr_site *site_out)
+{
+    hr_cuda cuda;
+    hr_cuda_device device;
+    hr_error error;
+    char id[32], path[64];
+    (void)platform;
+    if (hr_cuda_open(HR_CUDA_LIBRARY, &cuda, &error) != HR_OK)
+        return false;
+    bool found = cuda.device_get(&device, ordinal) == HR_CUDA_SUCCESS &&
+                 cuda.device_get_bus_id(id, sizeof id, device) == HR_CUDA_SUCCESS;
+    hr_cuda_close(&cuda);
+    if (!found)
+        return false;
+    for (char *at = id; *at != '\0'; at++)
+        *at = (char)tolower((unsigned char)*at);
+    snprintf(path, sizeof path, "/sys/bus/pci/devices/%s", id);
+    return hr_site_find("", path, site_out);
 }
 
 static void destroy(hr_platform *platform)
@@ -189,6 +230,7 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
         .network_create = network_create,
         .inproc_create = inproc_create,
         .drive_site = drive_site,
+        .gpu_site = gpu_site,
         .destroy = destroy,
     };
     read_boot_id(&system->env, system->base.boot_id);

@@ -24,9 +24,10 @@ struct hr_platform {
     /* NULL where there is no RDMA, and rdma_why says why. */
     hr_status (*rdma_create)(hr_platform *platform, hr_loop *loop, hr_transport **transport_out);
     char rdma_why[200];
-    /* Where the drive sits that holds a path. False, or NULL: it is not known. Blocks: at the
-     * start. */
+    /* Where the drive sits that holds a path (of one that is not there yet, the folder), and where
+     * a GPU does. False, or NULL: it is not known. Both block: at the start. */
     bool (*drive_site)(hr_platform *platform, const char *path, hr_site *site_out);
+    bool (*gpu_site)(hr_platform *platform, int ordinal, hr_site *site_out);
     void (*destroy)(hr_platform *platform);
 };
 

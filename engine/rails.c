@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rails.h"
 
+#include <stdio.h>
 #include <string.h>
 
-void hr_rails_add(hr_rails *rails, const char *address, size_t address_len)
+void hr_rails_add(hr_rails *rails, const char *address, uint32_t nics)
 {
-    if (address_len == 0 || address_len >= sizeof rails->rails[0].address)
+    unsigned at = 0;
+    if (address[0] == '\0' || strlen(address) >= sizeof rails->rails[0].address)
         return;
-    for (unsigned i = 0; i < rails->count; i++)
-        if (strlen(rails->rails[i].address) == address_len &&
-            memcmp(rails->rails[i].address, address, address_len) == 0)
-            return;
-    if (rails->count == HR_RAILS_MAX)
+    while (at < rails->count && strcmp(rails->rails[at].address, address) != 0)
+        at++;
+    if (at == HR_RAILS_MAX)
         return;
-    hr_rail_health *rail = &rails->rails[rails->count++];
-    *rail = (hr_rail_health){0};
-    memcpy(rail->address, address, address_len);
+    hr_rail_health *rail = &rails->rails[at];
+    if (at == rails->count) {
+        rails->count++;
+        *rail = (hr_rail_health){0};
+        snprintf(rail->address, sizeof rail->address, "%s", address);
+    }
+    rail->nics = nics;
 }
 
 uint32_t hr_rails_prefer(const hr_rails *rails, unsigned number)

@@ -18,7 +18,8 @@
 
 typedef struct hr_rail_health {
     char address[64];
-    bool proved; /* a link of it was up */
+    uint32_t nics; /* of ours that share a network with it, a bit each */
+    bool proved;   /* a link of it was up */
     unsigned errors;
     uint64_t errors_since_ns;
     uint64_t rests_until_ns; /* 0: it does not */
@@ -31,7 +32,7 @@ typedef struct hr_rails {
 } hr_rails;
 
 /* A rail that is known keeps its health; more than HR_RAILS_MAX are left out. */
-void hr_rails_add(hr_rails *rails, const char *address, size_t address_len);
+void hr_rails_add(hr_rails *rails, const char *address, uint32_t nics);
 /* For the link in place number of a client; HR_RAIL_NONE where no rail can be used now. */
 uint32_t hr_rails_choose(const hr_rails *rails, unsigned number, uint64_t now_ns);
 /* The one it would take if all were well. */

@@ -190,8 +190,8 @@ static void deliver_open(hr_letter *letter)
 {
     hr_receiver *receiver = HR_CONTAINER(letter, hr_receiver, open_letter);
     hr_status status = receiver->transport->ops->link.connect(
-        receiver->transport, receiver->address, &receiver->greeting, &link_events, receiver,
-        &receiver->end);
+        receiver->transport, receiver->address, receiver->out_by, &receiver->greeting, &link_events,
+        receiver, &receiver->end);
     if (status != HR_OK)
         link_down(receiver, status);
 }
@@ -229,7 +229,7 @@ void hr_receiver_init(hr_receiver *receiver, hr_worker *worker, hr_worker *home,
 }
 
 void hr_receiver_open(hr_receiver *receiver, hr_transport *transport, const char *address,
-                      const hr_greeting *greeting)
+                      unsigned out_by, const hr_greeting *greeting)
 {
     assert(receiver->state == HR_RECEIVER_IDLE);
     hr_transport_caps caps;
@@ -242,6 +242,7 @@ void hr_receiver_open(hr_receiver *receiver, hr_transport *transport, const char
     receiver->closing = receiver->down = receiver->told_to_close = receiver->end_up = false;
     receiver->fallen = receiver->unjudged = false;
     receiver->greeting = *greeting;
+    receiver->out_by = out_by;
     snprintf(receiver->address, sizeof receiver->address, "%s", address);
     receiver->open_letter.deliver = deliver_open;
     hr_loop_post(receiver->worker->loop, &receiver->open_letter);

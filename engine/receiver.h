@@ -56,6 +56,7 @@ struct hr_receiver {
     uint32_t server_rail;    /* home's: of hr_rails, or HR_RAIL_NONE */
     hr_timer timer;          /* home's: until it is up, over RDMA */
     hr_exposure *exposure;   /* home's before the probe, then the worker's to read */
+    unsigned out_by;         /* the rail of ours that was asked for, or HR_RAIL_ANY */
     unsigned rail;           /* from connected on: the transport's */
     hr_link_ring ring;       /* from connected on, over RDMA */
     hr_greeting greeting;
@@ -76,9 +77,10 @@ struct hr_receiver {
 
 void hr_receiver_init(hr_receiver *receiver, hr_worker *worker, hr_worker *home,
                       const hr_receiver_events *events, void *context);
-/* Home: connects through this transport of the worker's; up or down follows. */
+/* Home: connects through this transport of the worker's, and over RDMA by this rail of ours or
+ * HR_RAIL_ANY; up or down follows. */
 void hr_receiver_open(hr_receiver *receiver, hr_transport *transport, const char *address,
-                      const hr_greeting *greeting);
+                      unsigned out_by, const hr_greeting *greeting);
 /* Home, once after prepare: its landing slots lie in this exposure, whose keys are told. */
 void hr_receiver_probe(hr_receiver *receiver, hr_exposure *exposure);
 /* Worker: the number of the region that a slot of its is, for places and grants; 0 where places

@@ -157,6 +157,12 @@ static void fault_withdraw(hr_transport *transport, hr_region *region)
     inner->ops->region->withdraw(inner, region);
 }
 
+static uint32_t fault_neighbours(hr_transport *transport, const char *address)
+{
+    hr_transport *inner = ((hr_fault *)transport)->inner;
+    return inner->ops->neighbours(inner, address);
+}
+
 static const hr_region_ops fault_region_ops = {
     .lend = fault_lend,
     .reclaim = fault_reclaim,
@@ -173,6 +179,7 @@ static const hr_transport_ops fault_ops = {
     .refuse = fault_refuse,
     .addresses = fault_addresses,
     .rail = fault_rail,
+    .neighbours = fault_neighbours,
     .region = &fault_region_ops,
     .channel =
         {

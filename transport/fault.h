@@ -30,7 +30,7 @@ hr_status hr_fault_channel_send(hr_channel *channel, const void *bytes, size_t l
 void hr_fault_channel_close(hr_channel *channel);
 void hr_fault_channel_destroy(hr_channel *channel);
 
-hr_status hr_fault_link_connect(hr_transport *transport, const char *address,
+hr_status hr_fault_link_connect(hr_transport *transport, const char *address, unsigned rail,
                                 const hr_greeting *greeting, const hr_link_events *events,
                                 void *context, hr_link **link_out);
 hr_status hr_fault_link_adopt(hr_transport *transport, hr_incoming *incoming,

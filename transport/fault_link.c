@@ -238,7 +238,7 @@ static fault_link *link_create(hr_transport *transport, const hr_link_events *ev
     return link;
 }
 
-hr_status hr_fault_link_connect(hr_transport *transport, const char *address,
+hr_status hr_fault_link_connect(hr_transport *transport, const char *address, unsigned rail,
                                 const hr_greeting *greeting, const hr_link_events *events,
                                 void *context, hr_link **link_out)
 {
@@ -252,8 +252,8 @@ hr_status hr_fault_link_connect(hr_transport *transport, const char *address,
     if (hr_fault_happens(fault, fault->faults.refused))
         inner_down(link, HR_UNREACHABLE);
     else
-        status = inner_ops(link)->connect(fault->inner, address, greeting, &inner_events, link,
-                                          &link->inner);
+        status = inner_ops(link)->connect(fault->inner, address, rail, greeting, &inner_events,
+                                          link, &link->inner);
     if (status != HR_OK) {
         hr_release(env_of(link), link);
         return status;

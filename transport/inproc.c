@@ -130,6 +130,11 @@ static size_t inproc_addresses(const hr_listener *listener, hr_rail_address *add
     return count;
 }
 
+static uint32_t inproc_neighbours(hr_transport *transport, const char *address)
+{
+    return UINT32_C(1) << hr_inproc_rail_of(transport, address);
+}
+
 static void inproc_rail(const hr_transport *transport, unsigned rail, hr_rail_info *info_out)
 {
     (void)transport;
@@ -343,6 +348,7 @@ hr_status hr_transport_inproc_rdma_create(hr_loop *loop, hr_inproc_hub *hub, uns
         .refuse = inproc_refuse,
         .addresses = inproc_addresses,
         .rail = inproc_rail,
+        .neighbours = inproc_neighbours,
         .region = &hr_inproc_region_ops,
         .link = LINK_OPS,
     };

@@ -289,7 +289,7 @@ static inproc_link *link_create(hr_transport *transport, const hr_link_events *e
     return link;
 }
 
-hr_status hr_inproc_link_connect(hr_transport *transport, const char *address,
+hr_status hr_inproc_link_connect(hr_transport *transport, const char *address, unsigned rail,
                                  const hr_greeting *greeting, const hr_link_events *events,
                                  void *context, hr_link **link_out)
 {
@@ -301,6 +301,7 @@ hr_status hr_inproc_link_connect(hr_transport *transport, const char *address,
         hr_release(hr_loop_env(transport->loop), link);
         return status;
     }
+    (void)rail; /* each rail reaches its like, and no other */
     link->up_is_due = true;
     link->base.rail = hr_inproc_rail_of(transport, address);
     link->base.ring = (hr_link_ring){.address = (uintptr_t)link, .key = greeting->link};

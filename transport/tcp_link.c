@@ -217,13 +217,14 @@ static tcp_link *link_create(hr_transport *transport, const hr_link_events *even
     return link;
 }
 
-hr_status hr_tcp_link_connect(hr_transport *transport, const char *address,
+hr_status hr_tcp_link_connect(hr_transport *transport, const char *address, unsigned rail,
                               const hr_greeting *greeting, const hr_link_events *events,
                               void *context, hr_link **link_out)
 {
     tcp_link *link = link_create(transport, events, context);
     if (link == NULL)
         return HR_NO_MEMORY;
+    (void)rail;
     link->dial.done = dialed;
     link->is_dialing = true;
     hr_status status = hr_dial_start(&link->dial, link->tcp, address, greeting);

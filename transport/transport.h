@@ -104,6 +104,8 @@ typedef struct hr_link_ring {
 } hr_link_ring;
 
 #define HR_RAILS_MAX 8
+#define HR_RAIL_ANY                                                                                \
+    UINT32_MAX /* of a connect: how the address is reached is for the system to say */
 
 /* One NIC that links go through. */
 typedef struct hr_rail_info {
@@ -202,9 +204,11 @@ typedef struct hr_channel_ops {
 } hr_channel_ops;
 
 typedef struct hr_link_ops {
-    /* Where caps.regions, the end that connects reads and the one that adopts writes. */
-    hr_status (*connect)(hr_transport *transport, const char *address, const hr_greeting *greeting,
-                         const hr_link_events *events, void *context, hr_link **link_out);
+    /* Where caps.regions, the end that connects reads and the one that adopts writes; rail is the
+     * NIC of ours that the link goes out by, or HR_RAIL_ANY. */
+    hr_status (*connect)(hr_transport *transport, const char *address, unsigned rail,
+                         const hr_greeting *greeting, const hr_link_events *events, void *context,
+                         hr_link **link_out);
     hr_status (*adopt)(hr_transport *transport, hr_incoming *incoming, const hr_link_events *events,
                        void *context, hr_link **link_out);
     /* Writer's side, where caps.regions, once and before the first write. */
@@ -272,6 +276,9 @@ typedef struct hr_transport_ops {
     size_t (*addresses)(const hr_listener *listener, hr_rail_address *addresses_out, size_t max);
     /* Only where caps.regions is set. */
     void (*rail)(const hr_transport *transport, unsigned rail, hr_rail_info *info_out);
+    /* Only where caps.regions is set: the rails of ours that share a network with an address, a bit
+     * each, as things are now. 0: how it is reached only the system knows. */
+    uint32_t (*neighbours)(hr_transport *transport, const char *address);
     const hr_region_ops *region;
     hr_channel_ops channel;
     hr_link_ops link;

@@ -109,8 +109,8 @@ class TransportThreads : public testing::TestWithParam<Case>
     void ConnectAndArm()
     {
         hr_greeting greeting = Greeting(HR_GREETING_LINK);
-        ASSERT_EQ(ops->link.connect(client.transport, listener.bound, &greeting, &link_events,
-                                    &client.link, &client.link.link),
+        ASSERT_EQ(ops->link.connect(client.transport, listener.bound, HR_RAIL_ANY, &greeting,
+                                    &link_events, &client.link, &client.link.link),
                   HR_OK);
         for (auto &chunk : chunks)
             ASSERT_EQ(ops->link.arm(client.link.link, &chunk->place), HR_OK);

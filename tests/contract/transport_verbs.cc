@@ -172,6 +172,33 @@ TEST_P(Verbs, ARailIsADeviceAndALinkSaysWhich)
     Move(3, 100000);
 }
 
+TEST_P(Verbs, ALinkGoesOutByTheRailThatWasAskedFor)
+{
+    fake.devices = 3;
+    fake.has_network = true;
+    OpenWorld();
+    hr_transport *client = world->client.transport;
+    EXPECT_EQ(ops->neighbours(client, "127.0.0.1:7431"), 7u);
+    EXPECT_EQ(ops->neighbours(client, "127.0.1.1:7431"), 0u); // another network
+    EXPECT_EQ(ops->neighbours(client, "[fd00::1]:7431"), 0u);
+    EXPECT_EQ(ops->neighbours(client, "no address"), 0u);
+    OpenLinks(2);
+    EXPECT_EQ(reader.link->rail, 2u);
+    EXPECT_EQ(writer.link->rail, 0u);
+    Move(3, 100000);
+}
+
+// It was one when the client chose it.
+TEST_P(Verbs, ARailThatIsNoNeighbourAnyMoreIsForTheSystemToReplace)
+{
+    fake.devices = 3;
+    OpenWorld();
+    EXPECT_EQ(ops->neighbours(world->client.transport, listener.bound), 0u);
+    OpenLinks(2);
+    EXPECT_EQ(reader.link->rail, 0u);
+    Move(3, 100000);
+}
+
 TEST_P(Verbs, TheAckTimeoutIsThatOfTheDesignOrTheOptions)
 {
     struct Case {
@@ -799,8 +826,8 @@ struct Story {
                         &listener.listener, listener.bound) != HR_OK)
             return;
         hr_greeting greeting = Greeting(HR_GREETING_LINK);
-        if (ops->link.connect(world->client.transport, listener.bound, &greeting, &link_events,
-                              &reader, &reader.link) != HR_OK)
+        if (ops->link.connect(world->client.transport, listener.bound, HR_RAIL_ANY, &greeting,
+                              &link_events, &reader, &reader.link) != HR_OK)
             return;
         world->Until([&] { return !listener.incoming.empty() || reader.downs > 0; });
         if (!listener.incoming.empty() &&

@@ -120,6 +120,37 @@ TEST_F(Rails, ASingleLinkTakesTheServersFastestRail)
     EXPECT_EQ(0u, play().find("verbs (rail1"));
 }
 
+// Two NICs of the client, the second beside its drive.
+void second_is_nearer(const hr_transport *transport, unsigned rail, hr_rail_info *info_out)
+{
+    static const char *const paths[] = {"/sys/devices/pci0000:80/0000:80:01.0/0000:81:00.0",
+                                        "/sys/devices/pci0000:00/0000:00:01.0/0000:01:00.0"};
+    inner_rail(transport, rail, info_out);
+    snprintf(info_out->site.path, sizeof info_out->site.path, "%s", paths[rail]);
+    info_out->bits_per_s = rail == 1 ? 100000000000 : 200000000000;
+}
+
+hr_status wrap_to_bring_near(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    if (take_ops(inner, true, &ops)) {
+        inner_rail = ops.rail;
+        ops.rail = second_is_nearer;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+TEST_F(Rails, ASingleLinkTakesTheNicBesideTheTarget)
+{
+    scenario_.links = 1;
+    options_.wrap_client_transport = wrap_to_bring_near;
+    EXPECT_EQ(0u, play().find("verbs (rail0, soft-RoCE), one of 2 NICs, ")); // the faster
+    options_.client_drive = "/sys/devices/pci0000:00/0000:00:01.1/0000:02:00.0";
+    EXPECT_EQ(0u, play().find("verbs (rail1, soft-RoCE), of 2 NICs the nearest to the target: same "
+                              "PCI root (PHB), "));
+}
+
 // ---- which worker ----
 
 std::map<const hr_transport *, std::set<unsigned>> rails_of_workers;

@@ -8,7 +8,7 @@
 namespace
 {
 
-using Connect = hr_status (*)(hr_transport *, const char *, const hr_greeting *,
+using Connect = hr_status (*)(hr_transport *, const char *, unsigned, const hr_greeting *,
                               const hr_link_events *, void *, hr_link **);
 Connect inner_connect, planted_connect;
 
@@ -48,8 +48,8 @@ const hr_link_events thief_events = {
 
 void show_ticket()
 {
-    ASSERT_EQ(HR_OK, inner_connect(thief.transport, thief.address.c_str(), &thief.greeting,
-                                   &thief_events, nullptr, &thief.link));
+    ASSERT_EQ(HR_OK, inner_connect(thief.transport, thief.address.c_str(), HR_RAIL_ANY,
+                                   &thief.greeting, &thief_events, nullptr, &thief.link));
 }
 
 class Tickets : public TwoRails
@@ -75,8 +75,9 @@ class Tickets : public TwoRails
 
 TEST_F(Tickets, OneThatIsWrongOpensNothing)
 {
-    play([](hr_transport *transport, const char *address, const hr_greeting *greeting,
-            const hr_link_events *events, void *context, hr_link **link_out) {
+    play([](hr_transport *transport, const char *address, unsigned rail,
+            const hr_greeting *greeting, const hr_link_events *events, void *context,
+            hr_link **link_out) {
         if (thief.connects++ == 0) {
             thief.transport = transport;
             thief.address = address;
@@ -84,7 +85,7 @@ TEST_F(Tickets, OneThatIsWrongOpensNothing)
             thief.greeting.ticket[HR_TICKET_LEN - 1] ^= 1;
             show_ticket();
         }
-        return inner_connect(transport, address, greeting, events, context, link_out);
+        return inner_connect(transport, address, rail, greeting, events, context, link_out);
     });
     EXPECT_EQ(0u, thief.ups);
     EXPECT_EQ(1u, thief.downs);
@@ -92,14 +93,16 @@ TEST_F(Tickets, OneThatIsWrongOpensNothing)
 
 TEST_F(Tickets, OneThatIsShownAgainOpensNothing)
 {
-    play([](hr_transport *transport, const char *address, const hr_greeting *greeting,
-            const hr_link_events *events, void *context, hr_link **link_out) {
+    play([](hr_transport *transport, const char *address, unsigned rail,
+            const hr_greeting *greeting, const hr_link_events *events, void *context,
+            hr_link **link_out) {
         if (thief.connects++ == 0) {
             thief.transport = transport;
             thief.address = address;
             thief.greeting = *greeting;
         }
-        hr_status status = inner_connect(transport, address, greeting, events, context, link_out);
+        hr_status status =
+            inner_connect(transport, address, rail, greeting, events, context, link_out);
         if (thief.connects == 2)
             show_ticket();
         return status;
@@ -111,8 +114,9 @@ TEST_F(Tickets, OneThatIsShownAgainOpensNothing)
 // The client's first ticket is taken away from it (it shows another, is refused, and asks again),
 // and shown by the thief after so many seconds.
 template <unsigned seconds>
-hr_status steal(hr_transport *transport, const char *address, const hr_greeting *greeting,
-                const hr_link_events *events, void *context, hr_link **link_out)
+hr_status steal(hr_transport *transport, const char *address, unsigned rail,
+                const hr_greeting *greeting, const hr_link_events *events, void *context,
+                hr_link **link_out)
 {
     hr_greeting shown = *greeting;
     if (thief.connects++ == 0) {
@@ -125,7 +129,7 @@ hr_status steal(hr_transport *transport, const char *address, const hr_greeting 
                                     hr_loop_now_ns(transport->loop) + seconds * HR_NS_PER_S));
         shown.ticket[0] ^= 1;
     }
-    return inner_connect(transport, address, &shown, events, context, link_out);
+    return inner_connect(transport, address, rail, &shown, events, context, link_out);
 }
 
 TEST_F(Tickets, OneThatIsShownLateOpensNothing)

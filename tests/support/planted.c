@@ -284,11 +284,12 @@ static hr_status adopt_channel(hr_transport *base, hr_incoming *incoming,
     return inner->ops->channel.adopt(inner, incoming, events, context, channel_out);
 }
 
-static hr_status connect_link(hr_transport *base, const char *address, const hr_greeting *greeting,
-                              const hr_link_events *events, void *context, hr_link **link_out)
+static hr_status connect_link(hr_transport *base, const char *address, unsigned rail,
+                              const hr_greeting *greeting, const hr_link_events *events,
+                              void *context, hr_link **link_out)
 {
     hr_transport *inner = inner_of(base);
-    return inner->ops->link.connect(inner, address, greeting, events, context, link_out);
+    return inner->ops->link.connect(inner, address, rail, greeting, events, context, link_out);
 }
 
 static hr_status adopt_link(hr_transport *base, hr_incoming *incoming, const hr_link_events *events,
@@ -311,6 +312,12 @@ static void rail(const hr_transport *base, unsigned index, hr_rail_info *info_ou
 {
     const hr_transport *inner = ((const planted_transport *)base)->inner;
     inner->ops->rail(inner, index, info_out);
+}
+
+static uint32_t neighbours(hr_transport *base, const char *address)
+{
+    hr_transport *inner = inner_of(base);
+    return inner->ops->neighbours(inner, address);
 }
 
 static hr_status lend(hr_transport *base, hr_span span)
@@ -351,6 +358,7 @@ static hr_status plant_transport(hr_transport *inner, planted_transport **transp
     transport->ops.listen = listen_inner;
     transport->ops.refuse = refuse;
     transport->ops.rail = rail;
+    transport->ops.neighbours = neighbours;
     transport->ops.region = &region_ops;
     transport->ops.channel.connect = connect_channel;
     transport->ops.channel.adopt = adopt_channel;
@@ -522,7 +530,7 @@ static void hear_landed(void *context, hr_place *place, const hr_receipt *receip
 
 static const hr_link_events hearing = {.up = hear_up, .landed = hear_landed, .down = hear_down};
 
-static hr_status connect_hearing(hr_transport *base, const char *address,
+static hr_status connect_hearing(hr_transport *base, const char *address, unsigned rail,
                                  const hr_greeting *greeting, const hr_link_events *events,
                                  void *context, hr_link **link_out)
 {
@@ -533,7 +541,8 @@ static hr_status connect_hearing(hr_transport *base, const char *address,
         return HR_LIMIT;
     *own = (ear){.events = events, .context = context, .used = true};
     hr_transport *inner = inner_of(base);
-    hr_status status = inner->ops->link.connect(inner, address, greeting, &hearing, own, link_out);
+    hr_status status =
+        inner->ops->link.connect(inner, address, rail, greeting, &hearing, own, link_out);
     own->used = status == HR_OK;
     return status;
 }

@@ -440,11 +440,11 @@ class Transport : public testing::TestWithParam<Kind>
         return ops->channel.connect(world->client.transport, address, &greeting, &channel_events,
                                     channel, &channel->channel);
     }
-    hr_status ConnectLink(Link *link, const char *address)
+    hr_status ConnectLink(Link *link, const char *address, unsigned rail = HR_RAIL_ANY)
     {
         hr_greeting greeting = Greeting(HR_GREETING_LINK);
-        return ops->link.connect(world->client.transport, address, &greeting, &link_events, link,
-                                 &link->link);
+        return ops->link.connect(world->client.transport, address, rail, &greeting, &link_events,
+                                 link, &link->link);
     }
     hr_incoming *AwaitIncoming()
     {
@@ -466,9 +466,9 @@ class Transport : public testing::TestWithParam<Kind>
         ASSERT_TRUE(world->Until([&] { return near.ups > 0; }));
     }
     // The client reads, the server writes.
-    void OpenLinks()
+    void OpenLinks(unsigned rail = HR_RAIL_ANY)
     {
-        ASSERT_EQ(ConnectLink(&reader, listener.bound), HR_OK);
+        ASSERT_EQ(ConnectLink(&reader, listener.bound, rail), HR_OK);
         hr_incoming *incoming = AwaitIncoming();
         ASSERT_NE(incoming, nullptr);
         ASSERT_EQ(

@@ -329,6 +329,7 @@ static void start_player(hr_trial_player *player)
         .local_path = scenario->local ? "/data" : NULL,
         .trust = trust_in(trial),
         .links = scenario->links,
+        .target = "/",
     };
     if (status == HR_OK)
         status = hr_client_open(player->engine, &options, &player->client, &error);
@@ -668,6 +669,7 @@ void hr_trial_play(const hr_scenario *scenario, const hr_trial_options *options,
     trial->world.sim.echo = trial->options->echo;
     trial->world.client_side.wrap_storage = trial->options->wrap_client_storage;
     trial->world.client_side.wrap_transport = trial->options->wrap_client_transport;
+    trial->world.client_side.drive = trial->options->client_drive;
     trial->world.server_side.wrap_storage = trial->options->wrap_server_storage;
     trial->world.server_side.wrap_transport = trial->options->wrap_server_transport;
     play(trial);

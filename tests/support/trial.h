@@ -19,7 +19,8 @@ typedef struct hr_trial_options {
     hr_status (*wrap_client_transport)(hr_transport *inner, hr_transport **transport_out);
     hr_status (*wrap_server_storage)(hr_storage *inner, hr_storage **storage_out);
     hr_status (*wrap_server_transport)(hr_transport *inner, hr_transport **transport_out);
-    bool boot_id_stays; /* a crash of the client's machine does not show in its boot id */
+    const char *client_drive; /* where it sits in the PCI tree; NULL: that is not known */
+    bool boot_id_stays;       /* a crash of the client's machine does not show in its boot id */
 } hr_trial_options;
 
 typedef struct hr_trial_result {

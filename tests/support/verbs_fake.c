@@ -14,6 +14,7 @@
 fake hr_fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
 
 const char *const hr_verbs_fake_names[] = {
+    "get_addresses",
     "cm_get_devices",
     "query_device",
     "query_port",
@@ -325,6 +326,8 @@ static const hr_verbs_calls calls = {
     .ack_cq_events = fake_ack_cq_events,
     .post_send = fake_post_send,
     .post_recv = fake_post_recv,
+    .get_addresses = fake_get_addresses,
+    .free_addresses = fake_free_addresses,
     .cm_get_devices = fake_cm_get_devices,
     .cm_free_devices = fake_cm_free_devices,
     .cm_create_event_channel = fake_cm_create_event_channel,

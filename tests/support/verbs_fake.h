@@ -38,6 +38,7 @@ typedef struct hr_verbs_fake_setup {
      * address. NULL: there is none, and a dma-buf is taken for the host memory at its address. */
     const hr_verbs_fake_gpu *gpu;
     bool has_peer_memory;
+    bool has_network; /* each device reaches the others by their addresses; else only itself */
 } hr_verbs_fake_setup;
 
 void hr_verbs_fake_open(const hr_verbs_fake_setup *setup);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -227,6 +228,45 @@ static struct ibv_context *device_at(const struct sockaddr *address)
                                                                           : NULL;
 }
 
+/* One, and what it points to. */
+typedef struct fake_address {
+    struct ifaddrs base;
+    struct sockaddr_in address, mask;
+} fake_address;
+
+static struct sockaddr_in make_address(uint32_t number)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(number)};
+}
+
+int fake_get_addresses(struct ifaddrs **addresses_out)
+{
+    struct ifaddrs *first = NULL;
+    if (fake_fails("get_addresses"))
+        return -1;
+    for (uint32_t i = hr_fake.device_count; i-- > 0;) {
+        fake_address *own = fake_alloc(sizeof *own);
+        own->address = make_address(0x7F000001 + i);
+        own->mask = make_address(0xFFFFFF00);
+        own->base.ifa_flags = IFF_UP | (hr_fake.setup.has_network ? 0 : IFF_LOOPBACK);
+        own->base.ifa_addr = (struct sockaddr *)&own->address;
+        own->base.ifa_netmask = (struct sockaddr *)&own->mask;
+        own->base.ifa_next = first;
+        first = &own->base;
+    }
+    *addresses_out = first;
+    return 0;
+}
+
+void fake_free_addresses(struct ifaddrs *addresses)
+{
+    while (addresses != NULL) {
+        struct ifaddrs *next = addresses->ifa_next;
+        free(addresses);
+        addresses = next;
+    }
+}
+
 static uint16_t port_of(const struct sockaddr *address)
 {
     struct sockaddr_in in; /* IPv6 has its port in the same place */
@@ -301,11 +341,13 @@ int fake_cm_resolve_addr(struct rdma_cm_id *base, struct sockaddr *source, struc
     if (fake_fails("cm_resolve_addr"))
         return -1;
     fake_lock();
-    if (source != NULL || timeout_ms <= 0)
-        fake_complain("an address is resolved without a source and within a time");
-    base->verbs = device_at(target);
+    if (timeout_ms <= 0 || (source != NULL && device_at(source) == NULL))
+        fake_complain("an address is resolved within a time, and from one of ours");
+    /* Without a source the system takes the device that answers for the target itself. */
+    base->verbs = device_at(target) == NULL ? NULL : device_at(source != NULL ? source : target);
     memcpy(&base->route.addr.dst_addr, target, sizeof(struct sockaddr_in));
-    memcpy(&base->route.addr.src_addr, target, sizeof(struct sockaddr_in));
+    memcpy(&base->route.addr.src_addr, source != NULL ? source : target,
+           sizeof(struct sockaddr_in));
     if (base->verbs != NULL)
         (void)tell(id_of(base), RDMA_CM_EVENT_ADDR_RESOLVED, 0);
     else
@@ -347,8 +389,9 @@ static void request(fake_id *id, fake_id *listener)
         return; /* dropped without a word */
     listener->pending++;
     fake_id *child = add_id(channel_of(listener->id.channel), listener->id.context);
-    child->id.verbs = id->id.verbs;
-    child->id.route = id->id.route;
+    child->id.verbs = device_at(&id->id.route.addr.dst_addr);
+    child->id.route.addr.src_addr = id->id.route.addr.dst_addr;
+    child->id.route.addr.dst_addr = id->id.route.addr.src_addr;
     child->is_passive = true;
     child->peer = id;
     id->peer = child;

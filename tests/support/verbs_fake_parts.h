@@ -171,6 +171,8 @@ int fake_cm_create_id(struct rdma_event_channel *channel, struct rdma_cm_id **id
 int fake_cm_destroy_id(struct rdma_cm_id *id);
 int fake_cm_migrate_id(struct rdma_cm_id *id, struct rdma_event_channel *channel);
 int fake_cm_set_option(struct rdma_cm_id *id, int level, int name, void *value, size_t len);
+int fake_get_addresses(struct ifaddrs **addresses_out);
+void fake_free_addresses(struct ifaddrs *addresses);
 int fake_cm_bind_addr(struct rdma_cm_id *id, struct sockaddr *address);
 int fake_cm_listen(struct rdma_cm_id *id, int backlog);
 int fake_cm_resolve_addr(struct rdma_cm_id *id, struct sockaddr *source, struct sockaddr *target,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,6 +118,17 @@ static hr_status rdma_create(hr_platform *base, hr_loop *loop, hr_transport **tr
     return status != HR_OK ? status : wrap_transport(platform, inner, transport_out);
 }
 
+static bool drive_site(hr_platform *base, const char *path, hr_site *site_out)
+{
+    const char *drive = ((world_platform *)base)->side->drive;
+    (void)path;
+    if (drive == NULL)
+        return false;
+    *site_out = (hr_site){.node = -1};
+    snprintf(site_out->path, sizeof site_out->path, "%s", drive);
+    return true;
+}
+
 static hr_status network_create(hr_platform *base, hr_loop *loop, hr_transport **transport_out)
 {
     world_platform *platform = (world_platform *)base;
@@ -167,6 +179,7 @@ hr_status hr_world_engine(hr_world *world, bool server, hr_engine **engine_out, 
         .inproc_create = inproc_create,
         .rdma_create = platform->side->rails > 0 ? rdma_create : NULL,
         .rdma_why = "this side has no rails",
+        .drive_site = drive_site,
         .destroy = destroy,
     };
     hr_status status = memory_create(env, platform->side->memory_fail_nth, &platform->base.memory);

@@ -20,6 +20,7 @@ typedef struct hr_world_side {
     /* A test's own wrappers around all the others, to plant a bug. They own inner. May be NULL. */
     hr_status (*wrap_storage)(hr_storage *inner, hr_storage **storage_out);
     hr_status (*wrap_transport)(hr_transport *inner, hr_transport **transport_out);
+    const char *drive;         /* where it sits in the PCI tree; NULL: that is not known */
     uint64_t storage_requests; /* counted */
 } hr_world_side;
 

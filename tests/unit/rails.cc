@@ -18,7 +18,7 @@ constexpr uint64_t s = 1000000000;
 
 void add(hr_rails *rails, const char *address)
 {
-    hr_rails_add(rails, address, strlen(address));
+    hr_rails_add(rails, address, 0);
 }
 
 TEST(Rails, LinksAreSpreadOverThem)

@@ -43,6 +43,19 @@ hr_verbs_device *hr_verbs_device_of(hr_verbs *verbs, const struct rdma_cm_id *id
 /* Of an errno of these libraries: ENOMEM mostly means the locked-memory limit. */
 hr_status hr_verbs_status(int error);
 
+/* ---- verbs_addresses.c ---- */
+
+/* Not one that only this host or this wire knows, which is of no use to a peer. */
+bool hr_verbs_address_is_usable(const struct ifaddrs *at, sa_family_t family);
+void hr_verbs_address_set_port(struct sockaddr *address, uint16_t port); /* as on the wire */
+/* The device that answers for an address of ours, found by binding to it; NULL: none does. */
+hr_verbs_device *hr_verbs_address_device(hr_verbs *verbs, struct rdma_event_channel *channel,
+                                         const struct sockaddr *address);
+/* The address of a rail in the target's network. False: it has none there. */
+bool hr_verbs_source(hr_verbs *verbs, struct rdma_event_channel *channel, unsigned rail,
+                     const struct sockaddr *target, struct sockaddr_storage *source_out);
+uint32_t hr_verbs_neighbours(hr_transport *transport, const char *address);
+
 /* ---- verbs_transport.c ---- */
 
 typedef struct hr_verbs_transport {
@@ -67,6 +80,7 @@ typedef struct hr_verbs_connection {
     bool is_reader;    /* it dialed: it owns a ring, which the other side writes into */
     uint8_t *receipts; /* the reader's ring; of the writer what is sent, where inline is refused */
     char address[64];
+    unsigned rail; /* to go out by, or HR_RAIL_ANY: of who dials */
     uint8_t greeting[HR_VERBS_GREETING_LEN];
 
     struct rdma_event_channel *events;
@@ -141,7 +155,7 @@ typedef struct hr_verbs_link {
     struct ibv_sge *sges;
 } hr_verbs_link;
 
-hr_status hr_verbs_link_connect(hr_transport *transport, const char *address,
+hr_status hr_verbs_link_connect(hr_transport *transport, const char *address, unsigned rail,
                                 const hr_greeting *greeting, const hr_link_events *events,
                                 void *context, hr_link **link_out);
 hr_status hr_verbs_link_adopt(hr_transport *transport, hr_incoming *incoming,

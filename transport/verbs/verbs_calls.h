@@ -6,6 +6,7 @@
 #ifndef HR_VERBS_CALLS_H
 #define HR_VERBS_CALLS_H
 
+#include <ifaddrs.h>
 #include <infiniband/verbs.h>
 #include <rdma/rdma_cma.h>
 
@@ -43,6 +44,10 @@ struct hr_verbs_calls {
     /* work */
     int (*post_send)(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_out);
     int (*post_recv)(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_out);
+
+    /* the addresses of this machine */
+    int (*get_addresses)(struct ifaddrs **addresses_out);
+    void (*free_addresses)(struct ifaddrs *addresses);
 
     /* connecting */
     struct ibv_context **(*cm_get_devices)(int *count_out);

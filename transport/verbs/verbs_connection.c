@@ -149,11 +149,17 @@ static void resolve_address(hr_verbs_connection *connection, struct sockaddr *ta
     if (!check(connection, connection->events != NULL, "rdma_create_event_channel"))
         return;
     hr_verbs_unblock(connection->events->fd);
+    struct sockaddr_storage source;
+    bool is_bound =
+        connection->rail != HR_RAIL_ANY &&
+        hr_verbs_source(connection->verbs, connection->events, connection->rail, target, &source);
     if (check(connection,
               calls->cm_create_id(connection->events, &connection->id, NULL, RDMA_PS_TCP) == 0,
               "rdma_create_id"))
         (void)check(connection,
-                    calls->cm_resolve_addr(connection->id, NULL, target, RESOLVE_MS) == 0,
+                    calls->cm_resolve_addr(connection->id,
+                                           is_bound ? (struct sockaddr *)&source : NULL, target,
+                                           RESOLVE_MS) == 0,
                     "rdma_resolve_addr");
 }
 

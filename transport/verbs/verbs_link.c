@@ -327,7 +327,7 @@ static hr_status link_create(hr_transport *transport, bool is_reader, const hr_l
     return HR_OK;
 }
 
-hr_status hr_verbs_link_connect(hr_transport *transport, const char *address,
+hr_status hr_verbs_link_connect(hr_transport *transport, const char *address, unsigned rail,
                                 const hr_greeting *greeting, const hr_link_events *events,
                                 void *context, hr_link **link_out)
 {
@@ -344,6 +344,7 @@ hr_status hr_verbs_link_connect(hr_transport *transport, const char *address,
         return status;
     hr_greeting_pack(greeting, bytes);
     memcpy(link->connection.greeting, bytes, HR_VERBS_GREETING_LEN);
+    link->connection.rail = rail;
     memcpy(link->connection.address, address, strlen(address) + 1);
     memcpy(link->base.peer, address, strlen(address) + 1);
     work(link, run_dial, worked);

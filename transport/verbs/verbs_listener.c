@@ -4,7 +4,6 @@
  * that any worker may adopt it. */
 #include <errno.h>
 #include <ifaddrs.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -188,56 +187,11 @@ void hr_verbs_refuse(hr_transport *transport, hr_incoming *incoming)
 
 /* ---- where it can be reached ---- */
 
-static void set_port(struct sockaddr *address, uint16_t port)
-{
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-    if (address->sa_family == AF_INET) {
-        memcpy(&in, address, sizeof in);
-        in.sin_port = port;
-        memcpy(address, &in, sizeof in);
-    } else {
-        memcpy(&in6, address, sizeof in6);
-        in6.sin6_port = port;
-        memcpy(address, &in6, sizeof in6);
-    }
-}
-
 static uint16_t port_of(const struct sockaddr *address)
 {
     struct sockaddr_in in; /* IPv6 has its port in the same place */
     memcpy(&in, address, sizeof in);
     return in.sin_port;
-}
-
-/* An address that only this host or this wire knows is of no use to a peer. */
-static bool is_usable(const struct ifaddrs *at, sa_family_t family)
-{
-    if (at->ifa_addr == NULL || at->ifa_addr->sa_family != family ||
-        (at->ifa_flags & IFF_LOOPBACK) != 0 || (at->ifa_flags & IFF_UP) == 0)
-        return false;
-    struct sockaddr_in6 in6;
-    memcpy(&in6, at->ifa_addr, family == AF_INET6 ? sizeof in6 : sizeof(struct sockaddr_in));
-    return family != AF_INET6 || !IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr);
-}
-
-/* The device that answers for a local address, found by binding to it; NULL if there is none. */
-static hr_verbs_device *find_device(const hr_listener *listener, const struct sockaddr *address)
-{
-    const hr_verbs_calls *calls = listener->verbs->calls;
-    struct sockaddr_storage any_port = {0};
-    struct rdma_cm_id *id;
-    hr_verbs_device *device = NULL;
-    memcpy(&any_port, address,
-           address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
-                                         : sizeof(struct sockaddr_in6));
-    set_port((struct sockaddr *)&any_port, 0);
-    if (calls->cm_create_id(listener->channel, &id, NULL, RDMA_PS_TCP) != 0)
-        return NULL;
-    if (calls->cm_bind_addr(id, (struct sockaddr *)&any_port) == 0)
-        device = hr_verbs_device_of(listener->verbs, id);
-    (void)calls->cm_destroy_id(id);
-    return device;
 }
 
 /* IPv4 first: the first address of a device is the one that stays. */
@@ -249,14 +203,15 @@ static size_t list_addresses(const hr_listener *listener, const struct ifaddrs *
     size_t count = 0;
     for (size_t i = 0; i < 2; i++) {
         for (const struct ifaddrs *at = all; at != NULL && count < max; at = at->ifa_next) {
-            if (!is_usable(at, families[i]))
+            if (!hr_verbs_address_is_usable(at, families[i]))
                 continue;
-            hr_verbs_device *device = find_device(listener, at->ifa_addr);
+            hr_verbs_device *device =
+                hr_verbs_address_device(listener->verbs, listener->channel, at->ifa_addr);
             size_t rail = device == NULL ? 0 : (size_t)(device - listener->verbs->devices);
             if (device == NULL || has_one[rail])
                 continue;
             has_one[rail] = true;
-            set_port(at->ifa_addr, port_of(&listener->id->route.addr.src_addr));
+            hr_verbs_address_set_port(at->ifa_addr, port_of(&listener->id->route.addr.src_addr));
             addresses_out[count].rail = (unsigned)rail;
             hr_tcp_address_print(at->ifa_addr, addresses_out[count++].address);
         }
@@ -288,10 +243,10 @@ size_t hr_verbs_addresses(const hr_listener *listener, hr_rail_address *addresse
         hr_tcp_address_print(bound, addresses_out[0].address);
         return 1;
     }
-    if (getifaddrs(&all) != 0)
+    if (listener->verbs->calls->get_addresses(&all) != 0)
         return 0;
     size_t count = list_addresses(listener, all, addresses_out, max);
-    freeifaddrs(all);
+    listener->verbs->calls->free_addresses(all);
     return count;
 }
 

@@ -49,6 +49,7 @@ static const hr_transport_ops verbs_ops = {
     .refuse = hr_verbs_refuse,
     .addresses = hr_verbs_addresses,
     .rail = verbs_rail,
+    .neighbours = hr_verbs_neighbours,
     .region = &hr_verbs_region_ops,
     .link =
         {

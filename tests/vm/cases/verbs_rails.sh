@@ -14,6 +14,8 @@ sent() { cat /sys/class/infiniband/"$1"/ports/1/hw_counters/sent_pkts; }
 
 before=("$(sent rxe0)" "$(sent rxe1)")
 get large host: --require rdma --links "$rails"
+expect_way 'verbs (rxe'
+grep 'soft-RoCE), one of 2 NICs, 2 links' <<<"$summary"
 carried=($(($(sent rxe0) - before[0])) $(($(sent rxe1) - before[1])))
 echo "packets over two rails: ${carried[*]}"
 [ "${carried[0]}" -gt 5000 ] && [ "${carried[1]}" -gt 5000 ]

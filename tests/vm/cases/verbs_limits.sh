@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
 # A machine that has RDMA but will not let us: nothing may be locked, the device may not be opened, the
-# port is down. TCP carries the data and it is said why; --require refuses.
+# port is down. TCP carries the data and it is said why; --require refuses. And a server that lets us have
+# fewer links than were asked for.
 . tests/vm/headrace.sh
 
 make_file some 9000001
@@ -49,6 +50,15 @@ expect_way tcp
 exits 11 get some /mnt/nvme/out/none --rdma-devices rxe1 --require rdma
 grep -q 'No port of the RDMA device rxe1 is active' "$logs/get.err" || { show_logs; exit 1; }
 ip link set "$interface" up
+kill "$server" && wait "$server" || true
+
+# Who may hold less memory than the links that he asks for need: those that there is room for carry it.
+printf 'allow anyone read data\nlimit anyone memory 1MiB\n' >/tmp/rules
+serve --rules /tmp/rules
+get some /mnt/nvme/out/few --links 16 --require rdma
+expect_way 'verbs (rxe0, soft-RoCE), of 2 NICs the one in a network of the server'
+grep 'has no room for all of 16 data links: going on over fewer' "$logs/get.err" || { show_logs; exit 1; }
+arrived some /mnt/nvme/out/few
 kill "$server" && wait "$server" || true
 
 # A server whose pool may not be locked serves over TCP, or not at all if it was told to use RDMA.

@@ -21,18 +21,17 @@ trap 'rm -rf "$work"' EXIT
 
 needs_of() { sed -n 's/^# vm: //p' "$1" | head -n 1; }
 
-# A file in $work for each guest, or case of the host: its options, then its cases. Those that start
-# guests themselves take longest and go first.
+# A file in $work for each guest, or case of the host: its options, then its cases.
 plan() {
     local file needs
     for file in "$@"; do
         needs=$(needs_of "$file")
         if [ "$needs" = host ]; then
-            printf 'host\n%s\n' "$file" >"$work/0-$(basename "$file" .sh).job"
+            printf 'host\n%s\n' "$file" >"$work/host-$(basename "$file" .sh).job"
             continue
         fi
         local job
-        job=$work/1-$(tr -c 'A-Za-z0-9\n' _ <<<"$needs").job
+        job=$work/guest-$(tr -c 'A-Za-z0-9\n' _ <<<"$needs").job
         [ -e "$job" ] || echo "$needs" >"$job"
         echo "$file" >>"$job"
     done
@@ -54,10 +53,11 @@ run_job() {
     echo "::over $code $((SECONDS - start))"
 }
 
-# Those that have ended are told of when the next one ends.
+# The one with the most cases takes longest and goes first, or all would wait for it at the end. Those that have
+# ended are told of when the next one ends.
 run_jobs() {
     local job
-    for job in "$work"/*.job; do
+    for job in $(wc -l "$work"/*.job | sort -rns | sed -n 's|^ *[0-9]* \(.*\.job\)$|\1|p'); do
         if [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; then wait -n || true; fi
         tell_ended
         { run_job "$job" >"$job.out" 2>&1; mv "$job" "$job.ended"; } &

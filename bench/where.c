@@ -95,6 +95,20 @@ double hr_bench_where_share(const hr_stage_time *row, uint64_t part_ns)
     return all_ns > 0 ? 100.0 * (double)part_ns / (double)all_ns : 0;
 }
 
+/* In the order of a chunk's way, so that a stage's successor is the next row: the server's stages,
+ * which were read last, come behind the client's first, the grant. */
+static void sort_by_way(hr_bench_where *where, size_t client_count)
+{
+    hr_stage_time sorted[HR_BENCH_WHERE_ROWS];
+    size_t server_count = where->count - client_count;
+    if (client_count == 0)
+        return;
+    sorted[0] = where->rows[0];
+    memcpy(sorted + 1, where->rows + client_count, server_count * sizeof sorted[0]);
+    memcpy(sorted + 1 + server_count, where->rows + 1, (client_count - 1) * sizeof sorted[0]);
+    memcpy(where->rows, sorted, where->count * sizeof sorted[0]);
+}
+
 /* The server tells when it ends, so it is one of our own. */
 static hr_status run_both(hr_bench_where *where, const hr_bench_field *field, const char *target,
                           hr_bench_serving *serving, hr_error *error)
@@ -110,6 +124,7 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field, co
     free(text);
     if (status != HR_OK)
         return status;
+    size_t client_count = where->count;
     where->copies = field->material->direct ? copies_of(where->measure.note) : -1;
     where->peaks[HR_BENCH_SENDER] = hr_bench_serving_peak(serving);
     where->peaks[HR_BENCH_RECEIVER] = where->measure.peak;
@@ -117,6 +132,8 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field, co
     status = hr_bench_child_wait(&serving->server, STOP_NS, error);
     if (status == HR_OK)
         status = hr_bench_where_read(where, serving->server.text + serving->server.taken, error);
+    if (status == HR_OK)
+        sort_by_way(where, client_count);
     return status;
 }
 

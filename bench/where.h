@@ -15,7 +15,7 @@ enum { HR_BENCH_WHERE_HOST, HR_BENCH_WHERE_FILE, HR_BENCH_WHERES };
 typedef struct hr_bench_where {
     bool measured;
     hr_bench_measure measure;
-    hr_stage_time rows[HR_BENCH_WHERE_ROWS]; /* the client's, then the server's */
+    hr_stage_time rows[HR_BENCH_WHERE_ROWS]; /* of both sides, in the order of a chunk's way */
     char names[HR_BENCH_WHERE_ROWS][HR_BENCH_STAGE_NAME];
     size_t count;
     size_t bound;                 /* index of a row; count: none */

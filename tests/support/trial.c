@@ -500,6 +500,10 @@ static void befall_all(hr_trial *trial)
         if (scenario->events[i].attempt == trial->attempt &&
             scenario->events[i].step == trial->step)
             befall(trial, &scenario->events[i]);
+    /* A server that is taken apart takes time, in which power may fail: what a client's disk
+     * answers then, nobody hears. */
+    if (!trial->client_died)
+        stop_with_the_disks(trial);
 }
 
 /* ---- an attempt ---- */

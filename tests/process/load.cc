@@ -117,12 +117,19 @@ class Load : public Headrace
         }
         EXPECT_EQ(HR_OK, hr_temp_remove(target(client.name).c_str()));
     }
-    // Those that ended, and those whose time has come.
+    // Those whose time has come, looked for so often that it has not passed: of a crowd all others
+    // take long.
+    static void kill_due(const std::vector<std::unique_ptr<Client>> &clients)
+    {
+        const uint64_t now = now_us();
+        for (const auto &client : clients)
+            if (client->is_running && client->is_to_die && now >= client->dies_us)
+                client->program.signal(SIGKILL);
+    }
     void attend(std::vector<std::unique_ptr<Client>> &clients, bool go_on)
     {
         for (auto &client : clients) {
-            if (client->is_running && client->is_to_die && now_us() >= client->dies_us)
-                client->program.signal(SIGKILL);
+            kill_due(clients);
             if (client->is_running && !client->program.runs_for(1000))
                 end(*client);
             if (!client->is_running && go_on)

@@ -263,7 +263,7 @@ static hr_status run_fio(const char *const *argv, hr_bench_measure *measure_out,
     return status;
 }
 
-#define FIO_FILES_MAX (HR_BENCH_PIECES_MAX * HR_BENCH_PATH_MAX)
+#define FIO_FILES_MAX ((size_t)HR_BENCH_PIECES_MAX * HR_BENCH_PATH_MAX)
 
 /* It takes them in turn, block by block, as ours does; --size is of all of them. */
 static void name_files(const hr_bench_material *material, const char *path,
@@ -273,7 +273,7 @@ static void name_files(const hr_bench_material *material, const char *path,
     int len = snprintf(words_out, FIO_FILES_MAX, "--filename=%s", path);
     for (unsigned i = 1; i < material->wish.pieces; i++) {
         hr_bench_material_piece(path, i, piece);
-        len += snprintf(words_out + len, (size_t)(FIO_FILES_MAX - len), ":%s", piece);
+        len += snprintf(words_out + len, FIO_FILES_MAX - (size_t)len, ":%s", piece);
     }
 }
 

@@ -126,8 +126,9 @@ thin=$(losetup -f --show "$disks/memory/thin")
 make_fs "$thin"
 put_on "$thin" thin
 mkdir -p "$data/tree"
-for i in $(seq 200); do head -c 150000 /dev/urandom >"$data/tree/$i"; done
-refused 'a failing sync' "$disks/thin/tree/200" bring "$data/tree" "$disks/thin/tree"
-for i in $(seq 200); do
+files=130 # 19.5 MB of them
+for i in $(seq "$files"); do head -c 150000 /dev/urandom >"$data/tree/$i"; done
+refused 'a failing sync' "$disks/thin/tree/$files" bring "$data/tree" "$disks/thin/tree"
+for i in $(seq "$files"); do
     [ ! -e "$disks/thin/tree/$i" ] || cmp "$data/tree/$i" "$disks/thin/tree/$i"
 done

@@ -66,7 +66,7 @@ static void find_interface(const struct sockaddr_storage *own, char name_out[HR_
     freeifaddrs(all);
 }
 
-double hr_bench_line_rate(const char *root, const char *name)
+static double link_rate(const char *root, const char *name)
 {
     char path[256], text[32] = "";
     snprintf(path, sizeof path, "%.100s/class/net/%.64s/speed", root, name);
@@ -78,6 +78,16 @@ double hr_bench_line_rate(const char *root, const char *name)
         fclose(file);
     long mbit = strtol(text, NULL, 10);
     return mbit > 0 ? (double)mbit / MBIT_PER_GB : 0;
+}
+
+/* A virtual NIC has no speed, and its PCIe link says nothing of it. */
+double hr_bench_line_rate(const char *root, const char *name)
+{
+    char path[256], folder[4096], text[48];
+    snprintf(path, sizeof path, "%.100s/class/net/%.64s/device", root, name);
+    double link = link_rate(root, name);
+    double pcie = realpath(path, folder) != NULL ? hr_bench_pcie_rate(folder, text) : 0;
+    return pcie > 0 && pcie < link ? pcie : link;
 }
 
 hr_bench_line hr_bench_line_to(const char *root, const char *address)

@@ -16,7 +16,8 @@ typedef struct hr_bench_line {
 
 /* Towards the host of this address. root: "/sys", or a tree like it. */
 hr_bench_line hr_bench_line_to(const char *root, const char *address);
-/* What the kernel says of the interface: its link's speed, which an RDMA device shares with it. */
+/* What the kernel says of the interface: its link's speed, which an RDMA device shares with it, or
+ * that of its PCIe link, whichever is less; 0: it has none. */
 double hr_bench_line_rate(const char *root, const char *name);
 /* The host of "me@host", "host:port", "[v6]:port" or "hr://host:port/path". */
 void hr_bench_line_host(const char *address, char host_out[256]);

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <string>
 #include <sys/stat.h>
+#include <unistd.h>
 
 extern "C" {
 #include "line.h"
@@ -44,6 +45,15 @@ TEST(Line, CarriesWhatTheKernelSays)
     }
     EXPECT_DOUBLE_EQ(12.5, hr_bench_line_rate(root, "eth7"));
     EXPECT_EQ(0, hr_bench_line_rate(root, "eth8")) << "its link is down";
+    // Eight lanes of 8 GT/s bring less to the NIC than the line does.
+    const std::string device = std::string(root) + "/nic";
+    mkdir(device.c_str(), 0700);
+    ASSERT_EQ(0, symlink("../../../nic", (net + "/eth7/device").c_str()));
+    std::ofstream(device + "/current_link_width") << "8\n";
+    std::ofstream(device + "/current_link_speed") << "8.0 GT/s PCIe\n";
+    EXPECT_NEAR(8 * 128.0 / 130, hr_bench_line_rate(root, "eth7"), 1e-9);
+    std::ofstream(device + "/current_link_width") << "16\n";
+    EXPECT_DOUBLE_EQ(12.5, hr_bench_line_rate(root, "eth7"));
     EXPECT_EQ(0, hr_bench_line_rate(root, "eth9"));
     EXPECT_EQ(0, hr_bench_line_rate(root, "none"));
     EXPECT_EQ(HR_OK, hr_temp_remove(root));

@@ -61,7 +61,7 @@ static const hr_option options[] = {
         .argument = "HOST:PORT"),
     ROW("host", STRING, host, WIRE | CROWD,
         "Starts the other side there, by --ssh: of wire the writer, of clients their server, with "
-        "files in its --directory.",
+        "files of its own.",
         .argument = "HOST"),
     ROW("remote-rdma", STRING, remote_address, WIRE,
         "With --host: the address of that host's RDMA device.", .argument = "ADDR"),

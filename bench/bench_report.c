@@ -186,6 +186,14 @@ static void print_where(const hr_bench_where *where, const char *title)
                (unsigned long long)row->chunks, i == where->bound ? "  <- the bound" : "");
     }
     printf("%s; %.2f GB/s\n", where->text, hr_bench_rate(&where->measure));
+    if (where->sides < HR_BENCH_SIDES) {
+        printf("a chunk takes %.1f system calls here, a GB/s %.3f cores, and at most %.1f MiB of "
+               "memory; what the server does, serve --stages tells there\n",
+               where->calls[HR_BENCH_RECEIVER],
+               hr_bench_side_cost(&where->measure, HR_BENCH_RECEIVER),
+               (double)where->peaks[HR_BENCH_RECEIVER] / 0x1p20);
+        return;
+    }
     printf("a chunk takes %.1f system calls at the server, %.1f at the client; a GB/s takes %.3f "
            "cores there, %.3f here",
            where->calls[HR_BENCH_SENDER], where->calls[HR_BENCH_RECEIVER],
@@ -247,6 +255,10 @@ static void print_how(const hr_bench_report *report)
                settings->buffered ? "through the page cache"
                : report->direct   ? "past the page cache (but for rsync and cp)"
                                   : "which does not take O_DIRECT: the page cache is in all of it");
+    else if (settings->source != NULL)
+        printf("; from %s", settings->source);
+    else if (settings->host != NULL)
+        printf("; from a server on %s", settings->host);
     printf("\n");
 }
 

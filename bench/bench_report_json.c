@@ -158,6 +158,12 @@ static json_t *limit(const hr_bench_limit *of)
                      "note", of->note);
 }
 
+/* Of the server's side: null where it is elsewhere. */
+static json_t *of_server(const hr_bench_where *of, double value)
+{
+    return of->sides == HR_BENCH_SIDES ? json_real(value) : json_null();
+}
+
 static json_t *where(const hr_bench_where *of)
 {
     if (!of->measured)
@@ -174,15 +180,18 @@ static json_t *where(const hr_bench_where *of)
     }
     const hr_bench_measure *measure = &of->measure;
     return json_pack(
-        "{s:f, s:s, s:s, s:o, s:f, s:f, s:f, s:f, s:o, s:I, s:I}", "gb_per_second",
+        "{s:f, s:s, s:s, s:o, s:o, s:f, s:o, s:f, s:o, s:o, s:I}", "gb_per_second",
         hr_bench_rate(measure), "bound", of->bound < of->count ? of->rows[of->bound].stage : "",
         "text", of->text, "stages", rows, "server_system_calls_per_chunk",
-        of->calls[HR_BENCH_SENDER], "client_system_calls_per_chunk", of->calls[HR_BENCH_RECEIVER],
-        "server_cores_per_gb_per_second", hr_bench_side_cost(measure, HR_BENCH_SENDER),
+        of_server(of, of->calls[HR_BENCH_SENDER]), "client_system_calls_per_chunk",
+        of->calls[HR_BENCH_RECEIVER], "server_cores_per_gb_per_second",
+        of_server(of, hr_bench_side_cost(measure, HR_BENCH_SENDER)),
         "client_cores_per_gb_per_second", hr_bench_side_cost(measure, HR_BENCH_RECEIVER),
         "copies_per_byte", of->copies >= 0 ? json_integer(of->copies) : json_null(),
-        "server_memory_bytes", (json_int_t)of->peaks[HR_BENCH_SENDER], "client_memory_bytes",
-        (json_int_t)of->peaks[HR_BENCH_RECEIVER]);
+        "server_memory_bytes",
+        of->sides == HR_BENCH_SIDES ? json_integer((json_int_t)of->peaks[HR_BENCH_SENDER])
+                                    : json_null(),
+        "client_memory_bytes", (json_int_t)of->peaks[HR_BENCH_RECEIVER]);
 }
 
 static json_t *machine(const hr_bench_machine *of)

@@ -27,6 +27,11 @@ unsigned hr_bench_settings_files(const hr_bench_settings *settings, unsigned ver
     return verb == HR_BENCH_FILES ? 10000 : 1;
 }
 
+bool hr_bench_is_served_elsewhere(const hr_bench_settings *settings)
+{
+    return settings->source != NULL || settings->host != NULL;
+}
+
 const char *const hr_bench_codec_names[] = {"none", "lz4", "zstd", "planes", NULL};
 
 /* name, type, member, verbs, help, and what else it has. */
@@ -59,9 +64,9 @@ static const hr_option options[] = {
         "bytes."),
     ROW("from", STRING, from, WIRE, "Reads from a wire --listen that runs there.",
         .argument = "HOST:PORT"),
-    ROW("host", STRING, host, WIRE | CROWD,
-        "Starts the other side there, by --ssh: of wire the writer, of clients their server, with "
-        "files of its own.",
+    ROW("host", STRING, host, WIRE | CROWD | TRANSFER,
+        "Starts the other side there, by --ssh: of wire the writer, else the server, with files of "
+        "its own.",
         .argument = "HOST"),
     ROW("remote-rdma", STRING, remote_address, WIRE,
         "With --host: the address of that host's RDMA device.", .argument = "ADDR"),
@@ -142,21 +147,21 @@ static const hr_option options[] = {
     ROW("codec", CHOICE, codec, LOADER | SERVES,
         "Packs the files: they are decoded where they land.", .choices = hr_bench_codec_names,
         .fallback = "none"),
-    ROW("source", STRING, source, CROWD,
+    ROW("source", STRING, source, CROWD | TRANSFER,
         "Fetches from a server that runs elsewhere, hr://HOST:PORT/EXPORT/PATH, and starts none.",
         .argument = "URL"),
-    ROW("listen", STRING, listen, CROWD | SERVES | WIRE,
+    ROW("listen", STRING, listen, CROWD | SERVES | WIRE | TRANSFER,
         "Where the server that is started listens; without it on 127.0.0.1, at any port. Of wire: "
         "is the writer of readers elsewhere, until interrupted.",
         .argument = "ADDR:PORT"),
     ROW("hosts", STRING, hosts, CROWD,
         "Starts the clients there, in turn, and merges what they measure.",
         .argument = "HOST,HOST"),
-    ROW("ssh", STRING, ssh, CROWD | WIRE,
+    ROW("ssh", STRING, ssh, CROWD | WIRE | TRANSFER,
         "What starts a command on a host: its words, the host, the command; srun -N1 -n1 -w does "
         "too.",
         .argument = "COMMAND", .fallback = "ssh"),
-    ROW("remote-program", STRING, remote_program, CROWD | WIRE,
+    ROW("remote-program", STRING, remote_program, CROWD | WIRE | TRANSFER,
         "This program as the hosts have it; without it at the same path as here.",
         .argument = "FILE"),
     ROW("key", STRING, key, CROWD | CLIENT | SERVES | TRANSFER | PEERS | TREE,
@@ -210,7 +215,9 @@ static const hr_verb verbs[HR_BENCH_VERBS] = {
             .name = "transfer",
             .arguments = "",
             .summary = "From disk to memory and to disk with headrace serve and get.",
-            .details = "Beside fio and rsync where they are installed.",
+            .details =
+                "Beside fio and rsync where they are installed; or, with --source or --host,\n"
+                "from another machine.",
         },
     [HR_BENCH_PEERS] =
         {

@@ -5,6 +5,8 @@
 
 #include "option.h"
 
+#define HR_BENCH_SOURCE_MAX 512 /* "hr://host:port/export/path" */
+
 typedef struct hr_bench_settings {
     unsigned rounds;
     uint64_t duration_ns; /* of one measurement over the wire */
@@ -44,7 +46,7 @@ typedef struct hr_bench_settings {
     unsigned files; /* 0: not said; hr_bench_settings_files */
     uint64_t file_len;
 
-    /* fanout, loader, client, serve */
+    /* fanout, loader, transfer, client, serve */
     unsigned clients, number;
     uint64_t shard_len; /* that each client fetches */
     const char *source; /* of a server elsewhere; NULL: one is started here */
@@ -88,6 +90,8 @@ enum {
 
 /* Of a tree, or of the storage. */
 unsigned hr_bench_settings_files(const hr_bench_settings *settings, unsigned verb);
+/* What is fetched is another machine's. */
+bool hr_bench_is_served_elsewhere(const hr_bench_settings *settings);
 
 extern const hr_syntax hr_bench_syntax;
 extern const char *const hr_bench_codec_names[]; /* ends with NULL */

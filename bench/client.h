@@ -9,13 +9,11 @@
 #include "headrace.h"
 #include "measure.h"
 
-#define HR_BENCH_SOURCE_MAX 512
-
 /* What one such process is to do; the context of hr_bench_client_run. */
 typedef struct hr_bench_client_job {
     const hr_bench_settings *settings;
-    char source[HR_BENCH_SOURCE_MAX]; /* "hr://host:port/export/path" */
-    unsigned number;                  /* of those that run together: their orders differ */
+    char source[HR_BENCH_SOURCE_MAX];
+    unsigned number; /* of those that run together: their orders differ */
     bool trains, to_gpu;
 } hr_bench_client_job;
 

@@ -24,6 +24,22 @@ static bool goes_over_rdma(const hr_bench_settings *settings)
     return settings->address != NULL;
 }
 
+/* What is measured beside a get is here; what is fetched from elsewhere it is not. */
+static bool has_shards_here(const hr_bench_settings *settings)
+{
+    return !hr_bench_is_served_elsewhere(settings);
+}
+
+static bool has_tcp_here(const hr_bench_settings *settings)
+{
+    return goes_over_tcp(settings) && has_shards_here(settings);
+}
+
+static bool has_rdma_here(const hr_bench_settings *settings)
+{
+    return goes_over_rdma(settings) && has_shards_here(settings);
+}
+
 static hr_status run_wire(hr_bench_field *field, const hr_bench_contender *contender,
                           hr_bench_measure *measure_out, hr_error *error)
 {
@@ -89,14 +105,14 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                                      .title = "wire, cubic, digests",
                                      .transport = "tcp",
                                      .verbs = TRANSFER | PEERS,
-                                     .wanted = goes_over_tcp,
+                                     .wanted = has_tcp_here,
                                      .congestion = "cubic",
                                      .digests = true,
                                      .run = run_wire},
     [HR_BENCH_WIRE_RDMA_DIGESTS] = {.name = "wire_rdma_digests",
                                     .title = "wire, RDMA, digests",
                                     .verbs = TRANSFER,
-                                    .wanted = goes_over_rdma,
+                                    .wanted = has_rdma_here,
                                     .digests = true,
                                     .run = run_wire},
     [HR_BENCH_IPERF3_RENO] = {.name = "iperf3_reno",
@@ -123,6 +139,7 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                            .title = "fio, reading",
                            .transport = "none",
                            .verbs = STORAGE | TRANSFER | PEERS,
+                           .wanted = has_shards_here,
                            .program = "fio",
                            .from_disk = true,
                            .run = hr_bench_run_fio_storage},
@@ -154,6 +171,7 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                            .title = "fio, reading and writing",
                            .transport = "none",
                            .verbs = TRANSFER | PEERS,
+                           .wanted = has_shards_here,
                            .program = "fio",
                            .from_disk = true,
                            .run = hr_bench_run_fio_copy},
@@ -166,6 +184,7 @@ const hr_bench_contender hr_bench_contenders[HR_BENCH_CONTENDERS] = {
                         .title = "rsync -W --fsync",
                         .transport = "none",
                         .verbs = TRANSFER | PEERS,
+                        .wanted = has_shards_here,
                         .program = "rsync",
                         .from_disk = true,
                         .run = hr_bench_run_rsync},

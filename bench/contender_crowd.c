@@ -9,9 +9,8 @@
 static void name_source(const hr_bench_field *field, const char *path,
                         char source_out[HR_BENCH_SOURCE_MAX])
 {
-    if (field->settings->source != NULL || field->settings->host != NULL)
-        snprintf(source_out, HR_BENCH_SOURCE_MAX, "%s",
-                 field->settings->source != NULL ? field->settings->source : field->remote.source);
+    if (hr_bench_is_served_elsewhere(field->settings))
+        snprintf(source_out, HR_BENCH_SOURCE_MAX, "%s", hr_bench_field_source(field));
     else
         snprintf(source_out, HR_BENCH_SOURCE_MAX, "hr://%s/shards/%s", field->serving.address,
                  path);

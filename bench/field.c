@@ -13,13 +13,13 @@
 bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings)
 {
     switch (verb) {
-    case HR_BENCH_TRANSFER:
     case HR_BENCH_PEERS:
     case HR_BENCH_FILES:
         return true;
+    case HR_BENCH_TRANSFER:
     case HR_BENCH_FANOUT:
     case HR_BENCH_LOADER:
-        return settings->source == NULL && settings->host == NULL;
+        return !hr_bench_is_served_elsewhere(settings);
     default:
         return false;
     }
@@ -27,7 +27,8 @@ bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings)
 
 bool hr_bench_field_has_files(unsigned verb, const hr_bench_settings *settings)
 {
-    return verb == HR_BENCH_STORAGE || hr_bench_field_has_server(verb, settings);
+    return verb == HR_BENCH_STORAGE || verb == HR_BENCH_TRANSFER ||
+           hr_bench_field_has_server(verb, settings);
 }
 
 static hr_bench_material_wish wish_of(const hr_bench_field *field, unsigned verb,
@@ -47,6 +48,8 @@ static hr_bench_material_wish wish_of(const hr_bench_field *field, unsigned verb
         break;
     case HR_BENCH_TRANSFER:
     case HR_BENCH_PEERS: /* a get and a copy take all of a file */
+        if (hr_bench_is_served_elsewhere(settings))
+            break; /* only the target is here */
         wish.sparse_size = settings->big_size;
         wish.size = settings->size;
         wish.small_size = SMALL_LEN;
@@ -86,10 +89,14 @@ hr_status hr_bench_field_make(hr_bench_field *field, unsigned verb,
     return status;
 }
 
-/* Of a wire from another machine: clients tell theirs themselves. */
-static hr_bench_line find_line(const hr_bench_settings *settings)
+/* From another machine: the clients of a crowd tell theirs themselves. */
+static hr_bench_line find_line(unsigned verb, const hr_bench_settings *settings)
 {
-    const char *address = settings->from != NULL ? settings->from : settings->host;
+    const char *address = settings->host;
+    if (verb != HR_BENCH_WIRE && verb != HR_BENCH_TRANSFER)
+        return (hr_bench_line){.name = ""};
+    if (address == NULL)
+        address = verb == HR_BENCH_WIRE ? settings->from : settings->source;
     hr_bench_line line = hr_bench_line_to("/sys", address != NULL ? address : "");
     line.gb_per_second *= settings->both ? 2 : 1;
     return line;
@@ -98,21 +105,32 @@ static hr_bench_line find_line(const hr_bench_settings *settings)
 hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
                                  const hr_bench_settings *settings, hr_error *error)
 {
+    bool elsewhere = verb != HR_BENCH_WIRE && hr_bench_is_served_elsewhere(settings);
+    hr_status status = HR_OK;
     field->settings = settings;
-    field->counters = hr_bench_counters_find("/sys", settings->directory);
-    field->line = verb == HR_BENCH_WIRE ? find_line(settings) : (hr_bench_line){.name = ""};
-    if (verb != HR_BENCH_WIRE && settings->host != NULL)
-        return hr_bench_remote_start(&field->remote, settings, verb == HR_BENCH_LOADER, error);
-    if (!hr_bench_field_has_files(verb, settings))
-        return HR_OK;
+    /* What comes from elsewhere comes from no drive of ours. */
+    field->counters = hr_bench_counters_find("/sys", elsewhere ? NULL : settings->directory);
+    field->line = find_line(verb, settings);
+    if (elsewhere && settings->host != NULL)
+        status = hr_bench_remote_start(&field->remote, settings, verb, error);
+    if (status != HR_OK || !hr_bench_field_has_files(verb, settings))
+        return status;
     hr_bench_material_wish wish = wish_of(field, verb, settings);
-    hr_status status = hr_bench_field_make(field, verb, settings, error);
+    status = hr_bench_field_make(field, verb, settings, error);
     const hr_bench_material *served = field->material;
     field->material = find_made(field, &wish);
+    if (status == HR_OK && elsewhere)
+        return hr_bench_serving_join(&field->serving, settings, hr_bench_field_source(field),
+                                     error);
     if (status != HR_OK || field->material == served || !hr_bench_field_has_server(verb, settings))
         return status;
     hr_bench_serving_stop(&field->serving);
     return hr_bench_serving_start(&field->serving, settings, field->material->shards, error);
+}
+
+const char *hr_bench_field_source(const hr_bench_field *field)
+{
+    return field->settings->source != NULL ? field->settings->source : field->remote.source;
 }
 
 uint64_t hr_bench_field_size(const hr_bench_field *field)

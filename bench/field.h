@@ -16,7 +16,7 @@ typedef struct hr_bench_field {
     const hr_bench_settings *settings;
     const hr_bench_material *material; /* of the point that is measured */
     hr_bench_serving serving;          /* of the same */
-    hr_bench_remote remote;            /* with --host: the server of clients, and its files */
+    hr_bench_remote remote;            /* with --host: the server, and its files */
     hr_bench_counters counters;        /* of the devices below the directory, and of the network */
     hr_bench_line line;                /* that bytes come in by; with --both both directions */
 
@@ -35,7 +35,9 @@ HR_CHECKED hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb
 void hr_bench_field_release(hr_bench_field *field);
 /* What is moved of the large file, or of its pieces: --size, of each in whole chunks. */
 uint64_t hr_bench_field_size(const hr_bench_field *field);
-/* Whether a verb measures with files here; with a server here. */
+/* Where it is served elsewhere: "hr://host:port/export/path". */
+const char *hr_bench_field_source(const hr_bench_field *field);
+/* Whether a verb measures with files here, be it only its target; with a server here. */
 bool hr_bench_field_has_files(unsigned verb, const hr_bench_settings *settings);
 bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings);
 

@@ -48,6 +48,10 @@ static hr_status measure(unsigned verb, const hr_bench_settings *settings, hr_er
     hr_status status = hr_bench_await_open();
     if (status != HR_OK)
         return hr_error_set(error, status, "taking signals: %s", hr_status_text(status));
+    if (settings->softroce && verb == HR_BENCH_TRANSFER && hr_bench_is_served_elsewhere(settings))
+        return hr_error_set(error, HR_INVALID,
+                            "--softroce stays on this machine: for a server elsewhere name a "
+                            "device's address by --rdma");
     if (settings->softroce)
         return over_softroce(settings, verb, error);
     return hr_bench_verb_race(settings, verb, error);

@@ -12,7 +12,8 @@
 #define START_NS (600 * HR_NS_PER_S) /* a login, and the making of files */
 #define STOP_NS  (60 * HR_NS_PER_S)  /* their removal */
 
-static void name_words(hr_bench_launch_words *words, const hr_bench_settings *settings, bool trains)
+static void name_words(hr_bench_launch_words *words, const hr_bench_settings *settings,
+                       unsigned verb)
 {
     *words = (hr_bench_launch_words){.count = 0};
     hr_bench_words_add(words, "serve", NULL);
@@ -20,8 +21,9 @@ static void name_words(hr_bench_launch_words *words, const hr_bench_settings *se
     hr_bench_words_add(words, "--listen",
                        settings->listen != NULL ? settings->listen : "0.0.0.0:0");
     hr_bench_words_add_trust(words, settings);
-    if (!trains) {
-        hr_bench_words_add_number(words, "--shard", settings->shard_len, "");
+    if (verb != HR_BENCH_LOADER) {
+        uint64_t len = verb == HR_BENCH_TRANSFER ? settings->size : settings->shard_len;
+        hr_bench_words_add_number(words, "--shard", len, "");
         return;
     }
     hr_bench_words_add(words, "--trains", NULL);
@@ -40,7 +42,7 @@ static bool are_same(const hr_bench_launch_words *a, const hr_bench_launch_words
 
 /* It says where it listens, which is everywhere; how it is reached we know. */
 static hr_status name_source(hr_bench_remote *remote, const hr_bench_settings *settings,
-                             bool trains, hr_error *error)
+                             unsigned verb, hr_error *error)
 {
     const char *line;
     char host[256];
@@ -51,23 +53,23 @@ static hr_status name_source(hr_bench_remote *remote, const hr_bench_settings *s
     hr_bench_line_host(settings->host, host);
     snprintf(remote->source, sizeof remote->source,
              strchr(host, ':') != NULL ? "hr://[%.200s]:%u/shards/%s" : "hr://%.200s:%u/shards/%s",
-             host, port, trains ? "tree" : "small");
+             host, port, verb == HR_BENCH_LOADER ? "tree" : "small");
     return status;
 }
 
 hr_status hr_bench_remote_start(hr_bench_remote *remote, const hr_bench_settings *settings,
-                                bool trains, hr_error *error)
+                                unsigned verb, hr_error *error)
 {
     hr_bench_launch_words words;
-    name_words(&words, settings, trains);
+    name_words(&words, settings, verb);
     if (remote->server.name != NULL && are_same(&words, &remote->words))
         return HR_OK;
     hr_bench_remote_stop(remote);
-    name_words(&remote->words, settings, trains);
+    name_words(&remote->words, settings, verb);
     hr_status status =
         hr_bench_launch(&remote->server, settings, settings->host, remote->words.list, error);
     if (status == HR_OK)
-        status = name_source(remote, settings, trains, error);
+        status = name_source(remote, settings, verb, error);
     if (status != HR_OK)
         hr_bench_remote_stop(remote);
     return status;

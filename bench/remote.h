@@ -12,9 +12,9 @@ typedef struct hr_bench_remote {
     char source[256];            /* "hr://host:port/shards/tree" */
 } hr_bench_remote;
 
-/* From zeroed memory, or what is there for other settings. trains: with the files of a loader. */
+/* From zeroed memory, or what is there for other settings, with the files of that verb. */
 HR_CHECKED hr_status hr_bench_remote_start(hr_bench_remote *remote,
-                                           const hr_bench_settings *settings, bool trains,
+                                           const hr_bench_settings *settings, unsigned verb,
                                            hr_error *error);
 void hr_bench_remote_stop(hr_bench_remote *remote);
 

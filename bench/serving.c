@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "serving.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,13 @@ hr_status hr_bench_serving_start(hr_bench_serving *serving, const hr_bench_setti
     return status;
 }
 
+hr_status hr_bench_serving_join(hr_bench_serving *serving, const hr_bench_settings *settings,
+                                const char *source, hr_error *error)
+{
+    *serving = (hr_bench_serving){.settings = settings, .elsewhere = source};
+    return find_program(settings->program, serving->program, error);
+}
+
 hr_status hr_bench_serving_pack(const hr_bench_settings *settings, const char *tree,
                                 const char *codec, const char *packed, hr_error *error)
 {
@@ -101,6 +109,11 @@ hr_status hr_bench_serving_pack(const hr_bench_settings *settings, const char *t
         status = hr_bench_child_wait(&child, GET_NS, error);
     hr_bench_child_stop(&child);
     return status;
+}
+
+static double server_cpu_seconds(const hr_bench_serving *serving)
+{
+    return serving->elsewhere != NULL ? NAN : hr_bench_child_cpu_seconds(&serving->server);
 }
 
 /* argv without its first two, the program and the verb. */
@@ -120,7 +133,7 @@ static hr_status get(hr_bench_serving *serving, const char *const *options,
         argv[count++] = "--require";
         argv[count++] = "rdma";
     }
-    double before = hr_bench_child_cpu_seconds(&serving->server);
+    double before = server_cpu_seconds(serving);
     hr_status status = hr_bench_child_exec_own(&client, argv, error);
     if (status == HR_OK)
         status = hr_bench_child_wait(&client, GET_NS, error);
@@ -128,8 +141,7 @@ static hr_status get(hr_bench_serving *serving, const char *const *options,
         status = hr_bench_get_read(client.text, &measure, error);
     if (status == HR_OK) {
         measure.peak = client.peak;
-        measure.cpu_seconds[HR_BENCH_SENDER] =
-            hr_bench_child_cpu_seconds(&serving->server) - before;
+        measure.cpu_seconds[HR_BENCH_SENDER] = server_cpu_seconds(serving) - before;
         *measure_out = measure;
     }
     if (status == HR_OK && text_out != NULL) {
@@ -141,11 +153,20 @@ static hr_status get(hr_bench_serving *serving, const char *const *options,
     return status;
 }
 
+static void name_source(const hr_bench_serving *serving, const char *name,
+                        char source_out[HR_BENCH_SOURCE_MAX])
+{
+    if (serving->elsewhere != NULL)
+        snprintf(source_out, HR_BENCH_SOURCE_MAX, "%s", serving->elsewhere);
+    else
+        snprintf(source_out, HR_BENCH_SOURCE_MAX, "hr://%s/shards/%s", serving->address, name);
+}
+
 hr_status hr_bench_serving_get(hr_bench_serving *serving, const char *name, const char *target,
                                hr_bench_measure *measure_out, hr_error *error)
 {
-    char source[128];
-    snprintf(source, sizeof source, "hr://%s/shards/%s", serving->address, name);
+    char source[HR_BENCH_SOURCE_MAX];
+    name_source(serving, name, source);
     const char *options[] = {source, target, "--json", "--quiet", NULL};
     return get(serving, options, measure_out, NULL, error);
 }
@@ -154,8 +175,8 @@ hr_status hr_bench_serving_get_stages(hr_bench_serving *serving, const char *nam
                                       const char *target, hr_bench_measure *measure_out,
                                       char **text_out, hr_error *error)
 {
-    char source[128];
-    snprintf(source, sizeof source, "hr://%s/shards/%s", serving->address, name);
+    char source[HR_BENCH_SOURCE_MAX];
+    name_source(serving, name, source);
     const char *options[] = {source, target, "--json", "--quiet", "--stages", NULL};
     return get(serving, options, measure_out, text_out, error);
 }

@@ -14,7 +14,8 @@ typedef struct hr_bench_serving {
     hr_bench_child server;
     char program[HR_BENCH_PROGRAM_MAX];
     char address[64];
-    uint64_t pool_len; /* of its slots */
+    const char *elsewhere; /* what is fetched from a server that is no child of ours; NULL: it is */
+    uint64_t pool_len;     /* of its slots */
     const hr_bench_settings *settings;
 } hr_bench_serving;
 
@@ -23,10 +24,16 @@ typedef struct hr_bench_serving {
 HR_CHECKED hr_status hr_bench_serving_start(hr_bench_serving *serving,
                                             const hr_bench_settings *settings, const char *shards,
                                             hr_error *error);
+/* From there instead, whatever a get names: source is lent. Nothing is started, and of what the
+ * server takes nothing is known. */
+HR_CHECKED hr_status hr_bench_serving_join(hr_bench_serving *serving,
+                                           const hr_bench_settings *settings, const char *source,
+                                           hr_error *error);
 /* headrace pack TREE PACKED --codec CODEC. */
 HR_CHECKED hr_status hr_bench_serving_pack(const hr_bench_settings *settings, const char *tree,
                                            const char *codec, const char *packed, hr_error *error);
-/* headrace get hr://.../shards/NAME TARGET, with the server's CPU time as the sender's. */
+/* headrace get hr://.../shards/NAME TARGET, with the server's CPU time as the sender's; NAN
+ * where it is elsewhere. */
 HR_CHECKED hr_status hr_bench_serving_get(hr_bench_serving *serving, const char *name,
                                           const char *target, hr_bench_measure *measure_out,
                                           hr_error *error);

@@ -85,7 +85,8 @@ static hr_status run_point(hr_bench_report *report, hr_bench_field *field, unsig
     hr_status status = hr_bench_field_prepare(field, report->verb, settings, error);
     if (status != HR_OK)
         return status;
-    report->has_files = hr_bench_field_has_files(report->verb, settings);
+    report->has_files =
+        hr_bench_field_has_files(report->verb, settings) && !hr_bench_is_served_elsewhere(settings);
     report->direct = field->material != NULL && field->material->direct;
     return hr_bench_race_round(&report->races[index], field);
 }
@@ -180,27 +181,31 @@ static hr_status measure(hr_bench_field *field, hr_bench_report *report, hr_erro
             status = hr_bench_where_run(&report->wheres[i], field, i);
         hr_bench_live(field->settings, NULL);
     }
-    if (status == HR_OK && has_transfers(report->verb) && report->settings->sweep == NULL) {
+    if (status == HR_OK && has_transfers(report->verb) && report->settings->sweep == NULL &&
+        !hr_bench_is_served_elsewhere(report->settings)) {
         report->has_limits = true;
         status = hr_bench_limits_run(report->limits, field);
     }
     return status;
 }
 
-/* The failure of the only contender is that of the verb. */
-static const hr_error *only_failure(const hr_bench_report *report)
+/* Where all contenders failed in the same way, as a server that is gone makes them, it is that of
+ * the verb. */
+static const hr_error *common_failure(const hr_bench_report *report)
 {
-    const hr_error *failure = NULL;
-    unsigned count = 0;
+    const hr_error *common = NULL;
     for (unsigned r = 0; r < report->race_count; r++) {
         for (int i = 0; i < HR_BENCH_CONTENDERS; i++) {
-            if (!hr_bench_race_has(&report->races[r], i))
+            const hr_bench_race *race = &report->races[r];
+            const hr_error *failure = &race->lanes[i].failure;
+            if (!hr_bench_race_has(race, i) || hr_bench_race_misses(race, i))
                 continue;
-            failure = &report->races[r].lanes[i].failure;
-            count++;
+            if (failure->status == HR_OK || (common != NULL && common->status != failure->status))
+                return NULL;
+            common = failure;
         }
     }
-    return count == 1 && failure->status != HR_OK ? failure : NULL;
+    return common;
 }
 
 static bool any_failed(const hr_bench_report *report)
@@ -225,8 +230,8 @@ static hr_status conclude(const hr_bench_report *report, hr_status status, hr_er
         return hr_error_set(error, status, "interrupted; this is what was measured until then");
     if (status != HR_OK)
         return status;
-    if (only_failure(report) != NULL) {
-        *error = *only_failure(report);
+    if (common_failure(report) != NULL) {
+        *error = *common_failure(report);
         return error->status;
     }
     if (any_failed(report))

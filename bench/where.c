@@ -109,25 +109,32 @@ static void sort_by_way(hr_bench_where *where, size_t client_count)
     memcpy(where->rows, sorted, where->count * sizeof sorted[0]);
 }
 
+static hr_status run_client(hr_bench_where *where, const char *target, hr_bench_serving *serving,
+                            hr_error *error)
+{
+    char *text = NULL;
+    hr_status status =
+        hr_bench_serving_get_stages(serving, "large", target, &where->measure, &text, error);
+    if (status == HR_OK)
+        status = hr_bench_where_read(where, text, error);
+    free(text);
+    where->peaks[HR_BENCH_RECEIVER] = where->measure.peak;
+    return status;
+}
+
 /* The server tells when it ends, so it is one of our own. */
 static hr_status run_both(hr_bench_where *where, const hr_bench_field *field, const char *target,
                           hr_bench_serving *serving, hr_error *error)
 {
-    char *text = NULL;
     hr_status status =
         hr_bench_serving_start(serving, field->settings, field->material->shards, error);
     if (status == HR_OK)
-        status =
-            hr_bench_serving_get_stages(serving, "large", target, &where->measure, &text, error);
-    if (status == HR_OK)
-        status = hr_bench_where_read(where, text, error);
-    free(text);
+        status = run_client(where, target, serving, error);
     if (status != HR_OK)
         return status;
     size_t client_count = where->count;
     where->copies = field->material->direct ? copies_of(where->measure.note) : -1;
     where->peaks[HR_BENCH_SENDER] = hr_bench_serving_peak(serving);
-    where->peaks[HR_BENCH_RECEIVER] = where->measure.peak;
     kill(serving->server.pid, SIGTERM);
     status = hr_bench_child_wait(&serving->server, STOP_NS, error);
     if (status == HR_OK)
@@ -139,10 +146,12 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field, co
 
 hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field, int target)
 {
-    hr_bench_serving serving = {.pool_len = 0};
+    bool elsewhere = hr_bench_is_served_elsewhere(field->settings);
+    hr_bench_serving serving = elsewhere ? field->serving : (hr_bench_serving){.pool_len = 0};
     *where = (hr_bench_where){.copies = -1};
     const char *path = target == HR_BENCH_WHERE_FILE ? field->material->target : "host:";
-    hr_status status = run_both(where, field, path, &serving, &where->failure);
+    hr_status status = elsewhere ? run_client(where, path, &serving, &where->failure)
+                                 : run_both(where, field, path, &serving, &where->failure);
     hr_bench_material_reset(field->material);
     hr_bench_serving_stop(&serving);
     if (status == HR_INTERRUPTED || hr_bench_interrupted())

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hr_bench_where: one whole transfer, from disk to host memory or to a file over a server of its
- * own, and in which stage of client and server its time went. */
+ * own, and in which stage of client and server its time went; of a server elsewhere only the client
+ * tells. */
 #ifndef HR_BENCH_WHERE_H
 #define HR_BENCH_WHERE_H
 

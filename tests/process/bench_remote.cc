@@ -196,6 +196,57 @@ TEST_F(Bench, StartsTheServerOfClientsOnAnotherHost)
     EXPECT_NE(wait(), 0);
 }
 
+// Of a server that runs elsewhere, started by hand or by ssh, the client's stages are told; what is
+// measured beside it here, and what the server takes, is not.
+TEST_F(Bench, MovesFromAServerElsewhere)
+{
+    hr_process server = {};
+    const std::string data = std::string(directory) + "/data", shard = data + "/shard";
+    ASSERT_EQ(mkdir(data.c_str(), 0700), 0);
+    std::ofstream(shard) << std::string(5000000, 's');
+    const char *const arguments[] = {HEADRACE_PROGRAM, "serve",      data.c_str(), "--listen",
+                                     "127.0.0.1:0",    "--insecure", "--json",     nullptr};
+    hr_process_options options = {};
+    options.arguments = arguments;
+    ASSERT_EQ(hr_process_start(&server, &options), HR_OK);
+    char *line = hr_process_wait_line(&server, "listening", HR_PROCESS_WATCHDOG_MS);
+    ASSERT_NE(line, nullptr) << hr_process_stderr(&server);
+    json_t *listening = json_loads(line, 0, nullptr);
+    free(line);
+    const std::string source = std::string("hr://") +
+                               json_string_value(json_object_get(listening, "address")) +
+                               "/data/shard";
+    json_decref(listening);
+    make_peer("ssh", "shift\nexec /bin/sh -c \"$*\"");
+    const std::vector<const char *> ways[] = {{"--source", source.c_str()},
+                                              {"--host", "127.0.0.1", "--size", "4MiB"}};
+    for (const auto &way : ways) {
+        std::vector<const char *> words = {"transfer",    "--json",  "--rounds",  "1",
+                                           "--directory", directory, "--insecure"};
+        words.insert(words.end(), way.begin(), way.end());
+        start(words);
+        ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+        json_decref(report);
+        report = json_loads(hr_process_stdout(&process), 0, nullptr);
+        EXPECT_EQ(json_array_size(json_object_get(report, "contenders")), 2u);
+        EXPECT_GT(rate("disk_to_host"), 0);
+        EXPECT_GT(rate("disk_to_file"), 0);
+        const json_t *cost =
+            json_object_get(contender("disk_to_host"), "sender_cpu_seconds_per_gb");
+        EXPECT_TRUE(json_is_null(cost));
+        const json_t *where = json_object_get(report, "where_file");
+        EXPECT_GT(json_array_size(json_object_get(where, "stages")), 0u);
+        EXPECT_TRUE(json_is_null(json_object_get(where, "server_memory_bytes")));
+        EXPECT_GT(json_integer_value(json_object_get(where, "client_memory_bytes")), 0);
+        EXPECT_EQ(hr_temp_count(directory, "headrace-bench."), 0);
+    }
+    hr_process_stop(&server);
+    start({"transfer", "--source", source.c_str(), "--rounds", "1", "--directory", directory});
+    EXPECT_EQ(wait(), 8) << hr_process_stderr(&process);
+    start({"transfer", "--source", source.c_str(), "--softroce"});
+    EXPECT_EQ(wait(), 2);
+}
+
 // Two namespaces stand for two machines, and a file for the speed of the line between them: what
 // crossed is more than it carries. What a host's clients took and what was sent here counts.
 TEST_F(Bench, HoldsTheClientsOfAHostAgainstItsLine)

@@ -5,11 +5,11 @@
 # (from the drive, with digests, into memory) in one guest, then the whole path between two. Within
 # a boot they take turns, so that what else the host does meets all of them; each turn gives a ratio.
 # Here it starts the guests, there it measures. HEADRACE_BUILD names the build folder (build-release),
-# HEADRACE_VM_CPU the guests' processor (qemu64, whose rxe is the fastest), and HEADRACE_GUESTS which of the two
-# (1, 2; both).
+# HEADRACE_VM_CPU the guests' processor (qemu64, whose rxe is the fastest), HEADRACE_GUESTS which of the two
+# (1, 2; both), and HEADRACE_QPS how many queue pairs each has, with a worker of the server's for each (1).
 set -euo pipefail
 
-pairs=${1:-9} seconds=${2:-3}
+pairs=${1:-9} seconds=${2:-3} qps=${HEADRACE_QPS:-1}
 build=$PWD/${HEADRACE_BUILD:-build-release}
 mount=/mnt/nvme data=/mnt/nvme/data port=7431
 # About as long as that, at the rates of one guest, or of two.
@@ -18,9 +18,9 @@ server | client) messages=$((seconds * 25)) ;;
 *) messages=$((seconds * 60)) ;;
 esac
 
-# One pair, messages as long as a link's, as many of them posted as a link has slots for. It counts
+# Messages as long as a link's, as many of them posted as a link has slots for. It counts
 # messages and not seconds, because of the latter it leaves out two at each end.
-perftest() { ib_write_bw -d rxe0 -F -R -s 1048576 -t 64 -n "$messages" "$@" 2>&1; }
+perftest() { ib_write_bw -d rxe0 -q "$qps" -F -R -s 1048576 -t 64 -n "$messages" "$@" 2>&1; }
 
 # MB/s. It gives no figure when it could not find the clock's rate on a busy host: then it is asked again.
 theirs() {
@@ -40,13 +40,13 @@ theirs() {
 }
 
 link_alone() {
-    "$build/bin/headrace-bench" wire --rdma "$VM_SERVER" --rounds 1 --seconds "${seconds}s" --json --quiet |
+    "$build/bin/headrace-bench" wire --rdma "$VM_SERVER" --links "$qps" --rounds 1 --seconds "${seconds}s" --json --quiet |
         sed -n 's/.*"gb_per_second":{"median":\([0-9.e-]*\).*/\1/p' | awk '{ printf "%.2f\n", $1 * 1000 }'
 }
 
 # Connecting and the probe are in it.
 whole_path() {
-    "$build/bin/headrace" get "hr://$VM_SERVER:$port/data/file" host: --json --quiet --insecure --require rdma |
+    "$build/bin/headrace" get "hr://$VM_SERVER:$port/data/file" host: --links "$qps" --json --quiet --insecure --require rdma |
         sed -n 's/.*"type":"summary".*"bytes_moved":\([0-9]*\).*"seconds":\([0-9.]*\).*/\1 \2/p' |
         awk '{ printf "%.2f\n", $1 / $2 / 1e6 }'
 }
@@ -54,7 +54,7 @@ whole_path() {
 serve() {
     mkdir -p "$data"
     head -c $((messages << 20)) /dev/urandom >"$data/file"
-    "$build/bin/headrace" serve "$data" --listen "$VM_SERVER:$port" --insecure >"$mount/said" 2>&1 &
+    "$build/bin/headrace" serve "$data" --listen "$VM_SERVER:$port" --workers "$qps" --insecure >"$mount/said" 2>&1 &
     until grep -q ' serving ' "$mount/said"; do kill -0 $!; done
 }
 
@@ -103,7 +103,7 @@ client)
 *)
     cd "$(dirname "$0")/../.."
     guest=(scripts/softroce-vm --cpu "${HEADRACE_VM_CPU:-qemu64}" --timeout 600 --drive 512M --mount "$mount")
-    command=(bash tests/vm/bench_wire.sh "$pairs" "$seconds")
+    command=(env HEADRACE_QPS="$qps" bash tests/vm/bench_wire.sh "$pairs" "$seconds")
     case ${HEADRACE_GUESTS:-1 2} in *1*) "${guest[@]}" "${command[@]}" ;; esac
     case ${HEADRACE_GUESTS:-1 2} in *2*) "${guest[@]}" --guests 2 "${command[@]}" -- "${command[@]}" ;; esac
     ;;

@@ -70,6 +70,7 @@ struct wire_end {
     uint64_t end_ns, interval_ns, asked; /* interval 0: no rate */
     wire_slot *idle[HR_BENCH_WIRE_SLOTS_MAX];
     unsigned idle_count;
+    bool is_leaving; /* its links are closed, and nothing more is asked for */
     hr_bench_histogram latency;
 
     /* the writer's, where it is asked */

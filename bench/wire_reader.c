@@ -37,7 +37,7 @@ static uint64_t next_due_ns(const wire_end *end)
 static void ask_due(wire_end *end)
 {
     uint64_t now_ns = hr_now_ns(hr_env_system());
-    while (end->up == end->wire.links && end->idle_count > 0 &&
+    while (end->up == end->wire.links && !end->is_leaving && end->idle_count > 0 &&
            (end->interval_ns == 0 || next_due_ns(end) <= now_ns)) {
         uint64_t due_ns = end->interval_ns == 0 ? now_ns : next_due_ns(end);
         ask(end->idle[--end->idle_count], due_ns);
@@ -61,8 +61,10 @@ void hr_bench_link_can_ask(wire_link *link)
 
 /* ---- links ---- */
 
+/* The writer may be gone as soon as it sees that. */
 static void leave(wire_end *end)
 {
+    end->is_leaving = true;
     for (unsigned i = 0; i < end->wire.links; i++) {
         if (!end->links[i].is_down)
             end->transport->ops->link.close(end->links[i].link);
@@ -93,10 +95,10 @@ static void message_landed(void *context, hr_place *place, const hr_receipt *rec
     hr_status status = link->link->transport->ops->link.arm(link->link, place);
     if (status != HR_OK && end->status == HR_OK && !link->is_down)
         end->status = status;
-    if (end->wire.asks)
-        slot_is_idle(slot);
     if (end->up == end->wire.links && hr_loop_now_ns(end->loop) >= end->end_ns)
         leave(end);
+    if (end->wire.asks)
+        slot_is_idle(slot);
 }
 
 static void reader_up(void *context)
@@ -135,7 +137,8 @@ static uint64_t next_step_ns(const wire_end *end, uint64_t connected_by_ns)
 {
     if (end->up < end->wire.links)
         return connected_by_ns;
-    return end->interval_ns != 0 && end->idle_count > 0 ? next_due_ns(end) : HR_NEVER;
+    bool asks = end->interval_ns != 0 && end->idle_count > 0 && !end->is_leaving;
+    return asks ? next_due_ns(end) : HR_NEVER;
 }
 
 static void read_for_a_while(wire_end *end, const char *address)

@@ -26,6 +26,22 @@ int dial(int port)
     return fd;
 }
 
+// Starts a program that serves, and brings back the line in which it says where. Both are the
+// caller's.
+json_t *start_serving(hr_process *process, const std::vector<const char *> &words, const char *said)
+{
+    std::vector<const char *> arguments = words;
+    arguments.push_back(nullptr);
+    hr_process_options options = {};
+    options.arguments = arguments.data();
+    EXPECT_EQ(hr_process_start(process, &options), HR_OK);
+    char *line = hr_process_wait_line(process, said, HR_PROCESS_WATCHDOG_MS);
+    EXPECT_NE(line, nullptr) << hr_process_stderr(process);
+    json_t *object = line != nullptr ? json_loads(line, 0, nullptr) : nullptr;
+    free(line);
+    return object;
+}
+
 // The hosts are this one; what starts a command there is a shell, which takes the words apart as
 // that of another machine would.
 TEST_F(Bench, StartsClientsOnOtherHosts)
@@ -38,17 +54,12 @@ TEST_F(Bench, StartsClientsOnOtherHosts)
     fclose(script);
 
     hr_process server = {};
-    const char *const arguments[] = {
-        HEADRACE_BENCH, "serve",       "--trains", "--batch",    "2",    "--record",
-        "100KB",        "--samples",   "3",        "--size",     "4MiB", "--codec",
-        "lz4",          "--directory", directory,  "--insecure", nullptr};
-    hr_process_options options = {};
-    options.arguments = arguments;
-    ASSERT_EQ(hr_process_start(&server, &options), HR_OK);
-    char *line = hr_process_wait_line(&server, "serving", HR_PROCESS_WATCHDOG_MS);
-    ASSERT_NE(line, nullptr) << hr_process_stderr(&server);
-    json_t *serving = json_loads(line, 0, nullptr);
-    free(line);
+    json_t *serving = start_serving(&server,
+                                    {HEADRACE_BENCH, "serve", "--trains", "--batch", "2",
+                                     "--record", "100KB", "--samples", "3", "--size", "4MiB",
+                                     "--codec", "lz4", "--directory", directory, "--insecure"},
+                                    "serving");
+    ASSERT_NE(serving, nullptr);
     const char *source = json_string_value(json_object_get(serving, "source"));
     start({"loader",    "--json",         "--rounds",   "1",         "--seconds", "200ms",
            "--source",  source,           "--insecure", "--hosts",   "one,two",   "--ssh",
@@ -103,14 +114,9 @@ TEST_F(Bench, SaysWhyAClientElsewhereDidNotStart)
 TEST_F(Bench, ReadsFromAWriterElsewhere)
 {
     hr_process writer = {};
-    const char *const arguments[] = {HEADRACE_BENCH, "wire", "--listen", "127.0.0.1:0", nullptr};
-    hr_process_options options = {};
-    options.arguments = arguments;
-    ASSERT_EQ(hr_process_start(&writer, &options), HR_OK);
-    char *line = hr_process_wait_line(&writer, "listening", HR_PROCESS_WATCHDOG_MS);
-    ASSERT_NE(line, nullptr) << hr_process_stderr(&writer);
-    json_t *listening = json_loads(line, 0, nullptr);
-    free(line);
+    json_t *listening =
+        start_serving(&writer, {HEADRACE_BENCH, "wire", "--listen", "127.0.0.1:0"}, "listening");
+    ASSERT_NE(listening, nullptr);
     const char *address = json_string_value(json_object_get(listening, "address"));
     for (const char *ask : {"--ask=no", "--ask=yes", "--both"}) {
         start({"wire", "--json", "--rounds", "2", "--seconds", "100ms", "--from", address, ask});
@@ -204,15 +210,11 @@ TEST_F(Bench, MovesFromAServerElsewhere)
     const std::string data = std::string(directory) + "/data", shard = data + "/shard";
     ASSERT_EQ(mkdir(data.c_str(), 0700), 0);
     std::ofstream(shard) << std::string(5000000, 's');
-    const char *const arguments[] = {HEADRACE_PROGRAM, "serve",      data.c_str(), "--listen",
-                                     "127.0.0.1:0",    "--insecure", "--json",     nullptr};
-    hr_process_options options = {};
-    options.arguments = arguments;
-    ASSERT_EQ(hr_process_start(&server, &options), HR_OK);
-    char *line = hr_process_wait_line(&server, "listening", HR_PROCESS_WATCHDOG_MS);
-    ASSERT_NE(line, nullptr) << hr_process_stderr(&server);
-    json_t *listening = json_loads(line, 0, nullptr);
-    free(line);
+    json_t *listening = start_serving(&server,
+                                      {HEADRACE_PROGRAM, "serve", data.c_str(), "--listen",
+                                       "127.0.0.1:0", "--insecure", "--json"},
+                                      "listening");
+    ASSERT_NE(listening, nullptr);
     const std::string source = std::string("hr://") +
                                json_string_value(json_object_get(listening, "address")) +
                                "/data/shard";

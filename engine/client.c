@@ -335,14 +335,18 @@ static void ask_again(hr_timer *timer)
     connect_control(HR_CONTAINER(timer, hr_client, again));
 }
 
+/* Who accepts a connection and is silent may only be too busy: as long as nothing says that it is
+ * something else, to come again may help. */
 static void connect_timed_out(hr_timer *timer)
 {
     hr_client *client = HR_CONTAINER(timer, hr_client, timer);
-    bool reached = client->control.reached;
-    const char *what = reached ? "no welcome and no data link from" : "no answer from";
-    hr_client_fail(client, reached && !client->welcomed ? HR_PROTOCOL : HR_UNREACHABLE,
-                   "%s %s in %llu ms; is it a headrace server, and can its port be reached?", what,
-                   client->address,
+    const char *what = !client->control.reached ? "no answer from"
+                       : !client->welcomed      ? "no welcome from"
+                                                : "no data link from";
+    hr_client_fail(client, HR_UNREACHABLE,
+                   "%s %s in %llu ms; if it is only busy, run the same command again; else, is it "
+                   "a headrace server, and can its port be reached?",
+                   what, client->address,
                    (unsigned long long)(client->connect_timeout_ns / HR_NS_PER_MS));
 }
 

@@ -235,7 +235,7 @@ void hr_session_end(hr_session *session, hr_status status, const char *why)
 
 static void hello_is_late(hr_timer *timer)
 {
-    hr_session_end(HR_CONTAINER(timer, hr_session, hello_timer), HR_DEADLINE,
+    hr_session_end(HR_CONTAINER(timer, hr_session, hello_timer), HR_PEER_LOST,
                    "no hello came in time");
 }
 

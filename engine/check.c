@@ -93,8 +93,7 @@ static void stamped(hr_io *io)
         keep(file);
         return;
     }
-    snprintf(text, sizeof text, "setting permissions, time or owner: %s",
-             io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
+    snprintf(text, sizeof text, "setting permissions, time or owner: %s", hr_io_why(io));
     hr_get_report(file->get, file->path, io->status, text, 0);
     release(file);
 }

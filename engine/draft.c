@@ -2,6 +2,7 @@
 #include "draft.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,13 +49,13 @@ void hr_draft_fail(hr_draft *draft, hr_status status, const char *format, ...)
 void hr_draft_fail_io(hr_draft *draft, const char *what, const hr_io *io)
 {
     const char *advice = "";
-    if (io->status == HR_NO_SPACE)
+    if (io->error == EFBIG)
+        advice = "; the file system, or ulimit -f, allows no larger file";
+    else if (io->status == HR_NO_SPACE)
         advice = "; make room and run the same command again, it continues";
     else if (io->status == HR_DENIED)
         advice = "; is the directory writable?";
-    hr_draft_fail(draft, io->status, "%s %s: %s%s%s%s", what, draft->shown,
-                  hr_status_text(io->status), io->error != 0 ? ", " : "",
-                  io->error != 0 ? strerror(io->error) : "", advice);
+    hr_draft_fail(draft, io->status, "%s %s: %s%s", what, draft->shown, hr_io_why(io), advice);
 }
 
 void hr_draft_fail_stamp(hr_draft *draft, const hr_io *io)

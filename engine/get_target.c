@@ -215,8 +215,7 @@ static void target_failed(hr_get *get, const hr_io *io)
         hr_get_end(get, HR_NOT_FOUND,
                    "the directory that %s is to go into does not exist; make it first", shown);
     else
-        hr_get_end(get, io->status, "%s %s: %s", what, shown,
-                   io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
+        hr_get_end(get, io->status, "%s %s: %s", what, shown, hr_io_why(io));
 }
 
 static void target_opened(hr_io *io)

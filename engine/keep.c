@@ -172,8 +172,7 @@ static void end_kept(hr_keep *keep, hr_status status, const char *text)
 static void end_failed(hr_keep *keep, const hr_io *io, const char *what)
 {
     char text[200];
-    snprintf(text, sizeof text, "%s: %s", what,
-             io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
+    snprintf(text, sizeof text, "%s: %s", what, hr_io_why(io));
     end_kept(keep, io->status, text);
 }
 

@@ -34,9 +34,8 @@ static void fail_io(hr_outlet *outlet, const char *what, const hr_io *io)
     const char *advice = io->status == HR_NO_SPACE ? "; make room and run the same command again"
                          : io->status == HR_DENIED ? "; is the directory writable?"
                                                    : "";
-    snprintf(outlet->text, sizeof outlet->text, "%s %s: %s%s%s%s", what, outlet->shown,
-             hr_status_text(io->status), io->error != 0 ? ", " : "",
-             io->error != 0 ? strerror(io->error) : "", advice);
+    snprintf(outlet->text, sizeof outlet->text, "%s %s: %s%s", what, outlet->shown, hr_io_why(io),
+             advice);
     outlet->done(outlet, io->status);
 }
 

@@ -63,8 +63,7 @@ void hr_packing_fail_io(hr_packing *packing, const char *what, const char *shown
 {
     const char *advice =
         io->status == HR_NO_SPACE ? "; make room and run the same command again" : "";
-    hr_packing_fail(packing, io->status, "%s %s: %s%s%s%s", what, shown, hr_status_text(io->status),
-                    io->error != 0 ? ", " : "", io->error != 0 ? strerror(io->error) : "", advice);
+    hr_packing_fail(packing, io->status, "%s %s: %s%s", what, shown, hr_io_why(io), advice);
 }
 
 bool hr_packing_landed(hr_packing *packing)

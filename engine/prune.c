@@ -97,8 +97,7 @@ static void step(hr_prune *prune, const hr_io *wanted, void (*done)(hr_io *io))
 static void fail(hr_prune *prune, const char *path, const char *what, const hr_io *io)
 {
     char text[200];
-    snprintf(text, sizeof text, "%s: %s", what,
-             io->error != 0 ? strerror(io->error) : hr_status_text(io->status));
+    snprintf(text, sizeof text, "%s: %s", what, hr_io_why(io));
     prune->events->failed(prune->context, path, io->status, text);
 }
 

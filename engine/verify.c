@@ -105,8 +105,7 @@ static void fail(hr_verify *verify, hr_status status, const char *format, ...)
 
 static void fail_io(hr_verify *verify, const char *what, const hr_io *io)
 {
-    fail(verify, io->status, "%s %s: %s%s%s", what, verify->shown, hr_status_text(io->status),
-         io->error != 0 ? ", " : "", io->error != 0 ? strerror(io->error) : "");
+    fail(verify, io->status, "%s %s: %s", what, verify->shown, hr_io_why(io));
 }
 
 static bool has_failed(const hr_verify *verify)

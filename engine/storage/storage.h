@@ -218,6 +218,9 @@ struct hr_storage {
     hr_loop *loop;
 };
 
+/* Why it failed, for a sentence: in the system's words if they are known, else in ours. */
+const char *hr_io_why(const hr_io *io);
+
 static inline void hr_storage_submit(hr_storage *storage, hr_io *io)
 {
     storage->ops->submit(storage, io);

@@ -298,7 +298,7 @@ TEST_F(BadInput, DirectoryThatTheClientMayNotWrite)
     make_directory(target("shut"));
     ASSERT_EQ(0, chmod(target("shut").c_str(), 0555));
     expect_refused(get(url("file"), target("shut/file"), {}, as_nobody()), 6,
-                   {target("shut/file"), "permission", "writable"});
+                   {target("shut/file"), "Permission denied", "writable"});
     EXPECT_EQ(0, hr_temp_count(target("shut").c_str(), ""));
     ASSERT_EQ(0, chmod(target("shut").c_str(), 0));
     expect_refused(get(url("file"), target("shut/file"), {}, as_nobody()), 6,
@@ -358,10 +358,11 @@ TEST_F(BadInput, FileThatIsLargerThanTheLimitOfTheProcess)
     serve();
     Surroundings under;
     under.limits = {{RLIMIT_FSIZE, CHUNK}};
-    expect_refused(get(url("file"), target("file"), {}, under), 7, {target("file"), "space"});
+    expect_refused(get(url("file"), target("file"), {}, under), 7,
+                   {target("file"), "too large", "ulimit -f"});
     expect_nothing("file");
     expect_refused(get(url("file"), target("file"), {"--io", "threads"}, under), 7,
-                   {target("file"), "space"});
+                   {target("file"), "too large", "ulimit -f"});
     expect_nothing("file");
 }
 

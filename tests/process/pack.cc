@@ -360,7 +360,7 @@ TEST_F(Packed, WhatIsNoShardIsNotVerified)
     write_text(data("file"), "");
     expect_refused(verify(data("file")), 11, {"file", "no packed shard"});
     expect_refused(verify(data("")), 2, {"directory"});
-    expect_refused(verify(data("none")), 4, {"none", "not found"});
+    expect_refused(verify(data("none")), 4, {"none", "No such file"});
 }
 
 // ---- what goes wrong while packing ----
@@ -376,7 +376,7 @@ TEST_F(Packed, ATargetThatExistsIsAConflict)
 
 TEST_F(Packed, PathsThatCannotBeAreRefused)
 {
-    expect_refused(pack_file({}), 4, {"file", "not found"});
+    expect_refused(pack_file({}), 4, {"file", "No such file"});
     write_text(data("file"), "x");
     expect_refused(run({"pack", at("data"), "--json"}), 2, {"target"});
     expect_refused(run({"pack", data("file"), at("target"), "--json"}), 2, {"target", "directory"});

@@ -7,6 +7,7 @@
 #include "field.h"
 #include "result.h"
 #include "softroce.h"
+#include "streams.h"
 
 static hr_status help(char **arguments, unsigned argument_count, hr_error *error)
 {
@@ -110,6 +111,7 @@ static char **copy_words(int argc, char **argv)
 int main(int argc, char **argv)
 {
     char command[HR_BENCH_RESULT_TEXT];
+    hr_streams_hold();
     join(argc, argv, command, sizeof command);
     char **words = copy_words(argc, argv);
     if (words == NULL)
@@ -130,8 +132,11 @@ int main(int argc, char **argv)
     }
     if (status == HR_OK)
         status = run(&invocation, &settings, &error);
-    if (fflush(stdout) != 0 && status == HR_OK)
-        status = hr_error_set(&error, HR_IO, "the report could not be written");
+    hr_error output_error = {0};
+    int failure = 0;
+    hr_status output_status = hr_streams_finish(&failure, &output_error);
+    if (output_status != HR_OK && status == HR_OK)
+        status = hr_error_set(&error, output_status, "%s", output_error.text);
     if (status != HR_OK && error.text[0] != '\0')
         fprintf(stderr, "headrace-bench: %s\n", error.text);
     hr_invocation_release(&invocation);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "headrace.h"
 #include "output.h"
+#include "streams.h"
 #include "verbs.h"
 
 typedef hr_status (*verb_run)(const hr_cli_settings *settings, char **arguments,
@@ -31,18 +30,6 @@ static const verb_run runs[HR_CLI_VERBS] = {
     [HR_CLI_VERIFY] = hr_cli_verify, [HR_CLI_DOCTOR] = hr_cli_doctor,
     [HR_CLI_KEY] = hr_cli_key,       [HR_CLI_HELP] = help,
 };
-
-/* A standard stream that is closed would give its number to the next socket, and the sentence for
- * stderr would go to a peer. */
-static void hold_standard_streams(void)
-{
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-}
 
 static hr_status run(const hr_invocation *invocation, const hr_cli_settings *settings,
                      hr_error *error)
@@ -77,7 +64,7 @@ int main(int argc, char **argv)
     hr_invocation invocation = {0};
     hr_error error = {0};
     hr_error output_error = {0};
-    hold_standard_streams();
+    hr_streams_hold();
     signal(SIGPIPE, SIG_IGN);
     hr_status status = hr_options_parse(&hr_cli_syntax, argc, argv, &settings, &invocation, &error);
     if (status == HR_OK)
@@ -88,7 +75,9 @@ int main(int argc, char **argv)
     if (status != HR_OK && error.text[0] != '\0')
         hr_cli_say("%s", error.text);
     if (output_status != HR_OK && error.status != output_status)
-        hr_cli_say("%s", output_error.text);
+        hr_cli_say("%s%s", output_error.text,
+                   status == HR_OK ? "; all that was asked for is done, but not all of it said"
+                                   : "");
     hr_invocation_release(&invocation);
     return hr_status_exit_code(status != HR_OK ? status : output_status);
 }

@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "streams.h"
 
 /* Of the first write to stdout that failed; ENOMEM for an object that could not be made. */
 static int failure;
@@ -53,12 +54,7 @@ bool hr_cli_reader_is_gone(void)
 
 hr_status hr_cli_print_end(hr_error *error)
 {
-    if (fflush(stdout) != 0)
-        note_failure();
-    if (failure == 0)
-        return HR_OK;
-    return hr_error_set(error, hr_status_from_errno(failure), "writing to standard output: %s",
-                        strerror(failure));
+    return hr_streams_finish(&failure, error);
 }
 
 static void clear_live(void)

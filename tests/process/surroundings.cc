@@ -65,6 +65,26 @@ TEST_F(Surrounded, WithoutStandardStreamsAFileIsWhatItWas)
     EXPECT_FALSE(has_drafts());
 }
 
+// What was asked for is done, and is not called a success: nobody was told.
+TEST_F(Surrounded, WithAStandardOutputThatIsClosed)
+{
+    serve();
+    const std::vector<std::string> commands = {"get " + url("file") + " " + target("file"),
+                                               "get " + url("file") + " host: --json",
+                                               "ls " + at("data"), "help get", "--version"};
+    for (const std::string &words : commands) {
+        const std::string command = "XDG_CONFIG_HOME=" + ConfigHome::of(0) + " " HEADRACE_PROGRAM +
+                                    " " + words + " >&- 2>" + at("errors");
+        EXPECT_EQ(8, WEXITSTATUS(system(command.c_str()))) << words;
+        const std::string errors = read_text(at("errors"));
+        EXPECT_NE(std::string::npos, errors.find("writing to standard output: it is closed; all "
+                                                 "that was asked for is done"))
+            << words << ": " << errors;
+    }
+    EXPECT_TRUE(hr_temp_holds(target("file").c_str(), file_len, 1));
+    EXPECT_FALSE(has_drafts());
+}
+
 TEST_F(Surrounded, AReaderWhoHasLeftIsNoErrorToSpeakOf)
 {
     int ends[2];

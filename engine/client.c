@@ -467,13 +467,12 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     hr_list_init(&client->asked);
     hr_list_init(&client->asking);
     hr_links_init(client, options->links);
-    if (client->network)
-        hr_routes_init(&client->routes, engine->platform, hr_engine_home(engine)->rdma,
-                       options->target);
     client->connect_timeout_ns =
         options->connect_timeout_ns != 0 ? options->connect_timeout_ns : CONNECT_TIMEOUT;
-    status = hr_loop_timer_set(home_loop(client), &client->timer,
-                               hr_now_ns(client->env) + client->connect_timeout_ns);
+    status = hr_links_look_out(client, options->target);
+    if (status == HR_OK)
+        status = hr_loop_timer_set(home_loop(client), &client->timer,
+                                   hr_now_ns(client->env) + client->connect_timeout_ns);
     if (status == HR_OK && client->network) {
         snprintf(client->address, sizeof client->address, "%s", options->address);
         connect_control(client);
@@ -484,6 +483,7 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     }
     if (status != HR_OK) {
         hr_loop_timer_clear(home_loop(client), &client->timer);
+        hr_survey_fini(&client->survey);
         hr_identity_release(client->identity);
         hr_release(client->env, client);
         return hr_error_set(error, status, "making the client: %s", hr_status_text(status));
@@ -536,6 +536,7 @@ void hr_client_destroy(hr_client *client)
     while (!is_over(client) || client->embedded != NULL || client->grant_task.queued)
         hr_engine_step(client->engine, HR_NS_PER_S);
     hr_loop_timer_clear(home_loop(client), &client->timer);
+    hr_survey_fini(&client->survey);
     hr_identity_release(client->identity);
     hr_release(client->env, client);
 }

@@ -16,6 +16,7 @@
 #include "receiver.h"
 #include "routes.h"
 #include "server.h"
+#include "survey.h"
 
 #define HR_CLIENT_LINKS_MAX 64
 
@@ -50,14 +51,16 @@ struct hr_client {
     unsigned link_count; /* wanted */
     unsigned links_up;
     uint32_t next_link;   /* its number */
-    uint32_t asked_first; /* of the tickets that are under way */
+    uint32_t asked_first; /* of the tickets that are under way, or wait for the survey */
     unsigned asked_count;
+    hr_ticket tickets[HR_CLIENT_LINKS_MAX];
     unsigned rebuilds; /* over the network, since */
     uint64_t rebuild_since_ns;
     bool rdma_required;
     char no_rdma[200]; /* why RDMA is not used; "" while it may be */
     hr_rails rails;    /* of the server, for RDMA */
     hr_timer rails_timer;
+    hr_survey survey;                      /* of the ways to the server's rails */
     hr_routes routes;                      /* our NICs, and where the data goes from them */
     hr_rail_info rail_info;                /* of ours that was used last */
     char rail_why[160];                    /* it was that one; "" where there is but one */

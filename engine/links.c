@@ -54,26 +54,33 @@ void hr_links_open(hr_client *client)
 }
 
 /* What of the server's rails we have a transport for. */
-static void learn_rails(hr_client *client, const hr_message_tickets *tickets)
+static void note_rails(hr_client *client, const hr_message_tickets *tickets)
 {
-    hr_transport *rdma = home_of(client)->rdma;
-    hr_route found[HR_RAILS_MAX];
-    size_t count = 0;
-    for (size_t i = 0; rdma != NULL && i < tickets->rail_count && count < HR_RAILS_MAX; i++) {
+    hr_survey *survey = &client->survey;
+    survey->count = 0;
+    for (size_t i = 0; i < tickets->rail_count && survey->count < HR_RAILS_MAX; i++) {
         const hr_rail *rail = &tickets->rails[i];
-        const char *family = rdma->ops->name;
+        const char *family = survey->rdma->ops->name;
         if (rail->family.len != strlen(family) ||
             memcmp(rail->family.at, family, rail->family.len) != 0 ||
-            rail->address.len >= sizeof found[0].address)
+            rail->address.len >= sizeof survey->found[0].address)
             continue;
-        hr_route *route = &found[count++];
+        hr_route *route = &survey->found[survey->count++];
         snprintf(route->address, sizeof route->address, "%.*s", (int)rail->address.len,
                  (const char *)rail->address.at);
-        route->nics = rdma->ops->neighbours(rdma, route->address);
     }
-    hr_routes_sort(&client->routes, found, count);
-    for (size_t i = 0; i < count; i++)
-        hr_rails_add(&client->rails, found[i].address, found[i].nics);
+}
+
+static void learn_rails(hr_client *client)
+{
+    hr_survey *survey = &client->survey;
+    if (survey->has_site) {
+        client->routes.target = survey->site;
+        client->routes.has_target = true;
+    }
+    hr_routes_sort(&client->routes, survey->found, survey->count);
+    for (size_t i = 0; i < survey->count; i++)
+        hr_rails_add(&client->rails, survey->found[i].address, survey->found[i].nics);
     if (client->no_rdma[0] == '\0' && client->rails.count == 0)
         snprintf(client->no_rdma, sizeof client->no_rdma, "the server offers no RDMA");
 }
@@ -96,17 +103,12 @@ static void open_link(hr_client *client, unsigned number, const hr_greeting *gre
                      greeting);
 }
 
-void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
+/* The tickets, once it is known where the server's rails lead to. */
+static void use_tickets(hr_client *client)
 {
-    if (tickets->status != HR_OK || tickets->ticket_count != client->asked_count ||
-        client->asked_count == 0) {
-        hr_client_fail(client, tickets->status != HR_OK ? tickets->status : HR_PROTOCOL,
-                       "%s gave no tickets for data links: %.*s", client->address,
-                       (int)tickets->text.len, (const char *)tickets->text.at);
-        return;
-    }
+    unsigned count = client->asked_count, used = 0;
     client->asked_count = 0;
-    learn_rails(client, tickets);
+    learn_rails(client);
     judge_deaths(client);
     if (client->status != HR_AGAIN && client->status != HR_OK)
         return;
@@ -114,11 +116,10 @@ void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
         hr_client_fail(client, HR_UNSUPPORTED, "RDMA is required: %s", client->no_rdma);
         return;
     }
-    size_t used = 0;
-    for (unsigned i = 0; i < client->link_count && used < tickets->ticket_count; i++) {
+    for (unsigned i = 0; i < client->link_count && used < count; i++) {
         if (!wants_ticket(&client->receivers[i]))
             continue;
-        const hr_ticket *ticket = &tickets->tickets[used++];
+        const hr_ticket *ticket = &client->tickets[used++];
         hr_greeting greeting = {
             .kind = HR_GREETING_LINK,
             .major = HR_PROTOCOL_MAJOR,
@@ -128,9 +129,36 @@ void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
         memcpy(greeting.ticket, ticket->ticket, HR_TICKET_LEN);
         open_link(client, i, &greeting);
     }
-    for (; used < tickets->ticket_count; used++) /* of links that were refused meanwhile */
-        say_parted(client, tickets->tickets[used].link);
+    for (; used < count; used++) /* of links that were refused meanwhile */
+        say_parted(client, client->tickets[used].link);
     hr_links_open(client); /* those that died while the tickets were under way */
+}
+
+static void surveyed(void *context)
+{
+    hr_client *client = context;
+    if (client->status == HR_AGAIN || client->status == HR_OK)
+        use_tickets(client);
+    else
+        hr_client_link_over(client);
+}
+
+void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
+{
+    if (tickets->status != HR_OK || tickets->ticket_count != client->asked_count ||
+        client->asked_count == 0 || client->survey.busy) {
+        hr_client_fail(client, tickets->status != HR_OK ? tickets->status : HR_PROTOCOL,
+                       "%s gave no tickets for data links: %.*s", client->address,
+                       (int)tickets->text.len, (const char *)tickets->text.at);
+        return;
+    }
+    memcpy(client->tickets, tickets->tickets, tickets->ticket_count * sizeof *client->tickets);
+    if (client->no_rdma[0] == '\0')
+        note_rails(client, tickets);
+    if (client->no_rdma[0] == '\0' && client->survey.count > 0)
+        hr_survey_start(&client->survey);
+    else
+        use_tickets(client);
 }
 
 /* One that died meanwhile is not found: its number is not used again. */
@@ -463,6 +491,14 @@ void hr_links_init(hr_client *client, unsigned wanted)
     client->rails_timer.fire = rails_rested;
 }
 
+hr_status hr_links_look_out(hr_client *client, const char *target)
+{
+    hr_transport *rdma = client->network ? home_of(client)->rdma : NULL;
+    hr_routes_init(&client->routes, rdma);
+    return hr_survey_init(&client->survey, client->engine->platform, rdma, target, surveyed,
+                          client);
+}
+
 /* An exposure that is still opening is closed when it has. The slots are withdrawn only after the
  * last link is down: its places lie in them. */
 void hr_links_close(hr_client *client)
@@ -486,5 +522,5 @@ bool hr_links_are_over(const hr_client *client)
     for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
         if (client->receivers[i].state != HR_RECEIVER_IDLE)
             return false;
-    return hr_list_is_empty(&client->exposures);
+    return hr_list_is_empty(&client->exposures) && !client->survey.busy;
 }

@@ -14,6 +14,8 @@ void hr_links_give_regions(struct hr_client *client, uint32_t first, unsigned co
 unsigned hr_links_count(const struct hr_client *client);
 
 void hr_links_init(struct hr_client *client, unsigned wanted);
+/* Once: of which NICs there is a choice, for a target as in hr_client_options. */
+HR_CHECKED hr_status hr_links_look_out(struct hr_client *client, const char *target);
 /* All idle ones at once, when no tickets are under way. */
 void hr_links_open(struct hr_client *client);
 void hr_links_take_tickets(struct hr_client *client, const hr_message_tickets *tickets);

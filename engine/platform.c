@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "cuda.h"
-#include "helpers.h"
 #include "storage_posix.h"
 
 /* Enough for the opens and renames of a few transfers at once; reads and writes too where io_uring
@@ -23,7 +22,6 @@
 typedef struct system_platform {
     hr_platform base;
     hr_env env;
-    hr_helpers *helpers;
     hr_inproc_hub *hub;
     hr_verbs *verbs; /* NULL where there is none */
     hr_io_choice io;
@@ -51,13 +49,13 @@ static hr_status storage_create(hr_platform *platform, hr_loop *loop, hr_storage
     system_platform *system = (system_platform *)platform;
     switch (system->io) {
     case HR_IO_URING:
-        return hr_storage_uring_create(loop, system->helpers, storage_out);
+        return hr_storage_uring_create(loop, system->base.helpers, storage_out);
     case HR_IO_THREADS:
-        return hr_storage_threads_create(loop, system->helpers, storage_out);
+        return hr_storage_threads_create(loop, system->base.helpers, storage_out);
     case HR_IO_AUTO:
         break;
     }
-    return hr_storage_create(loop, system->helpers, storage_out);
+    return hr_storage_create(loop, system->base.helpers, storage_out);
 }
 
 static hr_status network_create(hr_platform *platform, hr_loop *loop, hr_transport **transport_out)
@@ -129,7 +127,7 @@ static void destroy(hr_platform *platform)
 {
     system_platform *system = (system_platform *)platform;
     hr_verbs_destroy(system->verbs);
-    hr_helpers_destroy(system->helpers);
+    hr_helpers_destroy(system->base.helpers);
     hr_inproc_hub_destroy(system->hub);
     hr_memory_destroy(platform->memory);
     free(system->congestion);
@@ -184,8 +182,8 @@ static hr_status open_verbs(system_platform *system, hr_transport_choice choice,
                             "RDMA's ACK timeout is at most 31 and its retries are at most 7; %u "
                             "and %u were asked for",
                             rdma->ack_timeout, rdma->retries);
-    if (choice != HR_TRANSPORT_TCP &&
-        hr_verbs_create(&system->env, system->helpers, &options, &system->verbs, &why) == HR_OK) {
+    if (choice != HR_TRANSPORT_TCP && hr_verbs_create(&system->env, system->base.helpers, &options,
+                                                      &system->verbs, &why) == HR_OK) {
         platform->rdma_create = rdma_create;
         return HR_OK;
     }
@@ -242,7 +240,7 @@ hr_status hr_platform_system_create(const hr_engine_options *options, hr_platfor
     if (status == HR_OK)
         status = hr_inproc_hub_create(&system->env, &system->hub);
     if (status == HR_OK)
-        status = hr_helpers_create(&system->env, HELPER_THREADS, &system->helpers);
+        status = hr_helpers_create(&system->env, HELPER_THREADS, &system->base.helpers);
     if (status != HR_OK)
         hr_error_set(error, status, "making the engine: %s", hr_status_text(status));
     else

@@ -5,6 +5,7 @@
 #define HR_PLATFORM_H
 
 #include "headrace.h"
+#include "helpers.h"
 #include "loop.h"
 #include "memory.h"
 #include "storage.h"
@@ -14,6 +15,7 @@ typedef struct hr_platform hr_platform;
 struct hr_platform {
     const hr_env *env;
     hr_memory *memory;
+    hr_helpers *helpers; /* for what blocks */
     unsigned processors; /* threads for work that only needs one; 0: nothing has threads */
     uint8_t boot_id[16]; /* of the host: what was written under it is still there */
     hr_status (*loop_create)(hr_platform *platform, hr_loop **loop_out);
@@ -25,7 +27,8 @@ struct hr_platform {
     hr_status (*rdma_create)(hr_platform *platform, hr_loop *loop, hr_transport **transport_out);
     char rdma_why[200];
     /* Where the drive sits that holds a path (of one that is not there yet, the folder), and where
-     * a GPU does. False, or NULL: it is not known. Both block: at the start. */
+     * a GPU does. False, or NULL: it is not known. Both block: at the start, or on
+     * a helper. The second starts the GPU's driver. */
     bool (*drive_site)(hr_platform *platform, const char *path, hr_site *site_out);
     bool (*gpu_site)(hr_platform *platform, int ordinal, hr_site *site_out);
     void (*destroy)(hr_platform *platform);

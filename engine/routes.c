@@ -2,26 +2,10 @@
 #include "routes.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "nearness.h"
 
-#define GPU_PREFIX "cuda:"
-
-static bool find_target(hr_platform *platform, const char *target, hr_site *site_out)
-{
-    size_t len = strlen(GPU_PREFIX);
-    if (target == NULL)
-        return false;
-    if (strncmp(target, GPU_PREFIX, len) == 0)
-        return platform->gpu_site != NULL &&
-               platform->gpu_site(platform, (int)strtol(target + len, NULL, 10), site_out);
-    return platform->drive_site != NULL && platform->drive_site(platform, target, site_out);
-}
-
-void hr_routes_init(hr_routes *routes, hr_platform *platform, const hr_transport *rdma,
-                    const char *target)
+void hr_routes_init(hr_routes *routes, const hr_transport *rdma)
 {
     hr_transport_caps caps;
     *routes = (hr_routes){0};
@@ -31,8 +15,6 @@ void hr_routes_init(hr_routes *routes, hr_platform *platform, const hr_transport
     routes->count = caps.rails;
     for (unsigned i = 0; i < caps.rails; i++)
         rdma->ops->rail(rdma, i, &routes->nics[i]);
-    /* Asking a GPU where it sits starts its driver. */
-    routes->has_target = caps.rails > 1 && find_target(platform, target, &routes->target);
 }
 
 static hr_distance distance_of(const hr_routes *routes, unsigned nic)

@@ -2,11 +2,10 @@
 /* hr_routes: which of a client's NICs its links go out by: of those that share a network with the
  * server's rail the one nearest to the target, by PCI ancestry; of NICs as near as each other the
  * fastest; of the fastest all, in turns. Where none shares a network the system's routing table
- * decides. */
+ * decides. Pure. */
 #ifndef HR_ROUTES_H
 #define HR_ROUTES_H
 
-#include "platform.h"
 #include "transport.h"
 
 /* Zero: one NIC, and nothing to choose. */
@@ -24,10 +23,8 @@ typedef struct hr_route {
     uint32_t nics; /* of ours that share a network with it, a bit each */
 } hr_route;
 
-/* target: a path, which need not be there yet, "cuda:N", or NULL for what is as near to each NIC.
- * Blocks: at the start. */
-void hr_routes_init(hr_routes *routes, hr_platform *platform, const hr_transport *rdma,
-                    const char *target);
+/* The NICs of rdma, or of NULL none; of the target nothing is known. */
+void hr_routes_init(hr_routes *routes, const hr_transport *rdma);
 /* Best first, as they came where two are as good: so the server named them. */
 void hr_routes_sort(hr_routes *routes, hr_route *found, size_t count);
 /* For a link in place number of those to one rail: of nics, or HR_RAIL_ANY. */

@@ -277,7 +277,7 @@ typedef struct hr_transport_ops {
     /* Only where caps.regions is set. */
     void (*rail)(const hr_transport *transport, unsigned rail, hr_rail_info *info_out);
     /* Only where caps.regions is set: the rails of ours that share a network with an address, a bit
-     * each, as things are now. 0: how it is reached only the system knows. */
+     * each, as things are now. 0: how it is reached only the system knows. Blocks; any thread. */
     uint32_t (*neighbours)(hr_transport *transport, const char *address);
     const hr_region_ops *region;
     hr_channel_ops channel;

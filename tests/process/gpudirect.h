@@ -65,6 +65,16 @@ inline const hr_verbs_fake_gpu GPU = {dmabuf_of_gpu, fake_cuda_has, write_to_gpu
 
 inline hr_verbs *verbs;
 inline unsigned rail_count;
+inline hr_verbs_calls rail_calls;
+inline std::atomic<unsigned> asked_by_worker, asked_by_helper; // for addresses
+inline pthread_t worker;
+
+inline int asking_addresses(struct ifaddrs **addresses_out)
+{
+    (pthread_equal(pthread_self(), worker) != 0 ? asked_by_worker : asked_by_helper)++;
+    return hr_verbs_fake_calls()->get_addresses(addresses_out);
+}
+
 inline const hr_transport_ops *plain_ops;
 inline hr_transport_ops rails_ops;
 inline std::string rails_port;
@@ -267,7 +277,10 @@ class Gpudirect : public testing::Test
         fake.has_peer_memory = setup.has_peer_memory;
         fake.devices = rail_count = setup.rails;
         hr_verbs_fake_open(&fake);
-        rdma.calls = hr_verbs_fake_calls();
+        worker = pthread_self();
+        rail_calls = *hr_verbs_fake_calls();
+        rail_calls.get_addresses = asking_addresses;
+        rdma.calls = &rail_calls;
         EXPECT_EQ(HR_OK, hr_helpers_create(hr_env_system(), 4, &helpers_));
         EXPECT_EQ(HR_OK, hr_verbs_create(hr_env_system(), helpers_, &rdma, &verbs, &error))
             << error.text;

@@ -40,6 +40,17 @@ TEST_F(Gpudirect, TwoRailsReachTheTargetAndItsSlots)
     }
 }
 
+// A resolver or a NIC that is slow holds up nobody's chunks.
+TEST_F(Gpudirect, HelpersLookForTheWaysToTheServer)
+{
+    begin(noise(CHUNK), two_rails());
+    asked_by_worker = asked_by_helper = 0;
+    start();
+    EXPECT_EQ(HR_OK, wait()) << why();
+    EXPECT_EQ(0u, asked_by_worker);
+    EXPECT_GE(asked_by_helper, 2u); // once a rail
+}
+
 // One path for a target: what one NIC cannot do none does.
 TEST_F(Gpudirect, OneWrongRailRefusesAWayForBoth)
 {

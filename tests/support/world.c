@@ -143,6 +143,7 @@ static hr_status inproc_create(hr_platform *base, hr_loop *loop, hr_transport **
 static void destroy(hr_platform *base)
 {
     hr_memory_destroy(base->memory);
+    hr_helpers_destroy(base->helpers);
     hr_release(base->env, base);
 }
 
@@ -183,7 +184,10 @@ hr_status hr_world_engine(hr_world *world, bool server, hr_engine **engine_out, 
         .destroy = destroy,
     };
     hr_status status = memory_create(env, platform->side->memory_fail_nth, &platform->base.memory);
+    if (status == HR_OK)
+        status = hr_helpers_create(env, 0, &platform->base.helpers);
     if (status != HR_OK) {
+        hr_memory_destroy(platform->base.memory);
         hr_release(env, platform);
         return hr_error_set(error, status, "making the world: out of memory");
     }

@@ -49,6 +49,7 @@ struct hr_client {
 
     hr_receiver receivers[HR_CLIENT_LINKS_MAX];
     unsigned link_count; /* wanted */
+    bool placed;         /* each has its worker */
     unsigned links_up;
     uint32_t next_link;   /* its number */
     uint32_t asked_first; /* of the tickets that are under way, or wait for the survey */

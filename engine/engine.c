@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -219,6 +220,21 @@ size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size
 const char *hr_engine_describe(const hr_engine *engine)
 {
     return engine->description;
+}
+
+hr_worker *hr_engine_worker_for(const hr_engine *engine, unsigned rail, unsigned turn)
+{
+    const hr_transport *rdma = hr_engine_home(engine)->rdma;
+    hr_rail_info info = {.site.node = -1};
+    assert(engine->worker_count > 0);
+    if (rail != HR_RAIL_ANY)
+        rdma->ops->rail(rdma, rail, &info);
+    for (unsigned i = 0; info.site.node >= 0 && i < engine->worker_count; i++) {
+        hr_worker *worker = &engine->workers[(turn + i) % engine->worker_count];
+        if (worker->node == info.site.node)
+            return worker;
+    }
+    return &engine->workers[turn % engine->worker_count];
 }
 
 hr_status hr_engine_decoders(hr_engine *engine, hr_decoders **decoders_out)

@@ -30,6 +30,10 @@ static inline hr_worker *hr_engine_home(const hr_engine *engine)
     return &engine->workers[0];
 }
 
+/* For a link over this rail of RDMA, or over HR_RAIL_ANY: in turns, and if there are some that sit
+ * where the rail's NIC does, among those. */
+hr_worker *hr_engine_worker_for(const hr_engine *engine, unsigned rail, unsigned turn);
+
 /* Worker 0: the engine's decoders, made by the first call. */
 HR_CHECKED hr_status hr_engine_decoders(hr_engine *engine, hr_decoders **decoders_out);
 

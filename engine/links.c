@@ -85,6 +85,28 @@ static void learn_rails(hr_client *client)
         snprintf(client->no_rdma, sizeof client->no_rdma, "the server offers no RDMA");
 }
 
+/* The NIC of ours by which a link goes out to one of the server's rails. */
+static unsigned choose_nic(const hr_client *client, uint32_t server_rail, unsigned number)
+{
+    return hr_routes_choose(&client->routes, client->rails.rails[server_rail].nics,
+                            number / client->rails.count);
+}
+
+/* Each link has its worker for good before the first one is up, for parts are made with it: one
+ * that sits where the link's NIC does. */
+static void place_links(hr_client *client)
+{
+    if (client->placed)
+        return;
+    client->placed = true;
+    for (unsigned i = 0; i < client->link_count; i++) {
+        uint32_t rail =
+            client->no_rdma[0] != '\0' ? HR_RAIL_NONE : hr_rails_prefer(&client->rails, i);
+        client->receivers[i].worker = hr_engine_worker_for(
+            client->engine, rail == HR_RAIL_NONE ? HR_RAIL_ANY : choose_nic(client, rail, i), i);
+    }
+}
+
 static void open_link(hr_client *client, unsigned number, const hr_greeting *greeting)
 {
     hr_receiver *receiver = &client->receivers[number];
@@ -99,8 +121,7 @@ static void open_link(hr_client *client, unsigned number, const hr_greeting *gre
     }
     const hr_rail_health *rail = &client->rails.rails[receiver->server_rail];
     hr_receiver_open(receiver, worker->rdma, rail->address,
-                     hr_routes_choose(&client->routes, rail->nics, number / client->rails.count),
-                     greeting);
+                     choose_nic(client, receiver->server_rail, number), greeting);
 }
 
 /* The tickets, once it is known where the server's rails lead to. */
@@ -116,6 +137,7 @@ static void use_tickets(hr_client *client)
         hr_client_fail(client, HR_UNSUPPORTED, "RDMA is required: %s", client->no_rdma);
         return;
     }
+    place_links(client);
     for (unsigned i = 0; i < client->link_count && used < count; i++) {
         if (!wants_ticket(&client->receivers[i]))
             continue;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "session_parts.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "chunk.h"
@@ -298,24 +297,6 @@ static hr_sender *make_sender(hr_session *session)
     return sender;
 }
 
-/* In turns; of a link over RDMA among those that sit where its NIC does, if there are some. */
-static hr_worker *choose_worker(hr_session *session, hr_family family, unsigned rail)
-{
-    hr_engine *engine = session->engine;
-    const hr_transport *rdma = hr_engine_home(engine)->rdma;
-    hr_rail_info info = {.site.node = -1};
-    unsigned first = session->next_worker++;
-    assert(engine->worker_count > 0);
-    if (family == HR_FAMILY_RDMA)
-        rdma->ops->rail(rdma, rail, &info);
-    for (unsigned i = 0; info.site.node >= 0 && i < engine->worker_count; i++) {
-        hr_worker *worker = &engine->workers[(first + i) % engine->worker_count];
-        if (worker->node == info.site.node)
-            return worker;
-    }
-    return &engine->workers[first % engine->worker_count];
-}
-
 hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *incoming)
 {
     hr_session_link *link = NULL;
@@ -338,7 +319,8 @@ hr_status hr_session_admit(hr_session *session, hr_family family, hr_incoming *i
     }
     link->sender = sender;
     hr_engine *engine = session->engine;
-    hr_worker *worker = choose_worker(session, family, incoming->rail);
+    hr_worker *worker = hr_engine_worker_for(
+        engine, family == HR_FAMILY_RDMA ? incoming->rail : HR_RAIL_ANY, session->next_worker++);
     sender->link = link->link;
     hr_sender_init(sender, worker, hr_engine_home(engine), hr_worker_transport(worker, family),
                    incoming, &sender_events, session);

@@ -194,6 +194,37 @@ TEST_F(Rails, ALinkIsCarriedByAWorkerOfItsNode)
         EXPECT_EQ(1u, worker.second.size());
 }
 
+hr_status noting_arm(hr_link *link, hr_place *place)
+{
+    rails_of_workers[link->transport].insert(link->rail);
+    return inner_arm(link, place);
+}
+
+hr_status wrap_to_place_client(hr_transport *inner, hr_transport **transport_out)
+{
+    static hr_transport_ops ops;
+    if (take_ops(inner, true, &ops)) {
+        inner_rail = ops.rail;
+        inner_arm = ops.link.arm;
+        ops.rail = each_on_its_node;
+        ops.link.arm = noting_arm;
+    }
+    *transport_out = inner;
+    return HR_OK;
+}
+
+TEST_F(Rails, AndSoIsAClientsLink)
+{
+    rails_of_workers.clear();
+    scenario_.client.workers = 3;
+    scenario_.links = 4;
+    options_.wrap_client_transport = wrap_to_place_client;
+    EXPECT_EQ(0u, play().find("verbs (rail"));
+    EXPECT_EQ(3u, rails_of_workers.size());
+    for (const auto &worker : rails_of_workers)
+        EXPECT_EQ(1u, worker.second.size());
+}
+
 // ---- what the server does with the bytes ----
 
 std::set<const void *> read_to; // where the disk put chunks

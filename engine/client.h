@@ -57,6 +57,9 @@ struct hr_client {
     hr_ticket tickets[HR_CLIENT_LINKS_MAX];
     unsigned rebuilds; /* over the network, since */
     uint64_t rebuild_since_ns;
+    unsigned refusals;      /* rounds of them, since one was taken that had been refused */
+    hr_timer refused_timer; /* those that were refused are asked for again */
+    bool asks_later;        /* it is set */
     bool rdma_required;
     char no_rdma[200]; /* why RDMA is not used; "" while it may be */
     hr_rails rails;    /* of the server, for RDMA */

@@ -4,11 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "transfer.h"
 
 /* A link that dies more often than this has a cause that opening it again does not mend. */
 #define REBUILDS_MAX      6
 #define REBUILD_WINDOW_NS (10 * HR_NS_PER_S)
+/* What a server has no room for is asked for again after 1 s, 2 s, 4 s, ... and then each minute:
+ * others may have left. Without any link that is done for a minute. */
+#define REFUSED_WAIT_NS     HR_NS_PER_S
+#define REFUSED_WAIT_MAX_NS (60 * HR_NS_PER_S)
+#define REFUSALS_ALONE_MAX  6
 
 static hr_worker *home_of(const hr_client *client)
 {
@@ -34,7 +40,7 @@ unsigned hr_links_count(const hr_client *client)
 
 static bool wants_ticket(const hr_receiver *receiver)
 {
-    return receiver->state == HR_RECEIVER_IDLE && !receiver->refused;
+    return receiver->state == HR_RECEIVER_IDLE && (!receiver->refused || receiver->retried);
 }
 
 void hr_links_open(hr_client *client)
@@ -111,6 +117,7 @@ static void open_link(hr_client *client, unsigned number, const hr_greeting *gre
 {
     hr_receiver *receiver = &client->receivers[number];
     hr_worker *worker = receiver->worker;
+    receiver->retried = false;
     receiver->server_rail = client->no_rdma[0] != '\0'
                                 ? HR_RAIL_NONE
                                 : hr_rails_choose(&client->rails, number, hr_now_ns(client->env));
@@ -183,32 +190,72 @@ void hr_links_take_tickets(hr_client *client, const hr_message_tickets *tickets)
         use_tickets(client);
 }
 
-/* One that died meanwhile is not found: its number is not used again. */
-void hr_links_take_joined(hr_client *client, const hr_message_joined *joined)
+static void ask_again(hr_timer *timer)
 {
+    hr_client *client = HR_CONTAINER(timer, hr_client, refused_timer);
+    client->asks_later = false;
     for (unsigned i = 0; i < client->link_count; i++)
-        if (client->receivers[i].state != HR_RECEIVER_IDLE &&
-            client->receivers[i].greeting.link == joined->link)
-            hr_receiver_join(&client->receivers[i]);
+        client->receivers[i].retried = client->receivers[i].refused;
+    hr_links_open(client);
 }
 
-/* It is not asked for again: the transfer goes on over those that there is room for. */
+static void ask_later(hr_client *client)
+{
+    hr_loop *loop = home_of(client)->loop;
+    if (client->asks_later)
+        return;
+    uint64_t wait_ns = REFUSED_WAIT_NS << (client->refusals < 6 ? client->refusals : 6);
+    client->refusals++;
+    client->asks_later =
+        hr_loop_timer_set(loop, &client->refused_timer,
+                          hr_loop_now_ns(loop) + hr_min_u64(wait_ns, REFUSED_WAIT_MAX_NS)) == HR_OK;
+    if (!client->asks_later)
+        hr_log(client->env, HR_LOG_WARN, "refused links stay unused: out of memory");
+}
+
+/* The transfer goes on over those that there is room for. At the start there must be one; later
+ * the last one may have died, and its successor be refused before the server knows that. */
 static void refused(hr_client *client, hr_receiver *receiver)
 {
+    bool before = receiver->refused;
     receiver->refused = receiver->moving = true;
     receiver->unjudged = false;
     hr_receiver_close(receiver);
     unsigned left = hr_links_count(client);
-    if (left == 0)
+    if (left == 0 && (client->status == HR_AGAIN || client->refusals > REFUSALS_ALONE_MAX))
         hr_client_fail(
             client, HR_LIMIT,
             "%s has no room for a data link of ours: it, or whoever we are to it, has as "
             "much memory in use as may be; try again later",
             client->address);
-    else if (left + 1 == client->link_count)
+    else if (!before && left + 1 == client->link_count)
         hr_log(client->env, HR_LOG_WARN,
-               "%s has no room for all of %u data links: going on over fewer", client->address,
-               client->link_count);
+               "%s has no room for all of %u data links: going on over fewer, and asking again "
+               "later",
+               client->address, client->link_count);
+}
+
+/* There is room again. */
+static void taken(hr_client *client, hr_receiver *receiver)
+{
+    if (!receiver->refused)
+        return;
+    receiver->refused = false;
+    client->refusals = 0;
+    hr_log(client->env, HR_LOG_INFO, "%s has room again: %u of %u data links", client->address,
+           hr_links_count(client), client->link_count);
+}
+
+/* One that died meanwhile is not found: its number is not used again. */
+void hr_links_take_joined(hr_client *client, const hr_message_joined *joined)
+{
+    for (unsigned i = 0; i < client->link_count; i++) {
+        hr_receiver *receiver = &client->receivers[i];
+        if (receiver->state == HR_RECEIVER_IDLE || receiver->greeting.link != joined->link)
+            continue;
+        taken(client, receiver);
+        hr_receiver_join(receiver);
+    }
 }
 
 void hr_links_take_parted(hr_client *client, const hr_message_parted *parted)
@@ -485,10 +532,13 @@ static void receiver_down(void *context, hr_receiver *receiver, hr_status status
         if (!receiver->moving && receiver->joined)
             judge(client, receiver, status);
     }
-    if (client->status == HR_AGAIN || client->status == HR_OK)
+    if (client->status == HR_AGAIN || client->status == HR_OK) {
+        if (receiver->refused)
+            ask_later(client);
         hr_links_open(client);
-    else
+    } else {
         hr_client_link_over(client);
+    }
 }
 
 static const hr_receiver_events receiver_events = {
@@ -511,6 +561,7 @@ void hr_links_init(hr_client *client, unsigned wanted)
                          home_of(client), &receiver_events, client);
     hr_list_init(&client->exposures);
     client->rails_timer.fire = rails_rested;
+    client->refused_timer.fire = ask_again;
 }
 
 hr_status hr_links_look_out(hr_client *client, const char *target)
@@ -526,6 +577,7 @@ hr_status hr_links_look_out(hr_client *client, const char *target)
 void hr_links_close(hr_client *client)
 {
     hr_loop_timer_clear(home_of(client)->loop, &client->rails_timer);
+    hr_loop_timer_clear(home_of(client)->loop, &client->refused_timer);
     bool idle = true;
     for (unsigned i = 0; i < client->link_count; i++) {
         hr_receiver_close(&client->receivers[i]);

@@ -52,7 +52,8 @@ struct hr_receiver {
     bool connected, joined;  /* home's */
     bool moving;             /* home's: closed for a better rail, not for a failure */
     bool unjudged;           /* home's: it died before it joined, and may have been refused */
-    bool refused;            /* home's: for good, the server has no room for it */
+    bool refused;            /* home's: the server had no room for it the last time */
+    bool retried;            /* home's: refused, and to be asked for again now */
     uint32_t server_rail;    /* home's: of hr_rails, or HR_RAIL_NONE */
     hr_timer timer;          /* home's: until it is up, over RDMA */
     hr_exposure *exposure;   /* home's before the probe, then the worker's to read */

@@ -37,6 +37,7 @@ typedef enum hr_scenario_event_kind {
     HR_SCENARIO_CLIENT_CRASH,  /* ends the attempt; the machine boots anew */
     HR_SCENARIO_SOURCE_CHANGE, /* the file number which */
     HR_SCENARIO_CLOCK_JUMP,    /* by minutes: the machine slept */
+    HR_SCENARIO_SERVER_ROOM,   /* a crowded server has room from now on */
     /* Of the disk operations from the start of the attempt: power fails at number step, before it
      * (which 0) or after it. A client's ends the attempt. */
     HR_SCENARIO_CLIENT_STOP,

@@ -207,15 +207,16 @@ static const char *key_path(void)
     return path;
 }
 
-/* By them a server has room for few links of a client. */
-static const char *rules_path(void)
+/* By them a server has room for few links of a client, or for many. */
+static const char *write_rules(bool crowded)
 {
     static char path[HR_TEMP_PATH_MAX + 8];
-    FILE *file = name_file(path, "rules") ? fopen(path, "w") : NULL;
-    if (file != NULL) {
-        fputs("allow anyone read *\nlimit anyone memory 1MiB\n", file);
-        fclose(file);
-    }
+    (void)name_file(path, "rules");
+    FILE *file = fopen(path, "w");
+    if (file == NULL)
+        abort();
+    fprintf(file, "allow anyone read *\n%s", crowded ? "limit anyone memory 1MiB\n" : "");
+    fclose(file);
     return path;
 }
 
@@ -239,7 +240,7 @@ static void start_server(hr_trial *trial)
     hr_server_options options = {
         .listen = ADDRESS, .exports = &data, .export_count = 1, .trust = trust_in(trial)};
     if (trial->scenario->crowded)
-        options.rules_path = rules_path();
+        options.rules_path = write_rules(true);
     if (hr_server_open(trial->server_engine, &options, &trial->server, &error) != HR_OK)
         trial->server = NULL;
     while (trial->server != NULL && hr_server_status(trial->server) == HR_AGAIN &&
@@ -434,6 +435,14 @@ static void kill_server(hr_trial *trial, bool crash)
     trial->restart_step = trial->step + 1 + hr_sim_below(&trial->world.sim, 60);
 }
 
+static void make_room(hr_trial *trial)
+{
+    hr_error error = {.status = HR_OK};
+    (void)write_rules(false);
+    if (trial->server == NULL || hr_server_reload(trial->server, &error) != HR_OK)
+        hr_trial_fail(trial, "the server does not read its rules again");
+}
+
 static void befall(hr_trial *trial, const hr_scenario_event *event)
 {
     hr_sim_note(&trial->world.sim, "event", event->kind);
@@ -456,6 +465,9 @@ static void befall(hr_trial *trial, const hr_scenario_event *event)
         break;
     case HR_SCENARIO_CLOCK_JUMP:
         trial->world.sim.now_ns += HR_NS_PER_S * (1 + hr_sim_below(&trial->world.sim, 300));
+        break;
+    case HR_SCENARIO_SERVER_ROOM:
+        make_room(trial);
         break;
     case HR_SCENARIO_CLIENT_STOP:
     case HR_SCENARIO_SERVER_STOP:

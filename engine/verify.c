@@ -1,52 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_verify: the index is read and checked whole, page after page, before any chunk; then a crew of
- * threads checks the chunks as they are read. What is wrong with the first of them that is wrong is
- * what is told: chunks before it that are still under way may have something to say too. */
-#include <assert.h>
+/* The index is read and checked whole, page after page, before any chunk; then a crew of threads
+ * checks the chunks as they are read. What is wrong with the first of them that is wrong is what is
+ * told: chunks before it that are still under way may have something to say too. */
+#include "verify.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bytes.h"
-#include "crew.h"
-#include "engine.h"
 
-#define SUFFIX       ".hrindex"
 #define BUFFER_PAGES 64u /* 4032 chunks, 16 GiB of content, at a time */
 #define BUFFER_LEN   ((size_t)BUFFER_PAGES * HR_INDEX_PAGE_LEN)
 #define NO_PAGE      UINT32_MAX
-
-struct hr_verify {
-    hr_engine *engine;
-    const hr_env *env;
-    hr_storage *storage;
-    hr_verify_options options;
-    char path[HR_PATH_MAX], index_path[HR_PATH_MAX + sizeof SUFFIX];
-    char shown[4 * 80];
-    hr_status status;
-    hr_error error;
-
-    hr_io io;                         /* one step after the other, beside those of the seats */
-    hr_file *index_file, *chunk_file; /* the same one, but beside a plain file */
-    uint64_t index_size, chunk_size;
-    hr_index_tail tail;
-    hr_index_reader reader;
-    hr_span buffer;
-    uint32_t buffer_page, buffer_count; /* pages that lie in it */
-    hr_index_row rows[HR_INDEX_PAGE_ROWS];
-    bool index_checked;
-
-    hr_crew crew;
-    uint32_t next;
-    uint32_t bad_chunk; /* the first one that is wrong */
-    hr_error bad;
-    unsigned under_way;
-    bool closing, loading, begins_packed;
-    hr_packed_progress progress;
-
-    hr_letter cancel_letter;
-    bool cancel_posted, cancel_taken; /* posted: through __atomic */
-};
 
 static hr_worker *home(const hr_verify *verify)
 {
@@ -91,8 +57,7 @@ static void close_all(hr_verify *verify)
     close_files(verify);
 }
 
-static void fail(hr_verify *verify, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
-static void fail(hr_verify *verify, hr_status status, const char *format, ...)
+void hr_verify_fail(hr_verify *verify, hr_status status, const char *format, ...)
 {
     char text[sizeof verify->error.text];
     va_list arguments;
@@ -103,9 +68,9 @@ static void fail(hr_verify *verify, hr_status status, const char *format, ...)
     close_all(verify);
 }
 
-static void fail_io(hr_verify *verify, const char *what, const hr_io *io)
+void hr_verify_fail_io(hr_verify *verify, const char *what, const hr_io *io)
 {
-    fail(verify, io->status, "%s %s: %s", what, verify->shown, hr_io_why(io));
+    hr_verify_fail(verify, io->status, "%s %s: %s", what, verify->shown, hr_io_why(io));
 }
 
 static bool has_failed(const hr_verify *verify)
@@ -113,8 +78,7 @@ static bool has_failed(const hr_verify *verify)
     return verify->error.status != HR_OK;
 }
 
-/* One thing less is under way. True: go on; false: it has failed meanwhile. */
-static bool landed(hr_verify *verify)
+bool hr_verify_landed(hr_verify *verify)
 {
     verify->under_way--;
     if (has_failed(verify))
@@ -122,14 +86,14 @@ static bool landed(hr_verify *verify)
     return !has_failed(verify);
 }
 
-static void submit(hr_verify *verify, hr_io *io)
+void hr_verify_submit(hr_verify *verify, hr_io *io)
 {
     verify->under_way++;
     io->buffer = -1;
     hr_storage_submit(verify->storage, io);
 }
 
-static void read_index(hr_verify *verify, uint64_t offset, size_t len, void (*done)(hr_io *io))
+void hr_verify_read_index(hr_verify *verify, uint64_t offset, size_t len, void (*done)(hr_io *io))
 {
     verify->io = (hr_io){
         .kind = HR_IO_READ,
@@ -140,7 +104,7 @@ static void read_index(hr_verify *verify, uint64_t offset, size_t len, void (*do
         .done = done,
         .context = verify,
     };
-    submit(verify, &verify->io);
+    hr_verify_submit(verify, &verify->io);
 }
 
 /* ---- chunks ---- */
@@ -186,7 +150,7 @@ static void checked_chunk(hr_job *job)
     hr_seat *seat = HR_CONTAINER(job, hr_seat, job);
     hr_verify *verify = seat->owner;
     seat->state = HR_SEAT_FREE;
-    if (!landed(verify))
+    if (!hr_verify_landed(verify))
         return;
     if (seat->status != HR_OK)
         note_bad(verify, seat, seat->status, seat->what);
@@ -199,7 +163,7 @@ static void read_chunk(hr_io *io)
 {
     hr_seat *seat = io->context;
     hr_verify *verify = seat->owner;
-    if (!landed(verify))
+    if (!hr_verify_landed(verify))
         return;
     size_t skip = seat->row.stored_offset % HR_DIRECT_ALIGN;
     if (io->status == HR_OK && io->bytes >= skip + extent_of(verify, &seat->row)) {
@@ -230,7 +194,7 @@ static void start_chunk(hr_verify *verify, hr_seat *seat)
         .done = read_chunk,
         .context = seat,
     };
-    submit(verify, &seat->io);
+    hr_verify_submit(verify, &seat->io);
 }
 
 /* ---- the index ---- */
@@ -241,28 +205,29 @@ static void fail_index(hr_verify *verify, hr_status status)
 {
     const hr_index_reader *reader = &verify->reader;
     if (reader->chunk != HR_INDEX_NO_ROW)
-        fail(verify, status, "%s: the index, chunk %u: %s", verify->shown, reader->chunk,
-             reader->what);
+        hr_verify_fail(verify, status, "%s: the index, chunk %u: %s", verify->shown, reader->chunk,
+                       reader->what);
     else
-        fail(verify, status, "%s: the index, page %u at offset %llu: %s", verify->shown,
-             reader->page,
-             (unsigned long long)verify->tail.index_offset +
-                 (unsigned long long)reader->page * HR_INDEX_PAGE_LEN,
-             reader->what);
+        hr_verify_fail(verify, status, "%s: the index, page %u at offset %llu: %s", verify->shown,
+                       reader->page,
+                       (unsigned long long)verify->tail.index_offset +
+                           (unsigned long long)reader->page * HR_INDEX_PAGE_LEN,
+                       reader->what);
 }
 
 static void loaded_pages(hr_io *io)
 {
     hr_verify *verify = io->context;
     verify->loading = false;
-    if (!landed(verify))
+    if (!hr_verify_landed(verify))
         return;
     if (io->status != HR_OK) {
-        fail_io(verify, "reading the index of", io);
+        hr_verify_fail_io(verify, "reading the index of", io);
         return;
     }
     if (io->bytes < verify->buffer_count * (size_t)HR_INDEX_PAGE_LEN) {
-        fail(verify, HR_CHANGED, "%s became shorter while it was verified", verify->shown);
+        hr_verify_fail(verify, HR_CHANGED, "%s became shorter while it was verified",
+                       verify->shown);
         return;
     }
     pump(verify);
@@ -274,9 +239,9 @@ static void load_page(hr_verify *verify)
     verify->buffer_page = verify->reader.page;
     verify->buffer_count = (uint32_t)hr_min_u64(pages - verify->buffer_page, BUFFER_PAGES);
     verify->loading = true;
-    read_index(verify,
-               verify->tail.index_offset + (uint64_t)verify->buffer_page * HR_INDEX_PAGE_LEN,
-               verify->buffer_count * (size_t)HR_INDEX_PAGE_LEN, loaded_pages);
+    hr_verify_read_index(
+        verify, verify->tail.index_offset + (uint64_t)verify->buffer_page * HR_INDEX_PAGE_LEN,
+        verify->buffer_count * (size_t)HR_INDEX_PAGE_LEN, loaded_pages);
 }
 
 /* The next page of the index into rows. False: it is not in memory yet, or wrong. */
@@ -331,8 +296,9 @@ static bool check_index(hr_verify *verify)
         if (!verify->options.index_only)
             status = take_crew(verify);
         if (status != HR_OK)
-            fail(verify, status, "taking memory to verify %s: %s; fewer threads need less",
-                 verify->shown, hr_status_text(status));
+            hr_verify_fail(verify, status,
+                           "taking memory to verify %s: %s; fewer threads need less", verify->shown,
+                           hr_status_text(status));
     } else {
         fail_index(verify, status);
     }
@@ -362,21 +328,7 @@ static void pump(hr_verify *verify)
     close_all(verify); /* once nothing is under way */
 }
 
-/* ---- opening ---- */
-
-static void open_index(hr_verify *verify, const char *path, void (*done)(hr_io *io))
-{
-    verify->io = (hr_io){
-        .kind = HR_IO_OPEN,
-        .path = path,
-        .flags = HR_IO_READABLE | HR_IO_DIRECT,
-        .done = done,
-        .context = verify,
-    };
-    submit(verify, &verify->io);
-}
-
-static void take_tail(hr_verify *verify)
+void hr_verify_opened(hr_verify *verify)
 {
     verify->progress.bytes = verify->tail.content_len;
     verify->progress.chunks = verify->tail.chunk_count;
@@ -386,153 +338,11 @@ static void take_tail(hr_verify *verify)
     const hr_index_tail *tail = &verify->tail;
     uint64_t due = hr_container_is_foreign(tail->container) ? tail->file_len : tail->content_len;
     if (hr_container_is_beside(tail->container) && verify->chunk_size != due)
-        fail(verify, HR_INTEGRITY, "%s has %llu bytes, and its index is of %llu", verify->shown,
-             (unsigned long long)verify->chunk_size, (unsigned long long)due);
+        hr_verify_fail(verify, HR_INTEGRITY, "%s has %llu bytes, and its index is of %llu",
+                       verify->shown, (unsigned long long)verify->chunk_size,
+                       (unsigned long long)due);
     else
         pump(verify);
-}
-
-static void opened_chunks(hr_io *io)
-{
-    hr_verify *verify = io->context;
-    if (io->status == HR_OK)
-        verify->chunk_file = io->file_out;
-    if (!landed(verify))
-        return;
-    if (io->status != HR_OK) {
-        fail_io(verify, "opening the file that this is the index of,", io);
-        return;
-    }
-    verify->chunk_size = io->info.size;
-    take_tail(verify);
-}
-
-/* The index was named: the file beside it has the name without the suffix. */
-static void open_chunks(hr_verify *verify)
-{
-    size_t len = strlen(verify->path), suffix = sizeof SUFFIX - 1;
-    if (len <= suffix || strcmp(verify->path + len - suffix, SUFFIX) != 0) {
-        fail(verify, HR_UNSUPPORTED, "%s is the index of a plain file, but not named *" SUFFIX,
-             verify->shown);
-        return;
-    }
-    verify->path[len - suffix] = '\0';
-    open_index(verify, verify->path, opened_chunks);
-}
-
-static void read_tail(hr_verify *verify);
-
-static void opened_beside(hr_io *io)
-{
-    hr_verify *verify = io->context;
-    if (io->status == HR_OK)
-        verify->index_file = io->file_out;
-    if (!landed(verify))
-        return;
-    if (io->status == HR_NOT_FOUND && verify->begins_packed) {
-        fail(verify, HR_INTEGRITY,
-             "%s does not end with an index of Headrace, and has none beside it: it was cut, or "
-             "something else made it",
-             verify->shown);
-        return;
-    }
-    if (io->status == HR_NOT_FOUND) {
-        fail(verify, HR_UNSUPPORTED,
-             "%s is no packed shard, and has no index beside it; headrace pack makes either",
-             verify->shown);
-        return;
-    }
-    if (io->status != HR_OK) {
-        fail_io(verify, "opening the index beside", io);
-        return;
-    }
-    verify->index_size = io->info.size;
-    read_tail(verify);
-}
-
-static void look_beside(hr_verify *verify)
-{
-    verify->chunk_file = verify->index_file;
-    verify->chunk_size = verify->index_size;
-    verify->index_file = NULL;
-    snprintf(verify->index_path, sizeof verify->index_path, "%s" SUFFIX, verify->path);
-    open_index(verify, verify->index_path, opened_beside);
-}
-
-static void got_head(hr_io *io)
-{
-    hr_verify *verify = io->context;
-    if (!landed(verify))
-        return;
-    verify->begins_packed = hr_index_begins(verify->buffer.addr, io->bytes);
-    if (io->status != HR_OK)
-        fail_io(verify, "reading", io);
-    else
-        look_beside(verify);
-}
-
-static void refuse_tail(hr_verify *verify, hr_status status)
-{
-    bool is_beside = verify->chunk_file != NULL;
-    if (status == HR_VERSION)
-        fail(verify, status, "%s is of a later version of the format than this headrace knows",
-             verify->shown);
-    else if (status == HR_NOT_FOUND && !is_beside)
-        read_index(verify, 0, HR_DIRECT_ALIGN, got_head);
-    else
-        fail(verify, HR_INTEGRITY, "%s: the index%s: the end of it is damaged", verify->shown,
-             is_beside ? " beside it" : "");
-}
-
-static void got_tail(hr_io *io)
-{
-    hr_verify *verify = io->context;
-    uint64_t at = verify->index_size < HR_INDEX_TAIL_LEN
-                      ? 0
-                      : verify->index_size - HR_INDEX_TAIL_LEN - io->offset;
-    if (!landed(verify))
-        return;
-    if (io->status != HR_OK) {
-        fail_io(verify, "reading the end of", io);
-        return;
-    }
-    hr_status status = HR_NOT_FOUND;
-    if (io->bytes >= at + HR_INDEX_TAIL_LEN)
-        status = hr_index_tail_unpack((const uint8_t *)verify->buffer.addr + at, verify->index_size,
-                                      &verify->tail);
-    if (status != HR_OK) {
-        refuse_tail(verify, status);
-    } else if (verify->chunk_file != NULL) {
-        take_tail(verify);
-    } else if (hr_container_is_beside(verify->tail.container)) {
-        open_chunks(verify);
-    } else {
-        verify->chunk_file = verify->index_file;
-        verify->chunk_size = verify->index_size;
-        take_tail(verify);
-    }
-}
-
-static void read_tail(hr_verify *verify)
-{
-    uint64_t size = verify->index_size < HR_INDEX_TAIL_LEN ? HR_INDEX_TAIL_LEN : verify->index_size;
-    read_index(verify, hr_round_down(size - HR_INDEX_TAIL_LEN, HR_DIRECT_ALIGN),
-               (size_t)2 * HR_DIRECT_ALIGN, got_tail);
-}
-
-static void opened_file(hr_io *io)
-{
-    hr_verify *verify = io->context;
-    if (io->status == HR_OK)
-        verify->index_file = io->file_out;
-    if (!landed(verify))
-        return;
-    if (io->status != HR_OK) {
-        fail_io(verify, "opening", io);
-        return;
-    }
-    verify->index_size = io->info.size;
-    read_tail(verify);
 }
 
 /* ---- the interface ---- */
@@ -551,7 +361,7 @@ static void deliver_cancel(hr_letter *letter)
     hr_verify *verify = HR_CONTAINER(letter, hr_verify, cancel_letter);
     verify->cancel_taken = true;
     if (!verify->closing)
-        fail(verify, HR_CANCELED, "interrupted while verifying %s", verify->shown);
+        hr_verify_fail(verify, HR_CANCELED, "interrupted while verifying %s", verify->shown);
 }
 
 hr_status hr_verify_start(hr_engine *engine, const hr_verify_options *options,
@@ -560,7 +370,7 @@ hr_status hr_verify_start(hr_engine *engine, const hr_verify_options *options,
     hr_page_kind pages;
     hr_memory *memory = engine->platform->memory;
     if (options->path == NULL || options->path[0] == '\0' ||
-        strlen(options->path) + sizeof SUFFIX >= HR_PATH_MAX)
+        strlen(options->path) + sizeof HR_VERIFY_SUFFIX >= HR_PATH_MAX)
         return hr_error_set(error, HR_INVALID, "verifying: the path is empty or too long");
     hr_verify *verify = hr_alloc(engine->env, sizeof *verify);
     if (verify == NULL)
@@ -579,7 +389,7 @@ hr_status hr_verify_start(hr_engine *engine, const hr_verify_options *options,
         release(verify);
         return hr_error_set(error, HR_NO_MEMORY, "verifying: out of memory");
     }
-    open_index(verify, verify->path, opened_file);
+    hr_verify_open(verify);
     *verify_out = verify;
     return HR_OK;
 }

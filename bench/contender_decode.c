@@ -175,7 +175,7 @@ static hr_status decode_on_gpu(decode_run *run, hr_bench_measure *measure_out, h
 static void tell(decode_run *run, const char *what, hr_bench_measure *measure)
 {
     size_t len = strlen(measure->note);
-    snprintf(measure->note + len, sizeof measure->note - len, ", %s, %.2f times shorter", what,
+    snprintf(measure->note + len, sizeof measure->note - len, ", %s, ratio %.2f", what,
              (double)(CHUNKS * CHUNK_LEN) / (double)run->stored_sum);
     measure->latency = &run->latency;
     hr_bench_measure_tell(measure);

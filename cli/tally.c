@@ -155,7 +155,7 @@ void hr_cli_tally_end(const hr_cli_tally *tally, const hr_packed_progress *count
     if (choice[0] != '\0')
         hr_cli_print("%s\n", choice);
     describe(what, sizeof what, count);
-    hr_cli_print("%s %s: %s in %s, %.2f times shorter; %s; %s (%s)\n", tally->done,
+    hr_cli_print("%s %s: %s in %s, ratio %.2f; %s; %s (%s)\n", tally->done,
                  hr_quote(quoted, sizeof quoted, tally->source, strlen(tally->source)),
                  hr_cli_bytes(bytes, count->bytes), hr_cli_bytes(stored, count->stored_bytes),
                  ratio(count), what, hr_cli_duration(time, seconds),
@@ -185,8 +185,8 @@ void hr_cli_print_facts(const hr_cli_settings *settings, const hr_packed_progres
     if (strcmp(count->codec, "none") == 0)
         hr_cli_print("  digests beside it: %s\n", what);
     else
-        hr_cli_print("  packed: %s of content, %.2f times shorter; %s\n",
-                     hr_cli_bytes(bytes, count->bytes), ratio(count), what);
+        hr_cli_print("  packed: %s of content, ratio %.2f; %s\n", hr_cli_bytes(bytes, count->bytes),
+                     ratio(count), what);
 }
 
 void hr_cli_print_packed(const hr_cli_settings *settings, hr_engine *engine, const char *path)

@@ -33,8 +33,8 @@ static double ratio(const hr_choice *choice, hr_container container)
 void hr_choice_describe(const hr_choice *choice, char *out, size_t out_size)
 {
     hr_container best = hr_choice_make(choice);
-    int used = snprintf(out, out_size, "%s: a sample becomes %.2f times shorter",
-                        hr_container_name(best), ratio(choice, best));
+    int used = snprintf(out, out_size, "%s: a sample has a ratio of %.2f", hr_container_name(best),
+                        ratio(choice, best));
     const char *separator = " (";
     for (unsigned i = HR_CONTAINER_LZ4; i < HR_CHOICE_CONTAINERS; i++) {
         if (i == (unsigned)best || used < 0 || (size_t)used >= out_size)

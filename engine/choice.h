@@ -15,7 +15,7 @@ typedef struct hr_choice {
 } hr_choice;
 
 hr_container hr_choice_make(const hr_choice *choice);
-/* "zstd: a sample becomes 3.1 times shorter (lz4 2.0, planes 1.0)" */
+/* "zstd: a sample has a ratio of 3.10 (lz4 2.00, planes 1.00)" */
 void hr_choice_describe(const hr_choice *choice, char *out, size_t out_size);
 
 #endif

@@ -504,7 +504,7 @@ HR_API HR_CHECKED hr_status hr_pack_start(hr_engine *engine, const hr_pack_optio
 HR_API hr_status hr_pack_status(const hr_pack *pack);
 HR_API const hr_error *hr_pack_error(const hr_pack *pack);
 HR_API hr_packed_progress hr_pack_count(const hr_pack *pack);
-/* "zstd: a sample becomes 3.1 times shorter (lz4 2.0, planes 1.0)"; "" before it was chosen, and of
+/* "zstd: a sample has a ratio of 3.10 (lz4 2.00, planes 1.00)"; "" before it was chosen, and of
  * a tree, whose files are told of one by one. */
 HR_API const char *hr_pack_choice(const hr_pack *pack);
 /* Any thread and signal handlers: ends it as HR_CANCELED; nothing of it stays. */

@@ -38,7 +38,7 @@ TEST(Choice, IsSaidWithWhatTheOthersGain)
     hr_choice choice = choice_of(500, 250, 1000);
     char text[160];
     hr_choice_describe(&choice, text, sizeof text);
-    EXPECT_STREQ(text, "zstd: a sample becomes 4.00 times shorter (lz4 2.00, planes 1.00)");
+    EXPECT_STREQ(text, "zstd: a sample has a ratio of 4.00 (lz4 2.00, planes 1.00)");
     char little[8];
     hr_choice_describe(&choice, little, sizeof little);
     EXPECT_STREQ(little, "zstd: a");

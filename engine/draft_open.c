@@ -348,6 +348,11 @@ static void looked_up_name(hr_io *io)
     if (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)
         hr_draft_fail(draft, HR_IS_DIRECTORY, "%s is a directory; a file is to get this name",
                       draft->shown);
+    else if (io->status == HR_OK && io->info.type == HR_FILE_SPECIAL)
+        hr_draft_fail(draft, HR_EXISTS,
+                      "%s is a device, a fifo or a socket, and stays; to measure without a disk "
+                      "bring it to host:",
+                      draft->shown);
     else if (io->status == HR_OK && draft->options.keep_same && io->info.type == HR_FILE_REGULAR &&
              io->info.size == draft->options.size && io->info.mtime_ns == draft->options.mtime_ns)
         keep_same(draft, &looked);

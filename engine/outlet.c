@@ -123,6 +123,8 @@ static void looked_for_target(hr_io *io)
         outlet->found_mtime_ns = io->info.mtime_ns;
     if (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)
         fail(outlet, HR_IS_DIRECTORY, "is a directory; a file is to get this name");
+    else if (io->status == HR_OK && io->info.type == HR_FILE_SPECIAL)
+        fail(outlet, HR_EXISTS, "is a device, a fifo or a socket, and stays; name a file");
     else if (io->status == HR_OK && (outlet->flags & HR_OUTLET_OVERWRITE) == 0)
         fail(outlet, HR_EXISTS, "exists already; --overwrite replaces it");
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 namespace
 {
@@ -252,6 +253,22 @@ TEST_F(BadInput, TargetThatIsADirectory)
     expect_refused(get(url("file"), target("file"), {"--overwrite"}), 2,
                    {target("file/file"), "directory"});
     EXPECT_TRUE(exists(target("file/file")));
+}
+
+// As /dev/null is, which somebody names who wants to measure, and then says --overwrite.
+TEST_F(BadInput, TargetThatIsNoFileStays)
+{
+    offer("file", 10);
+    ASSERT_EQ(0, mkfifo(target("fifo").c_str(), 0600));
+    serve();
+    for (const std::vector<std::string> &options :
+         {std::vector<std::string>{}, std::vector<std::string>{"--overwrite"}})
+        expect_refused(get(url("file"), target("fifo"), options), 10,
+                       {target("fifo"), "device", "host:"});
+    struct stat about = {};
+    ASSERT_EQ(0, lstat(target("fifo").c_str(), &about));
+    EXPECT_TRUE(S_ISFIFO(about.st_mode));
+    EXPECT_FALSE(has_drafts());
 }
 
 TEST_F(BadInput, TargetThatIsASymlinkIsReplacedAndNotFollowed)

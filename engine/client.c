@@ -297,6 +297,10 @@ static void control_down(void *context, hr_status status, const char *text)
                        "what listens on %s hung up instead of welcoming us: is it a headrace "
                        "server of this version, not full, and %s --insecure as we are?",
                        client->address, client->identity != NULL ? "without" : "with");
+    else if (!client->control.reached && status == HR_NOT_FOUND &&
+             !hr_server_is_file(client->address))
+        hr_client_fail(client, HR_UNREACHABLE, "connecting to %s: there is no host of this name",
+                       client->address);
     else if (!client->control.reached)
         hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status,
                        "connecting to %s%s: %s; is a server running there?", client->address,

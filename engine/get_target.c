@@ -88,8 +88,9 @@ static void upload_opened(void *context, hr_status status)
         hr_transfer_begin_memory(&item->transfer, NULL);
     else
         hr_transfer_end(
-            &item->transfer, status, "%s%s", hr_upload_error(get->upload),
-            status == HR_UNSUPPORTED && get->client->requires_gpu ? "; a GPU is required" : "");
+            &item->transfer, status, "%s%s",
+            status == HR_UNSUPPORTED && get->client->requires_gpu ? "a GPU is required: " : "",
+            hr_upload_error(get->upload));
 }
 
 static void upload_closed(void *context)

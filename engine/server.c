@@ -266,6 +266,10 @@ static void start_listening(hr_server *server)
         hr_error_set(&server->error, status,
                      "listening on %s: the port is taken; choose another with --listen",
                      server->wanted);
+    else if (status == HR_UNREACHABLE)
+        hr_error_set(&server->error, status,
+                     "listening on %s: this is no address of this machine; ip address shows them",
+                     server->wanted);
     else if (status != HR_OK)
         hr_error_set(&server->error, status, "listening on %s: %s", server->wanted,
                      hr_status_text(status));

@@ -211,7 +211,8 @@ static void answer_failure(hr_store_listing *listing, hr_status status)
 {
     char quoted[200], text[320];
     hr_quote(quoted, sizeof quoted, listing->path, strlen(listing->path));
-    snprintf(text, sizeof text, "listing %s: %s", quoted, hr_status_text(status));
+    snprintf(text, sizeof text, "listing %s: %s%s", quoted, hr_status_text(status),
+             status == HR_NOT_FOUND ? "; headrace ls of what is above it tells what is there" : "");
     answer(listing, status, 0, 0, text);
 }
 

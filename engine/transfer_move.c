@@ -59,10 +59,11 @@ static void mismatched(hr_transfer *transfer, const hr_landing *landing)
     }
     if (landing->failure == HR_INTEGRITY) {
         hr_transfer_end(transfer, HR_INTEGRITY,
-                        "%s: chunk %u (offset %llu) does not match its digest on the server's own "
-                        "disk; headrace verify there tells more",
+                        "%s: chunk %u (offset %llu) does not match its digest on %s tells more",
                         hr_transfer_shown(transfer, name, sizeof name), landing->chunk,
-                        (unsigned long long)landing->chunk * transfer->chunk_len);
+                        (unsigned long long)landing->chunk * transfer->chunk_len,
+                        transfer->client->network ? "the server's own disk; headrace verify there"
+                                                  : "the disk; headrace verify");
         return;
     }
     hr_transfer_end(transfer, HR_INTEGRITY,

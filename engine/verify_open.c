@@ -159,6 +159,13 @@ static void opened_file(hr_io *io)
         verify->index_file = io->file_out;
     if (!hr_verify_landed(verify))
         return;
+    if (io->status == HR_IS_DIRECTORY ||
+        (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)) {
+        hr_verify_fail(verify, HR_IS_DIRECTORY,
+                       "%s is a directory: name the shards in it, or compare it with --against",
+                       verify->shown);
+        return;
+    }
     if (io->status != HR_OK) {
         hr_verify_fail_io(verify, "opening", io);
         return;

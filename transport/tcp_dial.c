@@ -132,7 +132,7 @@ static void resolved(hr_job *job)
     hr_dial *dial = HR_CONTAINER(job, hr_dial, job);
     if (dial->resolve_result != 0)
         dial->found = NULL;
-    dial->failure = HR_UNREACHABLE;
+    dial->failure = dial->resolve_result == EAI_NONAME ? HR_NOT_FOUND : HR_UNREACHABLE;
     dial->next = dial->found;
     try_next(dial);
 }

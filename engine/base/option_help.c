@@ -110,8 +110,8 @@ void hr_options_help(const hr_syntax *syntax, const hr_verb *verb, FILE *out)
     if (verb == NULL)
         fprintf(out, "usage: %s [OPTION]...\n\n%s\n\n", syntax->program, syntax->summary);
     else
-        fprintf(out, "usage: %s %s [OPTION]... %s\n\n%s\n\n", syntax->program, verb->name,
-                verb->arguments, verb->summary);
+        fprintf(out, "usage: %s %s [OPTION]...%s%s\n\n%s\n\n", syntax->program, verb->name,
+                verb->arguments[0] != '\0' ? " " : "", verb->arguments, verb->summary);
     if (verb != NULL && verb->details != NULL)
         fprintf(out, "%s\n\n", verb->details);
     for (unsigned i = 0; i < syntax->option_count; i++) {

@@ -96,8 +96,7 @@ static hr_status start(const hr_cuda *cuda, hr_error *error)
         result = NO_DEVICE;
     if (result == HR_CUDA_SUCCESS)
         return HR_OK;
-    return hr_error_set(error, HR_UNSUPPORTED,
-                        "no GPU: the driver says %s (%d); nvidia-smi may say more",
+    return hr_error_set(error, HR_UNSUPPORTED, "the driver says %s (%d); nvidia-smi may say more",
                         hr_cuda_name(cuda, result), result);
 }
 
@@ -106,7 +105,7 @@ hr_status hr_cuda_open(const char *library, hr_cuda *cuda_out, hr_error *error)
     hr_cuda cuda = {.library = dlopen(library, RTLD_NOW | RTLD_LOCAL)};
     if (cuda.library == NULL)
         return hr_error_set(error, HR_UNSUPPORTED,
-                            "no GPU: %s cannot be loaded; it comes with NVIDIA's driver", library);
+                            "%s cannot be loaded; it comes with NVIDIA's driver", library);
     const char *missing = find_entries(&cuda);
     hr_status status = HR_OK;
     if (missing != NULL)

@@ -293,7 +293,7 @@ TEST_F(StrangeServer, NameThatIsNone)
 {
     address_ = "no-such-host.invalid:7431";
     begin();
-    expect_ended(8, {});
+    expect_ended(8, {"no-such-host.invalid:7431"});
 }
 
 TEST_F(StrangeServer, ThatSpeaksHttp)

@@ -24,6 +24,15 @@ const hr_posix_calls hr_posix_system_calls = {
 
 /* ---- opening and closing ---- */
 
+/* One that its owner may not write to can still get what the source has in it, as others do who
+ * bring a tree; nobody else may change it, and root needs no leave. */
+static void open_to_owner(int fd, const struct statx *stat)
+{
+    if (geteuid() != 0 && (stat->stx_mode & 0700) != 0700 &&
+        fchmod(fd, (stat->stx_mode & 07777) | 0700) != 0)
+        return; /* what is refused in it will be told */
+}
+
 static int open_dir(const hr_env *env, hr_io *io)
 {
     int fd, error = io->flags & HR_IO_CREATE ? hr_posix_make_path(io) : 0;
@@ -39,6 +48,8 @@ static int open_dir(const hr_env *env, hr_io *io)
         hr_release(env, dir);
         return error;
     }
+    if (io->flags & HR_IO_CREATE && io->flags & HR_IO_MODE)
+        open_to_owner(fd, &stat);
     dir->fd = fd;
     dir->device_major = stat.stx_dev_major;
     dir->device_minor = stat.stx_dev_minor;

@@ -66,6 +66,11 @@ int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *f
 int hr_posix_open_parent(const hr_io *io, const char *path, int *fd_out, const char **name_out);
 /* Makes the directories of io->path that are missing. */
 int hr_posix_make_path(hr_io *io);
+/* While it is filled its owner has to write to it. */
+static inline mode_t hr_posix_folder_mode(uint32_t mode)
+{
+    return (mode_t)(mode & 0777) | 0700;
+}
 
 /* ---- posix_info.c ---- */
 

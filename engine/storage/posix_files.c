@@ -26,7 +26,7 @@ static void forget(opened_parent *parent)
 }
 
 /* Several threads may come to it at once. */
-static int make_parent(const hr_io *io, const char *path, size_t len)
+static int make_parent(const hr_io *io, const char *path, size_t len, uint32_t mode)
 {
     char parent[HR_PATH_MAX];
     const char *name;
@@ -38,13 +38,13 @@ static int make_parent(const hr_io *io, const char *path, size_t len)
     int error = hr_posix_open_parent(io, parent, &above, &name);
     if (error != 0)
         return error;
-    error = mkdirat(above, name, 0777) == 0 || errno == EEXIST ? 0 : errno;
+    error = mkdirat(above, name, hr_posix_folder_mode(mode)) == 0 || errno == EEXIST ? 0 : errno;
     close(above);
     return error;
 }
 
-static int find_parent(const hr_io *io, const char *path, opened_parent *parent,
-                       const char **name_out)
+static int find_parent(const hr_io *io, const hr_io_file *file, const char *path,
+                       opened_parent *parent, const char **name_out)
 {
     const char *slash = strrchr(path, '/');
     size_t len = slash == NULL ? 0 : (size_t)(slash - path);
@@ -53,7 +53,7 @@ static int find_parent(const hr_io *io, const char *path, opened_parent *parent,
         forget(parent);
         int error = hr_posix_open_parent(io, path, &parent->fd, name_out);
         if (error == ENOENT && io->flags & HR_IO_CREATE && len > 0 &&
-            (error = make_parent(io, path, len)) == 0)
+            (error = make_parent(io, path, len, file->folder_mode)) == 0)
             error = hr_posix_open_parent(io, path, &parent->fd, name_out);
         if (error != 0)
             return error;
@@ -141,7 +141,17 @@ static int write_sparse(int fd, const uint8_t *data, size_t len)
     return error;
 }
 
-static int write_file(int parent, const char *name, const hr_io_file *file)
+/* The owner first: changing it takes setuid and setgid away. */
+static int settle_file(int fd, const hr_file_info *info, bool owner)
+{
+    if (owner && fchown(fd, info->uid, info->gid) != 0)
+        return errno;
+    if (fchmod(fd, info->mode & 07777) != 0)
+        return errno;
+    return hr_posix_stamp_time(fd, info->mtime_ns);
+}
+
+static int write_file(const hr_io *io, int parent, const char *name, const hr_io_file *file)
 {
     int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -149,10 +159,8 @@ static int write_file(int parent, const char *name, const hr_io_file *file)
     const hr_file_info *info = &file->info;
     int error = info->allocated_len < info->size ? write_sparse(fd, file->data, (size_t)info->size)
                                                  : write_run(fd, file->data, 0, (size_t)info->size);
-    if (error == 0 && fchmod(fd, file->info.mode & 07777) != 0)
-        error = errno;
     if (error == 0)
-        error = hr_posix_stamp_time(fd, file->info.mtime_ns);
+        error = settle_file(fd, info, io->flags & HR_IO_OWNER);
     if (close(fd) != 0 && error == 0)
         error = errno; /* over a network this is where a full disk may show */
     return error;
@@ -164,7 +172,7 @@ static int rename_file(const hr_io *io, int parent, const char *name, const hr_i
                        opened_parent *parent_to)
 {
     const char *name_to;
-    int error = find_parent(io, file->path_to, parent_to, &name_to);
+    int error = find_parent(io, file, file->path_to, parent_to, &name_to);
     if (error != 0)
         return error;
     if (io->flags & HR_IO_EXCLUSIVE || file->exclusive)
@@ -177,7 +185,7 @@ static int rename_file(const hr_io *io, int parent, const char *name, const hr_i
 static int act(const hr_io *io, hr_io_file *file, opened_parent *parent, opened_parent *parent_to)
 {
     const char *name;
-    int error = find_parent(io, file->path, parent, &name);
+    int error = find_parent(io, file, file->path, parent, &name);
     if (error != 0)
         return error;
     if (io->kind == HR_IO_LOOKUP_FILES)
@@ -185,7 +193,7 @@ static int act(const hr_io *io, hr_io_file *file, opened_parent *parent, opened_
     if (io->kind == HR_IO_READ_FILES)
         return read_file(parent->fd, name, file);
     if (io->kind == HR_IO_WRITE_FILES)
-        return write_file(parent->fd, name, file);
+        return write_file(io, parent->fd, name, file);
     return rename_file(io, parent->fd, name, file, parent_to);
 }
 

@@ -22,7 +22,7 @@ static int open_at(int dir_fd, const char *path, const hr_io *io, uint64_t flags
 {
     struct open_how how = {.flags = flags | O_CLOEXEC};
     if (flags & O_CREAT)
-        how.mode = 0666;
+        how.mode = io->flags & HR_IO_MODE ? io->info.mode & 07777 : 0666;
     if (io->dir != NULL)
         how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
     if (io->flags & HR_IO_NO_SYMLINKS)
@@ -125,14 +125,15 @@ static int sync_names(int directory)
     return error;
 }
 
-static int make_one(hr_io *io, const char *path)
+static int make_one(hr_io *io, const char *path, bool last)
 {
+    bool said = last && io->flags & HR_IO_MODE;
     int parent = -1;
     const char *name;
     int error = hr_posix_open_parent(io, path, &parent, &name);
     if (error != 0)
         return error;
-    if (mkdirat(parent, name, 0777) == 0)
+    if (mkdirat(parent, name, said ? hr_posix_folder_mode(io->info.mode) : 0777) == 0)
         io->changed = true;
     else if (errno != EEXIST)
         error = errno;
@@ -163,7 +164,7 @@ int hr_posix_make_path(hr_io *io)
     if (strlen(io->path) >= sizeof part)
         return ENAMETOOLONG;
     bool unsynced = io->flags & HR_IO_UNSYNCED;
-    if (unsynced && make_one(io, io->path) == 0)
+    if (unsynced && make_one(io, io->path, true) == 0)
         return 0;
     for (size_t end = 0;;) {
         end += strspn(io->path + end, "/");
@@ -175,7 +176,7 @@ int hr_posix_make_path(hr_io *io)
             close(fd);
             error = io->path[end] == '\0' && !unsynced ? sync_existing(io, part) : 0;
         } else if (error == ENOENT) {
-            error = make_one(io, part);
+            error = make_one(io, part, io->path[end] == '\0');
         }
         if (error != 0 || io->path[end] == '\0')
             return error;

@@ -82,9 +82,12 @@ static inline const char *hr_dir_entry_xattrs(const hr_dir_entry *entry)
 typedef enum hr_io_kind {
     HR_IO_OPEN_DIR,  /* dir (NULL: the process's view) and path -> dir_out. HR_IO_CREATE makes the
                         missing ones (0777 and umask), so that they are there after a crash too.
+                        HR_IO_MODE: the last one is made with info.mode and umask, and its owner may
+                        write to it, also if it was there (and is ours).
                         With dir set, beneath it, no symlinks followed out of it. */
     HR_IO_CLOSE_DIR, /* dir */
-    HR_IO_OPEN,      /* dir, path, flags -> file_out, info */
+    HR_IO_OPEN,      /* dir, path, flags -> file_out, info. What is made has 0666 and umask, or with
+                        HR_IO_MODE info.mode and umask */
     HR_IO_CLOSE,     /* file: no other request for it may be under way anywhere */
     HR_IO_STAT,      /* file -> info */
     HR_IO_LOOKUP,    /* dir, path -> info, without opening; the last component is not followed */
@@ -122,8 +125,9 @@ typedef enum hr_io_kind {
     HR_IO_WRITE_FILES,  /* each whose status is HR_OK: path, data, info: a new
                            file of info.size bytes, with info.mode and info.mtime_ns; with holes
                            where there are only zeros if info.allocated_len is less than its size.
-                           HR_EXISTS. HR_IO_CREATE makes the directory that it lies in (0777 and
-                           umask) if only that is missing. Nothing is synced */
+                           HR_EXISTS. HR_IO_OWNER: info.uid and info.gid too. HR_IO_CREATE makes
+                           the directory that it lies in (folder_mode and umask) if only that is
+                           missing; its owner may write to it. Nothing is synced */
     HR_IO_RENAME_FILES, /* each whose status is HR_OK: path, path_to. HR_IO_EXCLUSIVE */
 } hr_io_kind;
 
@@ -141,8 +145,8 @@ enum {
     HR_IO_NO_SYMLINKS = 1 << 6, /* no symlink anywhere in the path (targets); without it symlinks
                                   are followed as long as they stay beneath dir (exports) */
     HR_IO_APPEND = 1 << 7,
-    HR_IO_MODE = 1 << 8,      /* STAMP: info.mode; a symlink has none */
-    HR_IO_OWNER = 1 << 9,     /* STAMP: info.uid and info.gid */
+    HR_IO_MODE = 1 << 8, /* STAMP: info.mode; a symlink has none. OPEN, OPEN_DIR: of what is made */
+    HR_IO_OWNER = 1 << 9,     /* STAMP, WRITE_FILES: info.uid and info.gid */
     HR_IO_XATTRS = 1 << 13,   /* LIST: also the extended attributes */
     HR_IO_ONLY_DIR = 1 << 12, /* STAMP: HR_NOT_DIRECTORY if it is anything else */
     HR_IO_SPARSE = 1 << 10,   /* WRITE: where there are only zeros there will be a hole */
@@ -156,7 +160,8 @@ typedef struct hr_io_file {
     void *data;
     hr_file_info info;
     hr_status status;
-    bool exclusive; /* RENAME_FILES: this one replaces nothing */
+    bool exclusive;       /* RENAME_FILES: this one replaces nothing */
+    uint32_t folder_mode; /* WRITE_FILES with CREATE */
 } hr_io_file;
 
 /* One request. The caller's before submit and again from the call of done on; what it points to

@@ -59,6 +59,8 @@ static hr_status open_dir(memory_storage *storage, hr_io *io)
         return status;
     if (node->info.type != HR_FILE_DIRECTORY)
         return HR_NOT_DIRECTORY;
+    if (io->flags & HR_IO_CREATE && io->flags & HR_IO_MODE)
+        node->info.mode = 0700 | ((io->changed ? io->info.mode : node->info.mode) & 07777);
     hr_disk_handle *handle;
     status = hr_disk_open(storage->disk, node, io->flags, &handle);
     if (status == HR_OK)
@@ -86,7 +88,10 @@ static hr_status find_or_create(memory_storage *storage, hr_io *io, hr_disk_node
     status = hr_disk_find_parent(start, io->path, &parent, name);
     if (status != HR_OK)
         return status;
-    return hr_disk_make(storage->disk, parent, name, HR_FILE_REGULAR, node);
+    status = hr_disk_make(storage->disk, parent, name, HR_FILE_REGULAR, node);
+    if (status == HR_OK && io->flags & HR_IO_MODE)
+        (*node)->info.mode = io->info.mode;
+    return status;
 }
 
 static hr_file_info info_of(const hr_disk_handle *handle)
@@ -417,7 +422,7 @@ static hr_status read_one(memory_storage *storage, const hr_io *io, hr_io_file *
     return HR_OK;
 }
 
-static hr_status make_parent(memory_storage *storage, const hr_io *io)
+static hr_status make_parent(memory_storage *storage, const hr_io *io, uint32_t mode)
 {
     char parent[HR_PATH_MAX], name[HR_NAME_MAX + 1];
     const char *slash = strrchr(io->path, '/');
@@ -427,8 +432,11 @@ static hr_status make_parent(memory_storage *storage, const hr_io *io)
     memcpy(parent, io->path, (size_t)(slash - io->path));
     parent[slash - io->path] = '\0';
     hr_status status = find_new_name(storage, io, parent, &above, name);
-    return status == HR_OK ? hr_disk_make(storage->disk, above, name, HR_FILE_DIRECTORY, &node)
-                           : status;
+    if (status == HR_OK)
+        status = hr_disk_make(storage->disk, above, name, HR_FILE_DIRECTORY, &node);
+    if (status == HR_OK)
+        node->info.mode = (mode & 0777) | 0700;
+    return status;
 }
 
 static hr_status write_one(memory_storage *storage, const hr_io *io, hr_io_file *file)
@@ -439,13 +447,16 @@ static hr_status write_one(memory_storage *storage, const hr_io *io, hr_io_file 
         return file->status;
     one.flags |= HR_IO_CREATE | HR_IO_EXCLUSIVE;
     hr_status status = find_or_create(storage, &one, &node);
-    if (status == HR_NOT_FOUND && io->flags & HR_IO_CREATE && make_parent(storage, &one) == HR_OK)
+    if (status == HR_NOT_FOUND && io->flags & HR_IO_CREATE &&
+        make_parent(storage, &one, file->folder_mode) == HR_OK)
         status = find_or_create(storage, &one, &node);
     if (status == HR_OK)
         status = hr_disk_write(storage->disk, node, 0, file->data, (size_t)file->info.size);
     if (status == HR_OK) {
         node->info.mode = file->info.mode & 07777;
         node->info.mtime_ns = file->info.mtime_ns;
+        node->info.uid = io->flags & HR_IO_OWNER ? file->info.uid : node->info.uid;
+        node->info.gid = io->flags & HR_IO_OWNER ? file->info.gid : node->info.gid;
     }
     return status;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every implementation of the storage seam promises of what files hold. Of names:
 // storage_names.cc.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "storage_world.h"
 
 #include <algorithm>
@@ -345,6 +348,54 @@ TEST_P(Storage, CarriesOutRequestsForManyFiles)
     hr_io io = request(HR_IO_SYNC_ALL);
     io.dir = root;
     EXPECT_EQ(client->run(&io), HR_OK);
+}
+
+// Until a tree is complete nobody reads in it what he may not read then.
+TEST_P(Storage, MakesWhatIsPrivateAsThat)
+{
+    const mode_t umask_before = umask(022);
+    hr_io io;
+    auto make = [&](hr_io_kind kind, const char *name, unsigned flags, uint32_t mode) {
+        io = request(kind);
+        io.dir = root;
+        io.path = name;
+        io.flags = flags | HR_IO_CREATE | HR_IO_MODE;
+        io.info.mode = mode;
+        return client->run(&io);
+    };
+    auto mode_of = [&](const char *name) {
+        hr_file_info looked = {};
+        EXPECT_EQ(client->lookup(root, name, &looked), HR_OK) << name;
+        return looked.mode & 0777u;
+    };
+    ASSERT_EQ(make(HR_IO_OPEN, "file", HR_IO_WRITABLE, 0600), HR_OK);
+    EXPECT_EQ(client->close(io.file_out), HR_OK);
+    EXPECT_EQ(mode_of("file"), 0600u);
+    ASSERT_EQ(make(HR_IO_OPEN_DIR, "private", HR_IO_UNSYNCED, 0050), HR_OK);
+    EXPECT_TRUE(io.changed);
+    EXPECT_EQ(client->close_dir(io.dir_out), HR_OK);
+    EXPECT_EQ(mode_of("private"), 0750u);
+    ASSERT_EQ(make(HR_IO_OPEN_DIR, "above/below", 0, 0700), HR_OK);
+    EXPECT_EQ(client->close_dir(io.dir_out), HR_OK);
+    EXPECT_EQ(mode_of("above"), 0755u);
+    EXPECT_EQ(mode_of("above/below"), 0700u);
+
+    Files files(1, "");
+    files.names[0] = "drawer/0";
+    files.files[0].path = files.names[0].c_str();
+    files.files[0].folder_mode = 0010;
+    files.files[0].info.uid = getuid();
+    files.files[0].info.gid = getgid();
+    files.files[0].info.mode = 06711; // which a change of owner would take away
+    const unsigned flags = HR_IO_CREATE | HR_IO_OWNER;
+    ASSERT_EQ(on_files(client.get(), HR_IO_WRITE_FILES, root, &files, flags), HR_OK);
+    EXPECT_EQ(files.files[0].status, HR_OK);
+    EXPECT_EQ(mode_of("drawer"), 0710u);
+    hr_file_info info = {};
+    ASSERT_EQ(client->lookup(root, "drawer/0", &info), HR_OK);
+    EXPECT_EQ(info.uid, getuid());
+    EXPECT_EQ(info.mode, 06711u);
+    umask(umask_before);
 }
 
 TEST_P(Storage, AllocatesAndTruncates)

@@ -206,13 +206,21 @@ static void opened_data(hr_io *io)
         read_journal(draft);
 }
 
+/* Who may read it is said when it gets its name; until then nobody else may. */
+static void make_private(hr_draft *draft)
+{
+    if (draft->options.look)
+        return;
+    draft->io.flags |= HR_IO_WRITABLE | HR_IO_CREATE | HR_IO_MODE;
+    draft->io.info.mode = 0600;
+}
+
 static void open_data(hr_draft *draft)
 {
     hr_io *io = hr_draft_io(draft);
     io->path = draft->data_path;
     io->flags = HR_IO_READABLE | HR_IO_DIRECT | HR_IO_NO_SYMLINKS;
-    if (!draft->options.look)
-        io->flags |= HR_IO_WRITABLE | HR_IO_CREATE;
+    make_private(draft);
     hr_draft_step(draft, HR_IO_OPEN, opened_data);
 }
 
@@ -290,8 +298,7 @@ static void open_journal(hr_draft *draft)
     hr_io *io = hr_draft_io(draft);
     io->path = draft->journal_path;
     io->flags = HR_IO_READABLE | HR_IO_NO_SYMLINKS;
-    if (!draft->options.look)
-        io->flags |= HR_IO_WRITABLE | HR_IO_CREATE;
+    make_private(draft);
     hr_draft_step(draft, HR_IO_OPEN, opened_journal);
 }
 

@@ -83,13 +83,14 @@ static void start_waiting(hr_get *get)
 /* ---- small files: moving ---- */
 
 /* So that a directory that is made lies in one parcel, and gets its name as a whole. */
-static bool ends_before(const hr_parcel *parcel, const char *path, bool made)
+static bool ends_before(const hr_parcel *parcel, const char *path, const hr_folder *made)
 {
-    return made && parcel->load.file_count >= PARCEL_FILES_MIN &&
+    return made != NULL && parcel->load.file_count >= PARCEL_FILES_MIN &&
            hr_parcel_is_turning(parcel, path);
 }
 
-bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh, bool made)
+bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh,
+                 const hr_folder *made)
 {
     hr_flow *flow = &get->flow;
     if (flow->full)
@@ -106,7 +107,7 @@ bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool f
                  !hr_parcel_add(flow->collecting, path, info, fresh, made);
     if (flow->full)
         return false;
-    flow->turns = made;
+    flow->turns = made != NULL;
     get->progress.bytes += info->size;
     return true;
 }

@@ -166,9 +166,10 @@ bool hr_sift_decide(hr_get *get);
 void hr_flow_init(hr_flow *flow);
 /* The target is open, and nothing was added yet. */
 void hr_flow_begin(hr_get *get);
-/* A small file, to be moved in a bundle. fresh: it was not there, and replaces nothing. made: nor
- * was its directory. False: there is no room now. */
-bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh, bool made);
+/* A small file, to be moved in a bundle. fresh: it was not there, and replaces nothing. made: its
+ * directory, if this run has made it, or NULL. False: there is no room now. */
+bool hr_flow_add(hr_get *get, const char *path, const hr_file_info *info, bool fresh,
+                 const hr_folder *made);
 /* A file that is to be a transfer of its own. False as above. */
 bool hr_flow_wait(hr_get *get, const char *path, bool fresh);
 void hr_flow_pump(hr_get *get);

@@ -246,8 +246,9 @@ void hr_get_open_target(hr_get *get)
     get->io_busy = true;
     get->io = (hr_io){
         .kind = HR_IO_OPEN_DIR,
-        .flags = get->is_tree && !get->options.dry_run ? HR_IO_CREATE : 0,
+        .flags = get->is_tree && !get->options.dry_run ? HR_IO_CREATE | HR_IO_MODE : 0,
         .path = get->target,
+        .info.mode = get->opened_item->transfer.mode,
         .done = target_opened,
         .context = get,
     };

@@ -65,22 +65,26 @@ static const char *keep_name(hr_parcel *parcel, const char *name)
 }
 
 bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info, bool exclusive,
-                   bool made)
+                   const hr_folder *made)
 {
     size_t len = strlen(path) + 1;
-    size_t staged_len = HR_STAGE_PATH_MAX + (made ? len - directory_len(path) : 0);
+    size_t staged_len = HR_STAGE_PATH_MAX + (made != NULL ? len - directory_len(path) : 0);
     size_t count = parcel->load.file_count;
     if (count == HR_PARCEL_FILES_MAX || parcel->bytes >= HR_PARCEL_BYTES_MAX ||
         len + staged_len > sizeof parcel->names - parcel->names_len - parcel->staged_len)
         return false;
-    hr_io_file file = {.path_to = path, .info = *info, .status = HR_AGAIN, .exclusive = exclusive};
+    hr_io_file file = {.path_to = path,
+                       .info = *info,
+                       .status = HR_AGAIN,
+                       .exclusive = exclusive,
+                       .folder_mode = made != NULL ? made->mode : 0};
     hr_message_small small = small_of(&file, count > 0 ? &parcel->files[count - 1] : NULL);
     size_t small_len = hr_message_small_len(&small);
     if (small_len > HR_MESSAGE_BODY_MAX - parcel->message_len)
         return false;
     file.path = file.path_to = keep_name(parcel, path);
     parcel->files[count] = file;
-    parcel->made[count] = made && exclusive;
+    parcel->made[count] = made != NULL && exclusive;
     parcel->staged_len += staged_len;
     parcel->load.file_count++;
     parcel->bytes += info->size;

@@ -5,6 +5,7 @@
 #ifndef HR_PARCEL_H
 #define HR_PARCEL_H
 
+#include "folders.h"
 #include "gather.h"
 #include "stage.h"
 #include "transfer.h"
@@ -32,10 +33,10 @@ typedef struct hr_parcel {
 /* base_len: of the path that its files lie below. NULL: out of memory. */
 hr_parcel *hr_parcel_create(const hr_env *env, size_t base_len);
 void hr_parcel_destroy(const hr_env *env, hr_parcel *parcel);
-/* path: of the file below the base. exclusive: it replaces nothing. made: this run has made its
- * directory, in which there is nothing yet. False: it is full. */
+/* path: of the file below the base. exclusive: it replaces nothing. made: its directory, if this
+ * run has made it and there is nothing in it yet, or NULL. False: it is full. */
 bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info, bool exclusive,
-                   bool made);
+                   const hr_folder *made);
 /* Whether a file of this path would be the first of its directory, and not of the parcel. */
 bool hr_parcel_is_turning(const hr_parcel *parcel, const char *path);
 /* All are there: says where each is written first, under numbers that nobody else has. The files of

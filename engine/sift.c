@@ -29,7 +29,7 @@ void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed, bool
     sift->files[sift->count] = (hr_io_file){.path = name, .status = HR_NOT_FOUND};
     sift->listed[sift->count] = *listed;
     sift->twins[sift->count] = twin;
-    sift->made[sift->count] = get->listed->folder->made;
+    sift->made[sift->count] = get->listed->folder->made ? get->listed->folder : NULL;
     sift->count++;
 }
 
@@ -185,7 +185,7 @@ static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *lis
         hr_get_report(get, there->path, HR_OK, "", listed->size);
         return true;
     }
-    bool made = sift->made[sift->next];
+    const hr_folder *made = sift->made[sift->next];
     if (small && get->flow.takes_bundles ? !hr_flow_add(get, there->path, listed, fresh, made)
                                          : !hr_flow_wait(get, there->path, fresh))
         return false;

@@ -10,10 +10,10 @@
 #define HR_SIFT_NAMES_LEN (128u << 10)
 
 typedef struct hr_sift {
-    hr_io_file files[HR_SIFT_FILES_MAX];    /* the target's, once looked at */
-    hr_file_info listed[HR_SIFT_FILES_MAX]; /* the source's */
-    bool twins[HR_SIFT_FILES_MAX];          /* of another one that was listed, by case */
-    bool made[HR_SIFT_FILES_MAX];           /* this run has made its directory */
+    hr_io_file files[HR_SIFT_FILES_MAX];      /* the target's, once looked at */
+    hr_file_info listed[HR_SIFT_FILES_MAX];   /* the source's */
+    bool twins[HR_SIFT_FILES_MAX];            /* of another one that was listed, by case */
+    const hr_folder *made[HR_SIFT_FILES_MAX]; /* its directory, if this run has made it */
     size_t count, next;
     bool looked, told_apart, folds; /* the last two: of the next one, if it is a twin */
     size_t names_len;

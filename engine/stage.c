@@ -214,7 +214,8 @@ static void closed_dir(hr_io *io)
          &(hr_io){
              .kind = HR_IO_OPEN,
              .path = LOCK_PATH,
-             .flags = HR_IO_READABLE | HR_IO_WRITABLE | HR_IO_CREATE,
+             .flags = HR_IO_READABLE | HR_IO_WRITABLE | HR_IO_CREATE | HR_IO_MODE,
+             .info.mode = 0600,
          },
          opened_lock);
 }
@@ -236,7 +237,8 @@ void hr_stage_open(hr_stage *stage, bool create)
          &(hr_io){
              .kind = HR_IO_OPEN_DIR,
              .path = STAGE_NAME,
-             .flags = create ? HR_IO_CREATE | HR_IO_UNSYNCED : 0,
+             .flags = create ? HR_IO_CREATE | HR_IO_UNSYNCED | HR_IO_MODE : 0,
+             .info.mode = 0700, /* files in it may be more private than the tree is by now */
          },
          opened_dir);
 }

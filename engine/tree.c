@@ -253,9 +253,10 @@ static void make_listed(hr_get *get)
     get->io_busy = true;
     get->io = (hr_io){
         .kind = HR_IO_OPEN_DIR,
-        .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS | unsynced,
+        .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS | HR_IO_MODE | unsynced,
         .dir = get->dir,
         .path = get->listed_path,
+        .info.mode = get->listed->folder->mode, /* what it holds may be private */
         .done = made_folder,
         .context = get,
     };

@@ -3,6 +3,7 @@
 // permissions and times; and what cannot be is told by name.
 #include "fixture.h"
 
+#include <dirent.h>
 #include <sys/xattr.h>
 
 namespace
@@ -181,6 +182,78 @@ TEST_F(TreeKept, OwnersWhenAskedFor)
     program.start({"get", url("a/file"), target("nobodys/"), "--preserve"}, nobody);
     EXPECT_EQ(6, program.wait());
     EXPECT_NE(std::string::npos, program.errors().find("without --preserve")) << program.errors();
+}
+
+// What nobody else may read in the source he may not read while it is brought either.
+TEST_F(TreeKept, WhatIsPrivateIsThatOnItsWayToo)
+{
+    const mode_t umask_before = umask(022);
+    make_directory(data("private"));
+    for (unsigned i = 0; i < 1100; i++) // more than wait for others
+        write_text(data("private/" + std::to_string(i)), "a");
+    offer("private/large", 10 * CHUNK);
+    ASSERT_EQ(0, chmod(data("private").c_str(), 0700));
+    ASSERT_EQ(0, chmod(data("private/large").c_str(), 0600));
+    offer("large", 10 * CHUNK);
+    ASSERT_EQ(0, chmod(data("large").c_str(), 0600));
+    serve();
+    Program program;
+    start_get(program, "hr://" + address_ + "/data", target("tree"), {"--limit", "5M"});
+    do
+        ASSERT_TRUE(program.next("progress").is_valid()) << program.errors();
+    while (hr_temp_count(target("tree/private").c_str(), ".headrace-") <= 0);
+    program.stop_for_good();
+    EXPECT_EQ(0700u, look(target("tree/private")).st_mode & 0777u);
+    unsigned drafts = 0;
+    for (const char *folder : {"tree", "tree/private"}) {
+        DIR *dir = opendir(target(folder).c_str());
+        ASSERT_NE(nullptr, dir);
+        while (const dirent *entry = readdir(dir)) {
+            if (strncmp(entry->d_name, ".headrace-", 10) != 0)
+                continue;
+            drafts++;
+            EXPECT_EQ(0u, look(target(folder) + "/" + entry->d_name).st_mode & 077u)
+                << folder << "/" << entry->d_name;
+        }
+        closedir(dir);
+    }
+    EXPECT_LE(2u, drafts);
+    program.signal(SIGKILL);
+    program.wait();
+    EXPECT_EQ(0, get_tree().exit_code);
+    EXPECT_EQ(0700u, look(target("tree/private")).st_mode & 0777u);
+    EXPECT_EQ(0600u, look(target("tree/private/large")).st_mode & 0777u);
+    umask(umask_before);
+}
+
+// A directory that its owner may not write to gets what is new in it, and stays what it was.
+TEST_F(TreeKept, WhatIsNewInADirectoryThatIsReadOnly)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: cannot become somebody for whom it is read-only";
+    make_directory(data("closed"));
+    write_text(data("closed/first"), "1");
+    ASSERT_EQ(0, chmod(data("closed").c_str(), 0555));
+    ASSERT_EQ(0, chmod(temp_.c_str(), 0755));
+    ASSERT_EQ(0, chmod(at("target").c_str(), 0777));
+    serve({"--insecure"});
+    Surroundings nobody;
+    nobody.user = NOBODY;
+    nobody.environment = {"HOME=/dev/null"};
+    const std::string source = "hr://" + address_ + "/data";
+    const std::vector<std::string> options = {"--insecure", "--delete"};
+    Result result = get(source, target("tree"), options, nobody);
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(0555u, look(target("tree/closed")).st_mode & 0777u);
+    write_text(data("closed/second"), "2");
+    offer("closed/third", 2 * CHUNK, 3);
+    ASSERT_EQ(0, unlink(data("closed/first").c_str()));
+    result = get(source, target("tree"), options, nobody);
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ("2", read_text(target("tree/closed/second")));
+    EXPECT_TRUE(hr_temp_holds(target("tree/closed/third").c_str(), 2 * CHUNK, 3));
+    EXPECT_FALSE(exists(target("tree/closed/first")));
+    EXPECT_EQ(0555u, look(target("tree/closed")).st_mode & 0777u);
 }
 
 TEST_F(TreeKept, ExtendedAttributesWhenAskedFor)

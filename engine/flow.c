@@ -116,7 +116,7 @@ static void parcel_opened(void *context, hr_transfer *transfer)
 {
     hr_parcel *parcel = context;
     hr_get *get = parcel->owner;
-    hr_transfer_begin_bundles(transfer, get->dir);
+    hr_transfer_begin_bundles(transfer, get->dir, get->options.owner);
 }
 
 /* One that did not make it, for whatever reason: as a transfer of its own it may, or says why not.
@@ -297,7 +297,6 @@ void hr_flow_begin(hr_get *get)
     flow->syncs_all = caps.sync_all;
     flow->takes_bundles = (get->client->features & HR_FEATURE_BUNDLES) != 0 &&
                           !get->options.read_back && !get->options.dry_run &&
-                          !get->options.owner && /* small files are written without one */
                           (get->dir == NULL || caps.sync_all);
     flow->to_disk = get->dir != NULL && !get->options.dry_run;
     flow->probed = !flow->to_disk;

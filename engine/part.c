@@ -380,7 +380,7 @@ static void land_bundle(hr_landing *landing)
     landing->phase = HR_LANDING_WRITING;
     landing->io = (hr_io){
         .kind = HR_IO_WRITE_FILES,
-        .flags = HR_IO_NO_SYMLINKS | HR_IO_CREATE,
+        .flags = HR_IO_NO_SYMLINKS | HR_IO_CREATE | (part->target.owner ? HR_IO_OWNER : 0),
         .dir = part->target.dir,
         .files = bundles->files + bundle->first,
         .file_count = bundle->count,

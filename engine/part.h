@@ -86,6 +86,7 @@ typedef struct hr_part_target {
     hr_upload *upload;       /* into a GPU's memory, from slots or by RDMA */
     bool discard;            /* verified in a slot, and then no longer needed: a measurement */
     bool packed_apart;       /* of bundles: what may be packed is left out, to come by itself */
+    bool owner;              /* of bundles: each file gets the owner and group that it is to have */
     hr_decoders *decoders;   /* of what comes compressed; NULL: nothing does */
     hr_bundles *bundles;     /* the chunks are bundles: each file is written anew, beneath dir */
     hr_dir *dir;

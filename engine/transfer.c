@@ -308,11 +308,12 @@ static void direct_changed(void *context)
         finish_if_over(transfer);
 }
 
-void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir)
+void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir, bool owner)
 {
     if (transfer->state != HR_TRANSFER_OPENED || !make_chunks(transfer))
         return;
     transfer->target.dir = dir;
+    transfer->target.owner = owner;
     transfer->target.discard = dir == NULL;
     transfer->target.packed_apart = transfer->content;
     start_moving(transfer);

@@ -104,9 +104,9 @@ void hr_transfer_open(hr_transfer *transfer, hr_client *client, const char *path
 void hr_transfer_open_bundles(hr_transfer *transfer, hr_client *client,
                               const hr_message_open_bundles *open, hr_bundles *bundles,
                               const hr_transfer_events *events, void *context);
-/* After opened: into files beneath dir, or with NULL into nothing but the verification. Each file
- * says what became of it, HR_AGAIN if nothing did. */
-void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir);
+/* After opened: into files beneath dir, with owner and group of each, or with NULL into nothing but
+ * the verification. Each file says what became of it, HR_AGAIN if nothing did. */
+void hr_transfer_begin_bundles(hr_transfer *transfer, hr_dir *dir, bool owner);
 /* After opened: into a file named beneath dir, ... */
 void hr_transfer_begin_file(hr_transfer *transfer, const hr_draft_options *options, bool read_back);
 /* ... into memory of at least size bytes, or into nothing but the verification. */

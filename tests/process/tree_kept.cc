@@ -184,6 +184,36 @@ TEST_F(TreeKept, OwnersWhenAskedFor)
     EXPECT_NE(std::string::npos, program.errors().find("without --preserve")) << program.errors();
 }
 
+// As many of them as of others come together, and cost no message each.
+TEST_F(TreeKept, OwnersOfManySmallFiles)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: owners cannot be given";
+    constexpr unsigned FILES = 300;
+    make_directory(data("a"));
+    for (unsigned i = 0; i < FILES; i++) {
+        const std::string path = data("a/" + std::to_string(i));
+        write_text(path, std::to_string(i));
+        ASSERT_EQ(0, chown(path.c_str(), NOBODY, 12345 + i));
+        ASSERT_EQ(0, chmod(path.c_str(), 06755));
+    }
+    ASSERT_EQ(0, chown(data("a").c_str(), 54321, NOBODY));
+    ASSERT_EQ(0, chmod(data("a").c_str(), 01711));
+    serve();
+    Result result = get_tree({"--preserve"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_LT(result.summary.number("control_messages"), 100u);
+    for (unsigned i = 0; i < FILES; i++) {
+        const struct stat info = look(target("tree/a/" + std::to_string(i)));
+        ASSERT_EQ(NOBODY, info.st_uid) << i;
+        ASSERT_EQ(12345u + i, info.st_gid) << i;
+        ASSERT_EQ(06755u, info.st_mode & 07777u) << i;
+        ASSERT_EQ(std::to_string(i), read_text(target("tree/a/" + std::to_string(i))));
+    }
+    EXPECT_EQ(54321u, look(target("tree/a")).st_uid);
+    EXPECT_EQ(01711u, look(target("tree/a")).st_mode & 07777u);
+}
+
 // What nobody else may read in the source he may not read while it is brought either.
 TEST_F(TreeKept, WhatIsPrivateIsThatOnItsWayToo)
 {

@@ -62,6 +62,27 @@ static void write_out(hr_audit *audit, size_t len)
     }
 }
 
+static bool append(hr_audit *audit, const char *line)
+{
+    size_t len = strlen(line);
+    if (audit->len + len + 1 > BUFFER_LEN)
+        return false;
+    memcpy(audit->waiting + audit->len, line, len);
+    audit->waiting[audit->len + len] = '\n';
+    audit->len += len + 1;
+    return true;
+}
+
+/* There is room again: at the end too, when nobody notes anything any more. */
+static void tell_lost(hr_audit *audit)
+{
+    char told[80];
+    snprintf(told, sizeof told, "{\"what\":\"lost\",\"lines\":%llu}",
+             (unsigned long long)audit->lost);
+    if (audit->lost > 0 && append(audit, told))
+        audit->lost = 0;
+}
+
 static void *run(void *context)
 {
     hr_audit *audit = context;
@@ -78,6 +99,7 @@ static void *run(void *context)
         audit->written = full;
         audit->len = 0;
         audit->reopen = false;
+        tell_lost(audit);
         pthread_mutex_unlock(&audit->mutex);
         if (reopen)
             open_again(audit);
@@ -131,29 +153,13 @@ static char *line_of(const hr_audit_event *event)
     return text;
 }
 
-static bool append(hr_audit *audit, const char *line)
-{
-    size_t len = strlen(line);
-    if (audit->len + len + 1 > BUFFER_LEN)
-        return false;
-    memcpy(audit->waiting + audit->len, line, len);
-    audit->waiting[audit->len + len] = '\n';
-    audit->len += len + 1;
-    return true;
-}
-
 void hr_audit_note(hr_audit *audit, const hr_audit_event *event)
 {
     if (audit == NULL)
         return;
-    char told[80];
     char *line = line_of(event);
     pthread_mutex_lock(&audit->mutex);
-    snprintf(told, sizeof told, "{\"what\":\"lost\",\"lines\":%llu}",
-             (unsigned long long)audit->lost);
-    if (audit->lost > 0 && append(audit, told))
-        audit->lost = 0;
-    if (line == NULL || audit->lost > 0 || !append(audit, line))
+    if (line == NULL || !append(audit, line))
         audit->lost++;
     pthread_cond_signal(&audit->changed);
     pthread_mutex_unlock(&audit->mutex);

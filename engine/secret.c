@@ -19,7 +19,7 @@ static hr_status fail(hr_error *error, const char *what, const char *path, int n
 
 /* ---- reading ---- */
 
-static hr_status check_owner(const char *path, const struct stat *info, bool private,
+static hr_status check_owner(const char *path, const struct stat *info, bool is_private,
                              hr_error *error)
 {
     if (!S_ISREG(info->st_mode))
@@ -29,12 +29,12 @@ static hr_status check_owner(const char *path, const struct stat *info, bool pri
                             "%.300s belongs to user %u, who could change it: keep it in a file of "
                             "your own",
                             path, (unsigned)info->st_uid);
-    unsigned loose = private ? 0077 : 0022;
+    unsigned loose = is_private ? 0077 : 0022;
     if ((info->st_mode & loose) != 0)
         return hr_error_set(error, HR_POLICY,
                             "%.300s can be %s by others (its mode is %04o): chmod %s %.100s", path,
-                            private ? "read or changed" : "changed",
-                            (unsigned)info->st_mode & 07777, private ? "600" : "go-w", path);
+                            is_private ? "read or changed" : "changed",
+                            (unsigned)info->st_mode & 07777, is_private ? "600" : "go-w", path);
     if (info->st_size > HR_SECRET_LEN_MAX)
         return hr_error_set(error, HR_INVALID, "%.300s is longer than %u bytes", path,
                             HR_SECRET_LEN_MAX);
@@ -65,14 +65,14 @@ static hr_status read_text(const hr_env *env, int fd, const char *path, char **t
     return status;
 }
 
-hr_status hr_secret_read(const hr_env *env, const char *path, bool private, char **text_out,
+hr_status hr_secret_read(const hr_env *env, const char *path, bool is_private, char **text_out,
                          hr_error *error)
 {
     struct stat info;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return fail(error, "opening", path, errno);
-    hr_status status = fstat(fd, &info) == 0 ? check_owner(path, &info, private, error)
+    hr_status status = fstat(fd, &info) == 0 ? check_owner(path, &info, is_private, error)
                                              : fail(error, "looking at", path, errno);
     if (status == HR_OK)
         status = read_text(env, fd, path, text_out, error);

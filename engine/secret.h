@@ -15,7 +15,7 @@
 /* A text that ends in a zero byte, of the env's memory; hr_secret_release wipes it. Refused is what
  * is no regular file, belongs to somebody else than us or root, or (private) can be read or changed
  * by others. */
-HR_CHECKED hr_status hr_secret_read(const hr_env *env, const char *path, bool private,
+HR_CHECKED hr_status hr_secret_read(const hr_env *env, const char *path, bool is_private,
                                     char **text_out, hr_error *error);
 void hr_secret_release(const hr_env *env, char *text);
 /* Makes the file, 0600, whole or not at all. HR_EXISTS: there is one. */

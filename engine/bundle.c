@@ -68,11 +68,10 @@ hr_status hr_bundle_open(const hr_bundles *bundles, uint32_t number, void *bytes
     const uint8_t *row = bytes;
     for (uint32_t i = bundle->first; i < bundle->first + bundle->count; i++) {
         hr_io_file *file = &bundles->files[i];
-        /* HR_AGAIN is no answer: it is what a file has that nothing was said of. */
+        /* Never HR_AGAIN, which a file has that nothing was said of. */
         hr_status status = hr_status_from_wire((int32_t)hr_get_u32(row + 4));
         uint32_t len = hr_get_u32(row + 8);
-        if (hr_get_u32(row) != i || status == HR_AGAIN ||
-            len != (status == HR_OK ? file->info.size : 0))
+        if (hr_get_u32(row) != i || len != (status == HR_OK ? file->info.size : 0))
             return HR_PROTOCOL;
         if (hr_get_u32(row + 12) != hr_crc32c(0, file->data, len))
             return HR_INTEGRITY;

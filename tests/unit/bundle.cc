@@ -117,4 +117,14 @@ TEST(Bundle, ARowThatLiesIsRefused)
     }
 }
 
+TEST(Bundle, AFileThatNothingIsSaidOfHasFailed)
+{
+    Bundles bundles({100, 100});
+    std::vector<uint8_t> bytes = bundles.sealed(0, 1);
+    hr_put_u32(bytes.data() + HR_BUNDLE_ROW_LEN + 4, (uint32_t)HR_AGAIN);
+    ASSERT_EQ(hr_bundle_open(&bundles.all, 0, bytes.data()), HR_OK);
+    EXPECT_EQ(bundles.all.files[0].status, HR_OK);
+    EXPECT_EQ(bundles.all.files[1].status, HR_PROTOCOL);
+}
+
 } // namespace

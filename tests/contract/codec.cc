@@ -2,7 +2,9 @@
 // What every codec promises, on good input and on bad.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <random>
 #include <set>
 #include <string>
@@ -160,6 +162,32 @@ TEST_P(Codec, RefusesToEncodeIntoTooLittleRoom)
     hr_codec_job encode = job(content, content.size(), target, needed - 1);
     EXPECT_EQ(codec->encode(&encode), HR_NO_SPACE);
     EXPECT_EQ(target.back(), 0xFE) << "wrote past target";
+}
+
+TEST_P(Codec, SaysSoWhateverTheRoomThatIsTooLittle)
+{
+    for (const bool store : {true, false}) {
+        Bytes content = text(70), target(codec->bound(content.size()) + 1, 0xFE);
+        const size_t needed = encoded(content, 0, store).size();
+        for (size_t room = 0; room < needed; room++) {
+            hr_codec_job encode = job(content, content.size(), target, room);
+            encode.store = store;
+            ASSERT_EQ(codec->encode(&encode), HR_NO_SPACE) << room;
+            ASSERT_EQ(target[room], 0xFE) << "wrote past target";
+        }
+    }
+}
+
+TEST_P(Codec, NeedsNoMoreScratchToDecodeThanItSays)
+{
+    Bytes content = text(100000), stored = encoded(content), back(content.size());
+    scratch.assign(codec->decode_scratch_len(), 0);
+    hr_codec_job decode = {};
+    decode.source = span_of(stored, stored.size());
+    decode.target = span_of(back, back.size());
+    decode.scratch = span_of(scratch, scratch.size());
+    ASSERT_EQ(codec->decode(&decode), HR_OK);
+    EXPECT_EQ(back, content);
 }
 
 TEST_P(Codec, RefusesContentThatIsLongerThanItsTarget)
@@ -321,6 +349,195 @@ TEST(CodecStored, IsItsContentAndDecodesInPlace)
     ASSERT_EQ(hr_codec_find(HR_CODEC_STORED)->decode(&job), HR_OK);
     EXPECT_EQ(bytes, before);
     EXPECT_EQ(job.len_out, before.size());
+}
+
+// A number of four bytes, as formats have it.
+Bytes four(uint32_t value)
+{
+    return {uint8_t(value), uint8_t(value >> 8), uint8_t(value >> 16), uint8_t(value >> 24)};
+}
+
+Bytes joined(std::initializer_list<Bytes> pieces)
+{
+    Bytes all;
+    for (const Bytes &piece : pieces)
+        all.insert(all.end(), piece.begin(), piece.end());
+    return all;
+}
+
+// What becomes of bytes that somebody else may have written, in a target of room bytes.
+hr_status decode_with(const hr_codec *codec, Bytes source, size_t room, Bytes *content_out)
+{
+    Bytes scratch(codec->decode_scratch_len());
+    content_out->assign(room, 0xFE);
+    hr_codec_job decode = {};
+    decode.source = span_of(source, source.size());
+    decode.target = span_of(*content_out, room);
+    decode.scratch = span_of(scratch, scratch.size());
+    const hr_status status = codec->decode(&decode);
+    content_out->resize(status == HR_OK ? decode.len_out : 0);
+    return status;
+}
+
+Bytes encode_with(const hr_codec *codec, Bytes content, bool store = false)
+{
+    Bytes target(codec->bound(content.size())), scratch(codec->scratch_len(content.size()));
+    hr_codec_job encode = {};
+    encode.source = span_of(content, content.size());
+    encode.target = span_of(target, target.size());
+    encode.scratch = span_of(scratch, scratch.size());
+    encode.store = store;
+    EXPECT_EQ(codec->encode(&encode), HR_OK);
+    target.resize(encode.len_out);
+    return target;
+}
+
+struct Lie {
+    const char *name;
+    Bytes source;
+    size_t room;
+    hr_status status;
+};
+
+void expect_all(const hr_codec *codec, const std::vector<Lie> &lies)
+{
+    for (const Lie &lie : lies) {
+        Bytes content;
+        EXPECT_EQ(decode_with(codec, lie.source, lie.room, &content), lie.status) << lie.name;
+    }
+}
+
+constexpr uint32_t RAW = UINT32_C(1) << 31;
+
+// Blocks without a frame: of files that lz4 itself has made.
+TEST(CodecLz4, DecodesBareBlocksAndRefusesThoseThatLie)
+{
+    const hr_codec *codec = hr_codec_find(HR_CODEC_LZ4);
+    const Bytes content = text(1000), frame = encode_with(codec, content);
+    const Bytes block(frame.begin() + 15, frame.end() - 4), raw = joined({four(RAW | 4), four(1)});
+    Bytes back;
+    ASSERT_EQ(decode_with(codec, joined({block, raw, block}), 2004, &back), HR_OK);
+    EXPECT_EQ(back, joined({content, four(1), content}));
+    expect_all(codec, {
+                          {"exactly its room", block, 1000, HR_OK},
+                          {"longer than its room", block, 999, HR_INTEGRITY},
+                          {"no room", block, 0, HR_INTEGRITY},
+                          {"raw, longer than its room", raw, 3, HR_INTEGRITY},
+                          {"cut in a length", joined({raw, {9, 0, 0}}), 100, HR_INTEGRITY},
+                          {"of no length", joined({raw, four(0)}), 100, HR_INTEGRITY},
+                          {"raw, of no length", joined({raw, four(RAW)}), 100, HR_INTEGRITY},
+                          {"cut", joined({four(5), four(1)}), 100, HR_INTEGRITY},
+                          {"too long", joined({four((4u << 20) + 1), Bytes((4u << 20) + 1)}),
+                           5u << 20, HR_INTEGRITY},
+                          {"of noise", joined({four(4), four(~0u)}), 100, HR_INTEGRITY},
+                          {"of no content", joined({four(1), Bytes(1)}), 100, HR_INTEGRITY},
+                      });
+}
+
+TEST(CodecLz4, RefusesFramesWhoseBlocksLie)
+{
+    const hr_codec *codec = hr_codec_find(HR_CODEC_LZ4);
+    const Bytes whole = encode_with(codec, text(1000));
+    const Bytes header(whole.begin(), whole.begin() + 15),
+        block(whole.begin() + 15, whole.end() - 4);
+    const Bytes raw = joined({header, four(RAW | 1000), text(1000), four(0)});
+    const auto framed = [&](const Bytes &inner) { return joined({header, inner, four(0)}); };
+    Bytes shorter = block;
+    shorter.pop_back();
+    shorter[0]--;
+    expect_all(
+        codec,
+        {
+            {"whole", whole, 1000, HR_OK},
+            {"raw", raw, 1000, HR_OK},
+            {"raw and shorter", framed(joined({four(RAW | 999), text(999)})), 1000, HR_INTEGRITY},
+            {"raw and longer", framed(joined({four(RAW | 1001), text(1001)})), 1001, HR_INTEGRITY},
+            {"of less content", framed(shorter), 1000, HR_INTEGRITY},
+            {"no block", framed({}), 1000, HR_INTEGRITY},
+            {"no block and no end", header, 1000, HR_INTEGRITY},
+            {"cut in its block", joined({header, four(1000), text(10)}), 1000, HR_INTEGRITY},
+            {"without its end", joined({header, block}), 1000, HR_INTEGRITY},
+            {"a block more", framed(joined({block, block})), 2000, HR_INTEGRITY},
+            {"an end that is none", joined({header, block, four(1)}), 1000, HR_INTEGRITY},
+            {"bytes behind its end", joined({framed(block), four(0)}), 1000, HR_INTEGRITY},
+        });
+}
+
+TEST(CodecPlanes, RefusesPiecesThatLie)
+{
+    const hr_codec *codec = hr_codec_find(HR_CODEC_PLANES);
+    const Bytes whole = encode_with(codec, weights(1000, 9));
+    const Bytes stored = encode_with(codec, text(1000), true);
+    const Bytes head(stored.begin(), stored.begin() + 16);
+    const Bytes pack_head(whole.begin(), whole.begin() + 20),
+        piece(whole.begin() + 20, whole.end());
+    const auto changed = [](Bytes bytes, size_t at, uint8_t value) {
+        bytes[at] = value;
+        return bytes;
+    };
+    const auto with_len = [&](uint32_t len) {
+        Bytes bytes = whole;
+        const Bytes number = four(len);
+        std::copy(number.begin(), number.end(), bytes.begin() + 16);
+        bytes.resize(20 + len, 0);
+        return bytes;
+    };
+    expect_all(
+        codec,
+        {
+            {"whole", whole, 2000, HR_OK},
+            {"stored", stored, 1000, HR_OK},
+            {"raw and shorter", joined({head, four(RAW | 999), text(999)}), 1000, HR_INTEGRITY},
+            {"longer than there is", joined({head, four(RAW | 1000), text(999)}), 1000,
+             HR_INTEGRITY},
+            {"bytes behind it", joined({whole, {0}}), 2000, HR_INTEGRITY},
+            {"a piece without a header", with_len(3), 2000, HR_INTEGRITY},
+            {"a base that cannot be", changed(whole, 20, 255), 2000, HR_INTEGRITY},
+            {"a lead as long as a value", changed(whole, 21, 2), 2000, HR_INTEGRITY},
+            {"more escapes than values", changed(whole, 23, 255), 2000, HR_INTEGRITY},
+            {"another count of pieces", changed(whole, 12, 2), 2000, HR_INTEGRITY},
+            {"more content than room", whole, 1999, HR_INTEGRITY},
+            {"cut in its header", Bytes(whole.begin(), whole.begin() + 15), 2000, HR_INTEGRITY},
+            {"without its lengths", Bytes(whole.begin(), whole.begin() + 16), 2000, HR_INTEGRITY},
+            {"content shorter than a value", changed(changed(whole, 8, 1), 9, 0), 2000,
+             HR_INTEGRITY},
+        });
+}
+
+TEST(CodecPlanes, TakesNoMoreThanItsNumbersCanSay)
+{
+    Bytes content(16), target(4096);
+    hr_codec_job encode = {};
+    encode.source = hr_span_host(content.data(), size_t(UINT32_MAX) + 1);
+    encode.target = span_of(target, target.size());
+    EXPECT_EQ(hr_codec_find(HR_CODEC_PLANES)->encode(&encode), HR_INVALID);
+}
+
+TEST(CodecZstd, WithoutScratchSaysThatItIsItsCallersFault)
+{
+    const hr_codec *codec = hr_codec_find(HR_CODEC_ZSTD);
+    Bytes content = text(1000), target(codec->bound(content.size())), scratch(64);
+    hr_codec_job made = {};
+    made.source = span_of(content, content.size());
+    made.target = span_of(target, target.size());
+    made.scratch = span_of(scratch, scratch.size());
+    EXPECT_EQ(codec->encode(&made), HR_INTERNAL);
+    EXPECT_EQ(codec->decode(&made), HR_INTERNAL);
+}
+
+// Whoever decodes frames side by side knows where each one goes.
+TEST(CodecZstd, EveryFrameIsFullButTheLast)
+{
+    const hr_codec *codec = hr_codec_find(HR_CODEC_ZSTD);
+    const Bytes full = encode_with(codec, text(1000)), less = encode_with(codec, text(999));
+    expect_all(codec, {
+                          {"two alike", joined({full, full}), 2000, HR_OK},
+                          {"the last is shorter", joined({full, less}), 2000, HR_OK},
+                          {"the last is longer", joined({less, full}), 2000, HR_INTEGRITY},
+                          {"the middle is shorter", joined({full, less, full}), 3000, HR_INTEGRITY},
+                          {"more than its room", joined({full, full}), 1999, HR_INTEGRITY},
+                          {"text behind it", joined({full, text(20)}), 2000, HR_INTEGRITY},
+                      });
 }
 
 // What tools that write frames may put between those of content.

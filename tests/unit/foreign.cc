@@ -111,6 +111,36 @@ TEST(ForeignFile, OfZstdIsARunOfFrames)
     EXPECT_FALSE(look(zstd_frame(4096), false).foreign.over);
 }
 
+// What does not fit into one chunk is the next one's.
+TEST(ForeignFile, IsCutWhereAChunkIsFull)
+{
+    std::string lz4 = lz4_header(0x60, 0x70), zstd; // blocks of 4 MiB; frames of 256 KiB
+    lz4 += lz4_block(4u << 20) + lz4_block(100) + number(0);
+    for (unsigned i = 0; i < 17; i++)
+        zstd += zstd_frame(256u << 10);
+    const Seen one = look(lz4), other = look(zstd);
+    ASSERT_EQ(HR_OK, one.status) << one.why;
+    EXPECT_EQ((4u << 20) + 4, one.chunk.len);
+    EXPECT_FALSE(one.foreign.over);
+    ASSERT_EQ(HR_OK, other.status) << other.why;
+    EXPECT_EQ(16 * zstd_frame(256u << 10).size(), other.chunk.len);
+    EXPECT_FALSE(other.foreign.over);
+}
+
+// Frames that tools put behind the content are no chunk.
+TEST(ForeignFile, MayEndInWhatIsNoContent)
+{
+    const std::string whole = zstd_frame(4096), rest = skippable(7);
+    hr_foreign foreign;
+    hr_foreign_chunk chunk;
+    uint32_t at = 0;
+    ASSERT_EQ(HR_OK, hr_foreign_begin(&foreign, bytes_of(whole), whole.size(), &at));
+    ASSERT_EQ(HR_OK, hr_foreign_next(&foreign, bytes_of(rest), rest.size(), true, &chunk));
+    EXPECT_EQ(0u, chunk.len);
+    EXPECT_EQ(rest.size(), chunk.skip);
+    EXPECT_TRUE(foreign.over);
+}
+
 struct Case {
     const char *name;
     std::string file;
@@ -135,6 +165,7 @@ INSTANTIATE_TEST_SUITE_P(
     Lz4, Foreign,
     testing::Values(
         Case{"Nothing", "", HR_NOT_FOUND, ""}, Case{"Text", "shard of text", HR_NOT_FOUND, ""},
+        Case{"TheLegacyFormat", std::string("\x02\x21\x4c\x18", 4) + number(9), no, "legacy"},
         Case{"CutInItsHeader", lz4_header().substr(0, 6), no, "cut"},
         Case{"CutInItsLength", lz4_header(0x68).substr(0, 14), no, "cut"},
         Case{"AnotherVersion", lz4_header('\xa0'), no, "version"},
@@ -170,6 +201,20 @@ INSTANTIATE_TEST_SUITE_P(
     [](const testing::TestParamInfo<Case> &one) { return std::string(one.param.name); });
 
 // ---- the frames that our own packer makes ----
+
+TEST(Lz4Frame, OfOtherFlagsOrAWrongChecksumIsRefused)
+{
+    const hr_lz4_frame made = {9, 1u << 20};
+    for (unsigned at : {0u, 4u, 14u}) {
+        uint8_t bytes[HR_LZ4_HEADER_LEN];
+        hr_lz4_frame frame = {};
+        hr_lz4_frame_pack(&made, bytes);
+        bytes[at] ^= 1;
+        if (at == 4)
+            bytes[14] = hr_lz4_frame_checksum(bytes + 4);
+        EXPECT_EQ(HR_INTEGRITY, hr_lz4_frame_unpack(bytes, sizeof bytes, &frame)) << at;
+    }
+}
 
 TEST(Lz4Frame, OfBlocksThatCannotBeIsRefused)
 {

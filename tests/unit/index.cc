@@ -3,6 +3,7 @@
 // number is believed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -406,6 +407,93 @@ TEST(Index, APageIsTheOneThatIsDueAndHoldsNothingElse)
     }
 }
 
+TEST(Index, OfAFileThatIsTooShortForItIsRefused)
+{
+    Index index(64);
+    index.file_len = HR_INDEX_TAIL_LEN;
+    EXPECT_EQ(read(index).status, HR_INTEGRITY);
+}
+
+TEST(Index, BeginsOnAPage)
+{
+    Index index(1);
+    hr_put_u64(index.tail_bytes + 24, index.tail.index_offset + 8);
+    index.mend_tail();
+    index.file_len += 8;
+    EXPECT_EQ(read(index).status, HR_INTEGRITY);
+}
+
+TEST(Index, ALaterContainerIsOfALaterVersion)
+{
+    Index index(1);
+    hr_put_u32(index.tail_bytes + 12, HR_CONTAINER_ZSTD_BESIDE + 1);
+    index.mend_tail();
+    EXPECT_EQ(read(index).status, HR_VERSION);
+}
+
+// A digest of a kind that this version does not know is carried along.
+TEST(Index, KeepsDigestsOfOtherKinds)
+{
+    Index index(3);
+    index.row_bytes(1)[27] = 7;
+    index.row_bytes(1)[32] = 9;
+    index.mend();
+    Outcome outcome = read(index);
+    ASSERT_EQ(outcome.status, HR_OK) << outcome.what;
+    EXPECT_EQ(outcome.rows[1].digest_kind, 7u);
+    EXPECT_EQ(outcome.rows[1].digest[0], 9u);
+}
+
+// What a tool unpacks by itself holds only what it can.
+TEST(Index, EachContainerHasItsCodecs)
+{
+    const struct {
+        hr_container container;
+        const char *name;
+        std::vector<unsigned> codecs;
+    } rows[] = {
+        {HR_CONTAINER_BESIDE, "none", {HR_CODEC_STORED}},
+        {HR_CONTAINER_LZ4, "lz4", {HR_CODEC_STORED, HR_CODEC_LZ4}},
+        {HR_CONTAINER_ZSTD, "zstd", {HR_CODEC_ZSTD}},
+        {HR_CONTAINER_HEADRACE, "planes", {HR_CODEC_STORED, HR_CODEC_PLANES}},
+        {HR_CONTAINER_LZ4_BESIDE, "lz4", {HR_CODEC_LZ4}},
+        {HR_CONTAINER_ZSTD_BESIDE, "zstd", {HR_CODEC_ZSTD}},
+    };
+    for (const auto &due : rows) {
+        EXPECT_STREQ(due.name, hr_container_name(due.container));
+        for (unsigned codec : {HR_CODEC_STORED, HR_CODEC_LZ4, HR_CODEC_ZSTD, HR_CODEC_PLANES}) {
+            Index index(1, 0);
+            const bool beside = hr_container_is_beside(due.container);
+            hr_index_row row = index.row_of(0, 0);
+            row.codec = uint8_t(codec);
+            row.block_log2 = codec == HR_CODEC_STORED ? 0 : 16;
+            row.stored_len = row.content_len;
+            index.tail.container = due.container;
+            index.tail.index_offset = beside ? 0 : CHUNK;
+            index.tail.file_len = hr_container_is_foreign(due.container) ? CHUNK : 0;
+            index.put(0, row);
+            index.seal();
+            Outcome outcome = read(index);
+            const bool belongs = std::count(due.codecs.begin(), due.codecs.end(), codec) > 0;
+            EXPECT_EQ(belongs ? HR_OK : HR_INTEGRITY, outcome.status)
+                << due.name << ", " << codec << ": " << outcome.what;
+        }
+    }
+}
+
+TEST(Index, IsLookedForInFilesThatBeginAsAPackerBeginsThem)
+{
+    const std::string begins[] = {std::string("\x04\x22\x4d\x18", 4),
+                                  std::string("\x28\xb5\x2f\xfd", 4),
+                                  std::string("\x5b\x2a\x4d\x18", 4), "HRPL"};
+    for (const std::string &head : begins) {
+        const auto *bytes = reinterpret_cast<const uint8_t *>(head.data());
+        EXPECT_TRUE(hr_index_begins(bytes, 4));
+        EXPECT_FALSE(hr_index_begins(bytes, 3));
+        EXPECT_FALSE(hr_index_begins(reinterpret_cast<const uint8_t *>("text"), 4));
+    }
+}
+
 TEST(Index, AHoleBeforeThePagesIsRefused)
 {
     Index index(2);
@@ -434,8 +522,16 @@ TEST(Index, GapsEndOnAPageAndHoldAFrame)
     hr_index_gap_pack(gap, sizeof gap);
     EXPECT_TRUE(hr_index_gap_is_right(gap, sizeof gap));
     EXPECT_FALSE(hr_index_gap_is_right(gap, sizeof gap - 1));
-    gap[50] = 1;
-    EXPECT_FALSE(hr_index_gap_is_right(gap, sizeof gap));
+    for (unsigned at : {0u, 4u, 50u}) { // its magic, its length, what is zero
+        gap[at] ^= 1;
+        EXPECT_FALSE(hr_index_gap_is_right(gap, sizeof gap)) << at;
+        gap[at] ^= 1;
+    }
+    EXPECT_FALSE(hr_index_gap_is_right(gap, 7)) << "no frame is that short";
+    hr_index_gap_pack(gap, 0);
+    EXPECT_TRUE(hr_index_gap_is_right(gap, sizeof gap))
+        << "where there is none, nothing is written";
+    EXPECT_TRUE(hr_index_gap_is_right(gap, 0));
 }
 
 } // namespace

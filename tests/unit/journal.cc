@@ -11,6 +11,8 @@
 #include <vector>
 
 extern "C" {
+#include "bytes.h"
+#include "crc32c.h"
 #include "journal.h"
 }
 
@@ -286,6 +288,44 @@ TEST(Journal, ChunksThatTheShardDoesNotHaveEndIt)
     EXPECT_EQ("..........", Read(longer.bytes, 1).States());
     shorter.Verified(0, 1, 1234);
     EXPECT_EQ("..........", Read(shorter.bytes, 1).States());
+}
+
+/* With right digests: what only another version, or a writer that is wrong, can have written. */
+TEST(Journal, WhatItsWriterCannotHaveWrittenEndsIt)
+{
+    for (size_t at : {0u, 4u, 24u}) { /* kind, sequence, what is zero */
+        File file(1);
+        file.Verified(0, 1).Verified(1, 2);
+        uint8_t *record = file.bytes.data() + HR_JOURNAL_HEADER_LEN + HR_JOURNAL_RECORD_LEN;
+        record[at] = 9;
+        hr_put_u32(record + 28, hr_crc32c(file.writer.seed, record, 28));
+        EXPECT_EQ("!.........", Read(file.bytes, 1).States()) << at;
+    }
+    File later(1);
+    later.bytes[8] = 2;
+    hr_put_u32(later.bytes.data() + 60, hr_crc32c(0, later.bytes.data(), 60));
+    EXPECT_EQ(HR_CHANGED, Read(later.bytes, 1).status);
+}
+
+TEST(Journal, WhatComesBehindItsEndIsNotRead)
+{
+    File file(1);
+    file.Verified(0, 1).Verified(1, 2);
+    const uint8_t *records = file.bytes.data() + HR_JOURNAL_HEADER_LEN;
+    std::vector<hr_chunk> chunks(kChunks);
+    hr_journal_header now = Header(1);
+    hr_journal_reader reader;
+    hr_journal writer;
+    ASSERT_EQ(HR_OK, hr_journal_open(&reader, file.bytes.data(), &now, chunks.data(), kChunks));
+    EXPECT_FALSE(hr_journal_read(&reader, records, 5)) << "torn";
+    EXPECT_FALSE(hr_journal_read(&reader, records, HR_JOURNAL_RECORD_LEN));
+    hr_journal_finish(&reader, &writer);
+    EXPECT_EQ(uint64_t{HR_JOURNAL_HEADER_LEN}, hr_journal_offset(&writer));
+    EXPECT_EQ(HR_CHUNK_MISSING, chunks[0].state);
+    /* Nor has it more records than can be counted. */
+    ASSERT_EQ(HR_OK, hr_journal_open(&reader, file.bytes.data(), &now, chunks.data(), kChunks));
+    reader.journal.sequence = UINT32_MAX;
+    EXPECT_FALSE(hr_journal_read(&reader, records, HR_JOURNAL_RECORD_LEN));
 }
 
 TEST(Journal, OfAnEmptyShardHoldsNothing)

@@ -4,14 +4,17 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
 extern "C" {
+#include "bundle.h"
 #include "message.h"
 #include "message_samples.h"
+#include "transport.h"
 }
 
 namespace
@@ -320,12 +323,18 @@ std::vector<Refused> AllRefused()
         {"no links", server, Welcome(16, 0, 1000)},
         {"heartbeat, fast", server, Welcome(16, 1, 99)},
         {"heartbeat, slow", server, Welcome(16, 1, 10001)},
+        {"welcome, major", server,
+         Bytes(HR_MESSAGE_WELCOME,
+               Number(1, 65536) + Bytes(4, std::string(16, 'b')) + Number(6, 1) + Number(7, 1000))},
         {"list of none", client, Bytes(HR_MESSAGE_LIST, Bytes(2, "a"))},
         {"list of many", client, Bytes(HR_MESSAGE_LIST, Number(4, 2049))},
         {"list, zero in path", client, Bytes(HR_MESSAGE_LIST, Bytes(2, zero) + Number(4, 1))},
         {"digest of nothing", client, Bytes(HR_MESSAGE_DIGEST, Number(4, 1))},
         {"digest between chunks", client,
          Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a") + Number(3, 4096) + Number(4, 1))},
+        {"digest, zero in path", client, Bytes(HR_MESSAGE_DIGEST, Bytes(2, zero) + Number(4, 1))},
+        {"digest, offset", client,
+         Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a") + Number(3, UINT64_C(1) << 63) + Number(4, 1))},
         {"digest of no bytes", client, Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a"))},
         {"digest of too many", client,
          Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a") + Number(4, 67108865))},
@@ -358,8 +367,23 @@ std::vector<Refused> AllRefused()
         {"entry, mode", server, Entry("a", Number(3, 010000))},
         {"entry, size", server, Entry("a", Number(4, UINT64_C(1) << 63))},
         {"entry, long target", server, Entry("a", Bytes(7, std::string(4096, 't')))},
+        {"entry, target with zero", server, Entry("a", Bytes(7, zero))},
+        {"entry, attributes", server, Entry("a", Bytes(45, std::string(16385, 'x')))},
+        {"many entries", server,
+         Bytes(HR_MESSAGE_ENTRIES,
+               Repeat(Bytes(5, Bytes(1, "a") + Number(2, 1)), HR_MESSAGE_ENTRIES_MAX + 1))},
         {"entry, type", server, Bytes(HR_MESSAGE_ENTRIES, Bytes(5, Bytes(1, "a")))},
         {"text", server, Bytes(HR_MESSAGE_ENTRIES, Bytes(3, std::string(500, 't')))},
+        {"opened, text", server,
+         Bytes(HR_MESSAGE_OPENED, Status(2, HR_IO) + Bytes(3, std::string(500, 't')))},
+        {"opened, mode", server, Opened(1, 1, 4194304, kIdentity, Number(6, 010000))},
+        {"opened, no chunks", server, Opened(1, 1, 0, kIdentity, Number(10, 1))},
+        {"opened, longer chunks", server, Opened(1, 1, 4194304 + 4096, kIdentity, Number(10, 1))},
+        {"opened, direct of too many", server,
+         Opened(1, UINT64_C(262145) * 4096, 4096, kIdentity,
+                Number(10, 1) + Bytes(21, std::string(32769, 'd')))},
+        {"opened, salt", server,
+         Opened(1, 1, 4194304, kIdentity, Number(60, 1) + Bytes(61, "short"))},
         {"opened special", server, Opened(4, 1, 4194304, kIdentity)},
         {"opened, chunk", server, Opened(1, 1, 1048576, kIdentity)},
         {"opened, size", server, Opened(1, (UINT64_C(1) << 52) + 1, 4194304, kIdentity)},
@@ -382,6 +406,9 @@ std::vector<Refused> AllRefused()
         {"region past the end", client, Bytes(HR_MESSAGE_KEYS, Region(kHighest, 1))},
         {"many regions", client,
          Bytes(HR_MESSAGE_KEYS, Repeat(Region(std::string(8, '\0'), 1), 1025))},
+        {"many rings", client, Bytes(HR_MESSAGE_KEYS, Repeat(Bytes(4, Number(1, 1)), 65))},
+        {"many tickets", server,
+         Bytes(HR_MESSAGE_TICKETS, Repeat(Bytes(3, Bytes(2, std::string(32, 't'))), 65) + kRail)},
         {"short ticket", server,
          Bytes(HR_MESSAGE_TICKETS, Bytes(3, Bytes(2, std::string(31, 't'))) + kRail)},
         {"no rail", server, Bytes(HR_MESSAGE_TICKETS, Bytes(3, Bytes(2, std::string(32, 't'))))},
@@ -404,11 +431,14 @@ std::vector<Refused> AllRefused()
         {"failed, OK", server, Bytes(HR_MESSAGE_FAILED, Number(1, 1))},
         {"failed, chunk", server,
          Bytes(HR_MESSAGE_FAILED, Number(2, UINT64_C(1) << 30) + Status(4, HR_IO))},
+        {"failed, text", server,
+         Bytes(HR_MESSAGE_FAILED, Status(4, HR_IO) + Bytes(5, std::string(500, 't')))},
         {"error, OK", client, Bytes(HR_MESSAGE_ERROR, Bytes(2, "all is well"))},
         {"error, text", client,
          Bytes(HR_MESSAGE_ERROR, Status(1, HR_IO) + Bytes(2, std::string(500, 't')))},
         {"nothing", client, ""},
         {"long, no page", client, Bytes(HR_MESSAGE_PING, Bytes(9, std::string(65536, 'x')))},
+        {"long, a hint", client, Bytes(1000, std::string(65536, 'x'))},
         {"long, a page", server, Bytes(HR_MESSAGE_ENTRIES, Bytes(9, std::string(262144, 'x')))},
         {"wrong type of field", client, Number(HR_MESSAGE_PING, 1)},
     };
@@ -446,6 +476,11 @@ TEST(Message, TheLimitsThemselvesAreUnpacked)
          Opened(1, 9 * 4096, 4096, kIdentity, Number(10, 1) + Bytes(21, "12"))},
         {"keys", client, Bytes(HR_MESSAGE_KEYS, Number(1, UINT32_MAX - 64) + Number(2, 64))},
         {"region", client, Bytes(HR_MESSAGE_KEYS, Region(std::string(8, '\0'), UINT64_MAX))},
+        {"a ring alone", client, Bytes(HR_MESSAGE_KEYS, Bytes(4, Number(1, 1)))},
+        {"chunk to be asked for again", server,
+         Bytes(HR_MESSAGE_FAILED, Number(1, 1) + Status(4, HR_AGAIN))},
+        {"opened, sealed", server,
+         Opened(1, 1, 4194304, kIdentity, Number(60, 1) + Bytes(61, std::string(16, 's')))},
         {"regions", client, Bytes(HR_MESSAGE_KEYS, Repeat(Region(std::string(8, '\0'), 1), 1024))},
         {"ticket", server, Bytes(HR_MESSAGE_TICKETS, ticket + kRail)},
         {"grants", client, Grant(Number(1, 1), 256)},
@@ -470,6 +505,52 @@ TEST(Message, WeDoNotSayWhatOthersRefuse)
 
     message.kind = HR_MESSAGE_HINT;
     EXPECT_EQ("", Pack(message));
+
+    /* Of files for bundles more than there may be, and more bytes of names than a message holds. */
+    std::string name(HR_MESSAGE_NAME_MAX, 'n');
+    std::vector<hr_message_small> files(HR_MESSAGE_SMALL_MAX + 1,
+                                        {Literal("."), Literal("a"), 1, 0});
+    message.kind = HR_MESSAGE_OPEN_BUNDLES;
+    message.open_bundles = {1, Literal("data"), files.data(), files.size()};
+    EXPECT_EQ("", Pack(message));
+    message.open_bundles.count--;
+    EXPECT_NE("", Pack(message));
+    for (hr_message_small &file : files)
+        file.name = Borrow(name);
+    EXPECT_EQ("", Pack(message));
+    EXPECT_FALSE(hr_message_is_from((hr_message_kind)1000, HR_SIDE_CLIENT));
+}
+
+/* Whoever collects files stops before a message is full, whatever their names. */
+TEST(Message, FilesCountedBySmallLenArePacked)
+{
+    std::string name(HR_MESSAGE_NAME_MAX, 'n'), directory(3000, 'd');
+    for (size_t at = 200; at < directory.size(); at += 200)
+        directory[at] = '/';
+    hr_message_small file = {Borrow(directory), Borrow(name), HR_BUNDLE_FILE_MAX, INT64_MIN};
+    std::vector<hr_message_small> files;
+    size_t sum = HR_MESSAGE_PAGE_HEAD;
+    while ((sum += hr_message_small_len(&file)) <= HR_MESSAGE_BODY_MAX)
+        files.push_back(file);
+    hr_message message = {};
+    message.kind = HR_MESSAGE_OPEN_BUNDLES;
+    message.open_bundles = {UINT64_MAX, Literal("data"), files.data(), files.size()};
+    EXPECT_NE("", Pack(message));
+}
+
+TEST(Message, OpenedOfASealedExportBringsItsSalt)
+{
+    hr_message opened = {}, back;
+    opened.kind = HR_MESSAGE_OPENED;
+    opened.opened.text = Literal("");
+    opened.opened.type = HR_NODE_REGULAR;
+    opened.opened.chunk_len = HR_CHUNK_LEN;
+    opened.opened.cipher = 1;
+    memset(opened.opened.salt, 0x5a, sizeof opened.opened.salt);
+    Arena memory(HR_MESSAGE_ARENA_LEN);
+    ASSERT_EQ(HR_OK, Unpack(Body(opened), HR_SIDE_SERVER, &memory, &back));
+    EXPECT_EQ(1u, back.opened.cipher);
+    EXPECT_EQ(0, memcmp(opened.opened.salt, back.opened.salt, sizeof back.opened.salt));
 }
 
 TEST(Message, DoesNotPackPastTheEndOfTheFrame)

@@ -144,12 +144,15 @@ static hr_status found_authority(const hr_env *env, const char *directory, pair 
     hr_status status = hr_secret_make_directories(path, error);
     if (status != HR_OK)
         return status;
-    if (!make_authority(env, authority_out) || !print_pem(authority_out->key, NULL, NULL, text))
+    /* The certificate first: where there is one already its key is elsewhere, and no other key
+     * takes the name of that. */
+    if (!make_authority(env, authority_out) ||
+        !print_pem(NULL, authority_out->certificate, NULL, text))
         return hr_error_set(error, HR_INTERNAL, "making an authority: OpenSSL refused");
-    status = save(directory, "ca.key", false, text, error);
+    status = save(directory, "ca.pem", false, text, error);
+    if (status == HR_OK && print_pem(authority_out->key, NULL, NULL, text))
+        status = save(directory, "ca.key", false, text, error);
     explicit_bzero(text, sizeof text);
-    if (status == HR_OK && print_pem(NULL, authority_out->certificate, NULL, text))
-        status = save(directory, "ca.pem", false, text, error);
     return status;
 }
 

@@ -17,6 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef HEADRACE_COVERAGE
+#include "coverage/write_counters.h"
+#endif
+
 extern char **environ;
 
 static int64_t now_ms(void)
@@ -66,9 +70,12 @@ static int become(const hr_process_options *options)
 static void run_child(const hr_process_options *options, const char **environment, int out,
                       int error, int failure)
 {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigset_t blocked;
+    sigemptyset(&blocked);
+#ifdef HEADRACE_COVERAGE
+    sigaddset(&blocked, HR_WRITE_COUNTERS); /* until somebody waits for it */
+#endif
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
     int input = open("/dev/null", O_RDONLY);
     if (input >= 0 && dup2(input, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
         dup2(error, STDERR_FILENO) >= 0 && become(options) == 0)
@@ -168,10 +175,21 @@ static void reap(hr_process *process)
     process->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
 }
 
+static void kill_now(const hr_process *process)
+{
+#ifdef HEADRACE_COVERAGE
+    /* It may be a program that knows nothing of counters, or one that is stopped. */
+    struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
+    if (kill(process->pid, HR_WRITE_COUNTERS) == 0 && poll(&end, 1, 3000) > 0)
+        return;
+#endif
+    kill(process->pid, SIGKILL);
+}
+
 static void release(hr_process *process)
 {
     if (process->pid > 0 && !process->reaped) {
-        kill(process->pid, SIGKILL);
+        kill_now(process);
         reap(process);
     }
     close_fd(&process->pidfd);
@@ -282,7 +300,11 @@ hr_status hr_process_wait(hr_process *process, int watchdog_ms)
 
 void hr_process_signal(hr_process *process, int signal)
 {
-    if (process->pid > 0 && !process->reaped)
+    if (process->pid <= 0 || process->reaped)
+        return;
+    if (signal == SIGKILL)
+        kill_now(process);
+    else
         kill(process->pid, signal);
 }
 

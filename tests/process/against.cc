@@ -98,6 +98,41 @@ TEST_F(Against, WhatIsExcludedIsNotCompared)
     EXPECT_EQ(0, verify({"--exclude", "big"})) << errors_;
 }
 
+// The server may not read it: it is named with the reason, and the rest is compared all the same.
+TEST_F(Against, WhatTheServerMayNotReadIsNamedAndTheRestCompared)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: no other user to be";
+    Surroundings nobody;
+    nobody.user = NOBODY;
+    end_server();
+    serve({}, nobody);
+    source_ = "hr://" + address_ + "/data";
+    ASSERT_EQ(0, chmod(data("big").c_str(), 0600));
+    ASSERT_EQ(0, chmod(target("tree/big").c_str(), 0600));
+    EXPECT_EQ(3, verify()) << "whether it differs is not known";
+    ASSERT_EQ(1u, lines_.size()) << errors_;
+    EXPECT_EQ("big: its content cannot be compared: reading data/big: permission denied",
+              lines_[0]);
+    // Files that are as they were but for their times, and one whose place is taken.
+    const struct timespec times[2] = {{0, UTIME_OMIT}, {1, 0}};
+    for (const char *name : {"tree/big", "tree/none", "tree/a/file"})
+        ASSERT_EQ(0, utimensat(AT_FDCWD, target(name).c_str(), times, 0));
+    ASSERT_EQ(0, unlink(target("tree/none").c_str()));
+    make_directory(target("tree/none"));
+    Program again;
+    again.start({"get", source_, target("tree"), "--checksum", "--overwrite"});
+    EXPECT_EQ(3, again.wait());
+    const std::string said = again.errors();
+    EXPECT_NE(std::string::npos, said.find("big: opening data/big: permission denied")) << said;
+    EXPECT_NE(std::string::npos, said.find("tree/none is a directory")) << said;
+    EXPECT_TRUE(hr_temp_holds(target("tree/big").c_str(), 70 * MIB, 2)) << "left as it was";
+    struct stat here = {}, there = {};
+    ASSERT_EQ(0, stat(target("tree/a/file").c_str(), &here));
+    ASSERT_EQ(0, stat(data("a/file").c_str(), &there));
+    EXPECT_EQ(there.st_mtim.tv_sec, here.st_mtim.tv_sec) << "its content is the source's";
+}
+
 TEST_F(Against, ASourceThatIsNotThereIsSaid)
 {
     source_ += "/nowhere";

@@ -7,15 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "index.h"
 #include "loop_sim.h"
-#include "packed_maker.h"
-#include "temp.h"
 #include "trial_parts.h"
 
 #define ADDRESS    "127.0.0.1:7431"
 #define ATTEMPT_NS (600 * HR_NS_PER_S)
 #define STEPS_MAX  200000
-#define SPAN_GUARD 4096
 
 void hr_trial_fail(hr_trial *trial, const char *format, ...)
 {
@@ -29,12 +27,6 @@ void hr_trial_fail(hr_trial *trial, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(result->problem + at, sizeof result->problem - (size_t)at, format, arguments);
     va_end(arguments);
-}
-
-static void must(hr_trial *trial, hr_status status, const char *what)
-{
-    if (status != HR_OK)
-        hr_trial_fail(trial, "%s: %s", what, hr_status_name(status));
 }
 
 void hr_trial_target_path(const hr_trial_get *get, unsigned file, char out[128])
@@ -60,110 +52,6 @@ uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get)
     return sum;
 }
 
-/* ---- the stage ---- */
-
-/* Puts what the tests themselves put: no fault concerns it. */
-static void put(hr_trial *trial, hr_disk *disk, const char *path, hr_sample sample)
-{
-    uint64_t fail_nth = trial->world.sim.fail_nth;
-    trial->world.sim.fail_nth = 0;
-    must(trial, hr_disk_put(disk, path, hr_sample_bytes(&sample), sample.len), "putting a file");
-    trial->world.sim.fail_nth = fail_nth;
-}
-
-static void put_packed(hr_trial *trial, const char *path, hr_sample sample)
-{
-    uint64_t fail_nth = trial->world.sim.fail_nth;
-    size_t len;
-    uint8_t *shard = packed_make((hr_container)trial->scenario->container, hr_sample_bytes(&sample),
-                                 sample.len, &len);
-    trial->world.sim.fail_nth = 0;
-    must(trial, hr_disk_put(trial->source_disk, path, shard, len), "putting a packed shard");
-    trial->world.sim.fail_nth = fail_nth;
-    free(shard);
-}
-
-static void put_source(hr_trial *trial, unsigned file)
-{
-    const hr_scenario *scenario = trial->scenario;
-    hr_sample sample = scenario->files[file].versions[trial->version[file]];
-    bool beside = scenario->container == HR_CONTAINER_BESIDE;
-    char path[64];
-    snprintf(path, sizeof path, "/data/%s", scenario->files[file].path);
-    if (!scenario->packed || beside)
-        put(trial, trial->source_disk, path, sample);
-    if (scenario->packed && beside)
-        strcat(path, ".hrindex");
-    if (scenario->packed)
-        put_packed(trial, path, sample);
-}
-
-static void make_span(hr_trial_get *get)
-{
-    const hr_scenario *scenario = get->player->trial->scenario;
-    for (unsigned i = 0; i < HR_SCENARIO_VERSIONS_MAX; i++)
-        if (scenario->files[get->first_file].versions[i].len > get->span_len)
-            get->span_len = scenario->files[get->first_file].versions[i].len;
-    get->span_len += 1; /* a span has an address, whatever the length of the shard */
-    /* Every other one lies where no O_DIRECT read could go. */
-    size_t shift = (scenario->seed ^ get->first_file) & 1;
-    size_t len = (shift + get->span_len + SPAN_GUARD + 4095) & ~(size_t)4095;
-    get->span_memory = aligned_alloc(4096, len);
-    if (get->span_memory == NULL)
-        abort();
-    get->span = get->span_memory + shift;
-}
-
-static void prepare_get(hr_trial_player *player, unsigned first_file, unsigned file_count)
-{
-    hr_trial *trial = player->trial;
-    const hr_scenario *scenario = trial->scenario;
-    hr_trial_get *get = &player->gets[player->get_count++];
-    *get = (hr_trial_get){
-        .player = player,
-        .first_file = first_file,
-        .file_count = file_count,
-    };
-    const char *below = scenario->tree ? scenario->export_root ? "" : "/t" : "/";
-    snprintf(get->source, sizeof get->source, "%s%s%s", scenario->local ? "local" : "data", below,
-             scenario->tree ? "" : scenario->files[first_file].path);
-    snprintf(get->target, sizeof get->target, scenario->tree ? "/out/tree" : "/out/file%u",
-             first_file);
-    if (scenario->target == HR_SCENARIO_TO_SPAN)
-        make_span(get);
-}
-
-static void prepare_player(hr_trial *trial, hr_trial_player *player)
-{
-    const hr_scenario *scenario = trial->scenario;
-    player->trial = trial;
-    if (scenario->tree)
-        prepare_get(player, 0, scenario->file_count);
-    for (unsigned i = 0; !scenario->tree && i < scenario->file_count; i++)
-        prepare_get(player, i, 1);
-}
-
-static void prepare(hr_trial *trial)
-{
-    const hr_scenario *scenario = trial->scenario;
-    trial->source_disk = scenario->local ? trial->world.client_disk : trial->world.server_disk;
-    for (unsigned i = 0; i < scenario->clients; i++)
-        prepare_player(trial, &trial->players[i]);
-    for (unsigned i = 0; i < scenario->file_count; i++)
-        put_source(trial, i);
-    /* What is there before is older or newer than the source, never of the same time. */
-    trial->world.sim.now_ns += HR_NS_PER_S;
-    put(trial, trial->world.client_disk, "/out/other", (hr_sample){.len = 100});
-    for (unsigned g = 0; scenario->existing && g < trial->players[0].get_count; g++) {
-        const hr_trial_get *get = &trial->players[0].gets[g];
-        for (unsigned i = get->first_file; i < get->first_file + get->file_count; i++) {
-            char path[128];
-            hr_trial_target_path(get, i, path);
-            put(trial, trial->world.client_disk, path, hr_trial_existing(scenario, i));
-        }
-    }
-}
-
 static void set_side(hr_world_side *side, const hr_scenario_side *wanted, bool clean)
 {
     side->workers = wanted->workers;
@@ -171,61 +59,6 @@ static void set_side(hr_world_side *side, const hr_scenario_side *wanted, bool c
     side->storage = clean ? (hr_storage_faults){0} : wanted->storage;
     side->transport = clean ? (hr_transport_faults){0} : wanted->transport;
     side->memory_fail_nth = clean ? 0 : wanted->memory_fail_nth;
-}
-
-/* Keys and rules come from real files, and so these are made once, and read in each story that has
- * them. */
-static char folder[HR_TEMP_PATH_MAX];
-
-static void remove_folder(void)
-{
-    if (hr_temp_remove(folder) != HR_OK)
-        fprintf(stderr, "%s stays behind\n", folder);
-}
-
-/* True: it is not there yet. */
-static bool name_file(char path[HR_TEMP_PATH_MAX + 8], const char *name)
-{
-    if (path[0] != '\0')
-        return false;
-    if (folder[0] == '\0') {
-        if (hr_temp_make(folder) != HR_OK)
-            abort();
-        atexit(remove_folder);
-    }
-    snprintf(path, HR_TEMP_PATH_MAX + 8, "%s/%s", folder, name);
-    return true;
-}
-
-static const char *key_path(void)
-{
-    static char path[HR_TEMP_PATH_MAX + 8];
-    hr_error error = {.status = HR_OK};
-    char made[HR_KEY_PATH_MAX];
-    if (name_file(path, "key") && hr_key_file_make(path, true, made, &error) != HR_OK)
-        abort();
-    return path;
-}
-
-/* By them a server has room for few links of a client, or for many. */
-static const char *write_rules(bool crowded)
-{
-    static char path[HR_TEMP_PATH_MAX + 8];
-    (void)name_file(path, "rules");
-    FILE *file = fopen(path, "w");
-    if (file == NULL)
-        abort();
-    fprintf(file, "allow anyone read *\n%s", crowded ? "limit anyone memory 1MiB\n" : "");
-    fclose(file);
-    return path;
-}
-
-static hr_trust trust_in(const hr_trial *trial)
-{
-    hr_trust trust = {.insecure = !trial->scenario->sealed};
-    if (trial->scenario->sealed)
-        trust.key_path = key_path();
-    return trust;
 }
 
 /* ---- the server ---- */
@@ -238,9 +71,9 @@ static void start_server(hr_trial *trial)
         return;
     hr_export data = {.name = "data", .path = "/data", .aead = trial->scenario->sealed};
     hr_server_options options = {
-        .listen = ADDRESS, .exports = &data, .export_count = 1, .trust = trust_in(trial)};
+        .listen = ADDRESS, .exports = &data, .export_count = 1, .trust = hr_trial_trust(trial)};
     if (trial->scenario->crowded)
-        options.rules_path = write_rules(true);
+        options.rules_path = hr_trial_write_rules(true);
     if (hr_server_open(trial->server_engine, &options, &trial->server, &error) != HR_OK)
         trial->server = NULL;
     while (trial->server != NULL && hr_server_status(trial->server) == HR_AGAIN &&
@@ -328,7 +161,7 @@ static void start_player(hr_trial_player *player)
     hr_client_options options = {
         .address = scenario->local ? NULL : ADDRESS,
         .local_path = scenario->local ? "/data" : NULL,
-        .trust = trust_in(trial),
+        .trust = hr_trial_trust(trial),
         .links = scenario->links,
         .target = "/",
     };
@@ -414,7 +247,7 @@ static void change_source(hr_trial *trial, unsigned file)
     if (trial->version[file] + 2 >= HR_SCENARIO_VERSIONS_MAX)
         return;
     trial->version[file]++;
-    put_source(trial, file);
+    hr_trial_put_source(trial, file);
     for (unsigned p = 0; p < HR_TRIAL_PLAYERS_MAX; p++)
         for (unsigned i = 0; i < trial->players[p].get_count; i++)
             trial->players[p].gets[i].sure = 0;
@@ -438,7 +271,7 @@ static void kill_server(hr_trial *trial, bool crash)
 static void make_room(hr_trial *trial)
 {
     hr_error error = {.status = HR_OK};
-    (void)write_rules(false);
+    (void)hr_trial_write_rules(false);
     if (trial->server == NULL || hr_server_reload(trial->server, &error) != HR_OK)
         hr_trial_fail(trial, "the server does not read its rules again");
 }
@@ -638,7 +471,7 @@ static unsigned clean_attempts_max(const hr_scenario *scenario)
 
 static void play(hr_trial *trial)
 {
-    prepare(trial);
+    hr_trial_prepare(trial);
     while (trial->attempt < trial->scenario->faulty_attempts && !hr_trial_has_failed(trial))
         play_attempt(trial);
     trial->clean = true;
@@ -680,7 +513,8 @@ void hr_trial_play(const hr_scenario *scenario, const hr_trial_options *options,
     trial->options = options != NULL ? options : &none;
     trial->result = result_out;
     trial->restart_step = UINT64_MAX;
-    must(trial, hr_world_init(&trial->world, scenario->seed), "making the world");
+    if (hr_world_init(&trial->world, scenario->seed) != HR_OK)
+        hr_trial_fail(trial, "the world cannot be made");
     trial->world.shared = scenario->shared;
     trial->world.sim.echo = trial->options->echo;
     trial->world.client_side.wrap_storage = trial->options->wrap_client_storage;

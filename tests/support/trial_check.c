@@ -5,7 +5,6 @@
 
 #include "trial_parts.h"
 
-#define SPAN_GUARD  4096
 #define SPAN_POISON 0xA5
 
 typedef enum finding {
@@ -108,7 +107,7 @@ static void note_what_is_left(hr_trial_get *get)
 
 void hr_trial_poison(hr_trial_get *get)
 {
-    memset(get->span, SPAN_POISON, get->span_len + SPAN_GUARD);
+    memset(get->span, SPAN_POISON, get->span_len + HR_TRIAL_SPAN_GUARD);
 }
 
 static bool is_poison(const uint8_t *bytes, size_t len)
@@ -129,14 +128,14 @@ static void check_span(hr_trial_get *get)
                       current->len);
     size_t len = (size_t)get->progress.bytes;
     if (get->status == HR_OK && right &&
-        !is_poison(get->span + len, get->span_len + SPAN_GUARD - len))
+        !is_poison(get->span + len, get->span_len + HR_TRIAL_SPAN_GUARD - len))
         hr_trial_fail(trial, "%s: written behind the end of the shard", get->source);
     hr_trial_poison(get);
 }
 
 void hr_trial_check_fence(hr_trial_get *get)
 {
-    if (!is_poison(get->span, get->span_len + SPAN_GUARD))
+    if (!is_poison(get->span, get->span_len + HR_TRIAL_SPAN_GUARD))
         hr_trial_fail(get->player->trial, "%s: its span was written after it was over",
                       get->source);
 }

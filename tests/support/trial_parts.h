@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of a trial share: trial.c plays, trial_check.c judges. */
+/* What the parts of a trial share: trial_stage.c sets the stage, trial.c plays, trial_check.c
+ * judges. */
 #ifndef HR_TRIAL_PARTS_H
 #define HR_TRIAL_PARTS_H
 
@@ -8,6 +9,7 @@
 
 #define HR_TRIAL_PLAYERS_MAX 2
 #define HR_TRIAL_SIGHTINGS   256
+#define HR_TRIAL_SPAN_GUARD  4096 /* bytes behind a span, which nobody may write */
 
 /* What had been verified at some moment. */
 typedef struct hr_trial_sighting {
@@ -76,6 +78,14 @@ void hr_trial_target_path(const hr_trial_get *get, unsigned file, char out[128])
 /* What stands under the target's name before anybody brings anything, if the scenario wants it. */
 hr_sample hr_trial_existing(const hr_scenario *scenario, unsigned file);
 uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get);
+
+/* Once, before the first attempt. */
+void hr_trial_prepare(hr_trial *trial);
+/* The version that the source holds. */
+void hr_trial_put_source(hr_trial *trial, unsigned file);
+hr_trust hr_trial_trust(const hr_trial *trial);
+/* By them a server has room for few links of a client, or for many. */
+const char *hr_trial_write_rules(bool crowded);
 
 /* What was in the span of a get is forgotten: whatever is written into it shows. */
 void hr_trial_poison(hr_trial_get *get);

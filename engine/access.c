@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "access.h"
 
+#include "address.h"
 #include "engine.h"
-#include "server.h"
 
 static hr_status copy_texts(hr_access *access, const hr_server_options *options)
 {
@@ -16,7 +16,7 @@ static hr_status copy_texts(hr_access *access, const hr_server_options *options)
     access->trust = (hr_trust){
         /* Who comes by a socket of this machine is known by his user. */
         .insecure = options->trust.insecure ||
-                    (options->listen != NULL && hr_server_is_file(options->listen)),
+                    (options->listen != NULL && hr_address_is_file(options->listen)),
         .key_path = access->texts[0],
         .ca_path = access->texts[1],
         .crl_path = access->texts[2],

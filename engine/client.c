@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "links.h"
 #include "transfer.h"
 
@@ -298,7 +299,7 @@ static void control_down(void *context, hr_status status, const char *text)
                        "server of this version, not full, and %s --insecure as we are?",
                        client->address, client->identity != NULL ? "without" : "with");
     else if (!client->control.reached && status == HR_NOT_FOUND &&
-             !hr_server_is_file(client->address))
+             !hr_address_is_file(client->address))
         hr_client_fail(client, HR_UNREACHABLE, "connecting to %s: there is no host of this name",
                        client->address);
     else if (!client->control.reached)
@@ -422,11 +423,11 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
 
 static hr_status load_identity(hr_client *client, const hr_client_options *options, hr_error *error)
 {
-    if (options->address == NULL || hr_server_is_file(options->address))
+    if (options->address == NULL || hr_address_is_file(options->address))
         return HR_OK;
     if (!options->trust.insecure)
         return hr_identity_load(client->env, &options->trust, HR_SIDE_CLIENT,
-                                hr_server_is_loopback(options->address), &client->identity, error);
+                                hr_address_is_loopback(options->address), &client->identity, error);
     hr_log(client->env, HR_LOG_WARN,
            "--insecure: nobody knows who answers on %s, or who reads along and changes what comes",
            options->address);

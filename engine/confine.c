@@ -13,12 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "headrace.h"
 #include "identity.h"
 #include "landlock.h"
 #include "quantity.h"
 #include "secret.h"
-#include "server.h"
 
 typedef struct teller {
     void (*told)(void *context, bool lacking, const char *line);
@@ -100,7 +100,7 @@ static void allow_all(int rules, const hr_server_options *options)
             allow_beside(rules, read_again[i], HR_LANDLOCK_READ);
     if (options->audit_path != NULL)
         allow_beside(rules, options->audit_path, HR_LANDLOCK_WRITE | HR_LANDLOCK_MAKE_FILE);
-    if (options->listen != NULL && hr_server_is_file(options->listen))
+    if (options->listen != NULL && hr_address_is_file(options->listen))
         allow_beside(rules, options->listen + sizeof "unix:" - 1,
                      HR_LANDLOCK_MAKE_SOCKET | HR_LANDLOCK_REMOVE_FILE);
     for (unsigned i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++)
@@ -186,7 +186,7 @@ hr_status hr_server_confine(const hr_server_options *options,
                             void *context, hr_error *error)
 {
     const teller to = {.told = told, .context = context};
-    bool is_file = options->listen != NULL && hr_server_is_file(options->listen);
+    bool is_file = options->listen != NULL && hr_address_is_file(options->listen);
     if (!options->trust.insecure && !is_file) {
         /* The first start makes the user's key, which it cannot do any more afterwards. */
         hr_identity *identity;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "access.h"
+#include "address.h"
 #include "nearness.h"
 
 #define SESSIONS_DEFAULT 256
@@ -132,7 +133,7 @@ static void incoming(void *context, hr_incoming *connection)
         take_link(server, family_of(server), connection);
     } else if (in_tls == (server->access->identity != NULL)) {
         take_channel(server, connection);
-    } else if (hr_server_is_file(server->wanted)) {
+    } else if (hr_address_is_file(server->wanted)) {
         hr_log(server->env, HR_LOG_INFO, "refused %s: it speaks TLS, and here its user is asked",
                connection->peer);
         refuse(server, family_of(server), connection);
@@ -254,10 +255,10 @@ static void start_listening(hr_server *server)
         hr_loop_timer_set(hr_engine_home(server->engine)->loop, &server->listen_again, again_ns) ==
             HR_OK)
         return;
-    if (hr_server_is_file(server->wanted))
+    if (hr_address_is_file(server->wanted))
         snprintf(server->address, sizeof server->address, "%.127s", server->wanted);
     server->status = status;
-    if (status == HR_INVALID && hr_server_is_file(server->wanted))
+    if (status == HR_INVALID && hr_address_is_file(server->wanted))
         hr_error_set(&server->error, status,
                      "listening on %s: the path of a socket begins with / and has at most 107 "
                      "bytes",
@@ -273,7 +274,7 @@ static void start_listening(hr_server *server)
     else if (status != HR_OK)
         hr_error_set(&server->error, status, "listening on %s: %s", server->wanted,
                      hr_status_text(status));
-    else if (server->network && !hr_server_is_file(server->wanted))
+    else if (server->network && !hr_address_is_file(server->wanted))
         start_rdma(server);
     if (server->settled != NULL)
         server->settled(server->settled_context);
@@ -380,19 +381,6 @@ release:
     return status;
 }
 
-bool hr_server_is_file(const char *address)
-{
-    return strncmp(address, "unix:", 5) == 0;
-}
-
-/* A name that only begins like an address of loopback may lead anywhere. */
-bool hr_server_is_loopback(const char *address)
-{
-    size_t digits = strspn(address, "0123456789.");
-    return (strncmp(address, "127.", 4) == 0 && address[digits] == ':') ||
-           strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "localhost:", 10) == 0;
-}
-
 hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
                          hr_server **server_out, hr_error *error)
 {
@@ -402,12 +390,12 @@ hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
     if (strrchr(address, ':') == NULL)
         return hr_error_set(error, HR_INVALID, "listening on %s: it is no ADDR:PORT", address);
     for (size_t i = 0; i < options->export_count; i++)
-        if (options->exports[i].aead && (options->trust.insecure || hr_server_is_file(address)))
+        if (options->exports[i].aead && (options->trust.insecure || hr_address_is_file(address)))
             return hr_error_set(error, HR_POLICY,
                                 "an export is to be encrypted, and %s has no keys for it: leave "
                                 "one of them out",
                                 options->trust.insecure ? "--insecure" : "a socket");
-    if (options->trust.insecure && !hr_server_is_file(address))
+    if (options->trust.insecure && !hr_address_is_file(address))
         hr_log(engine->env, HR_LOG_WARN,
                "--insecure: peers are not authenticated, and everybody who reaches %s may read the "
                "exports",

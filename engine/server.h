@@ -12,10 +12,6 @@
 HR_CHECKED hr_status hr_server_open_inproc(hr_engine *engine, const hr_export *export,
                                            void (*settled)(void *context), void *context,
                                            hr_server **server_out, hr_error *error);
-/* Whether only this machine can reach the address. */
-bool hr_server_is_loopback(const char *address);
-/* "unix:/path": a socket of the file system. */
-bool hr_server_is_file(const char *address);
 /* Ends it without stepping the engine: closed is called when it is gone and freed. */
 void hr_server_close(hr_server *server, void (*closed)(void *context), void *context);
 

@@ -58,6 +58,26 @@ static int open_dir(const hr_env *env, hr_io *io)
     return 0;
 }
 
+/* What is there already needs no more than a look, if nobody asks for its name to be synced. */
+static int make_dir(hr_io *io)
+{
+    struct statx stat;
+    int fd = -1, error = ENOENT;
+    if (io->flags & HR_IO_UNSYNCED)
+        error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &fd);
+    if (error == ENOENT) {
+        error = hr_posix_make_path(io);
+        if (error == 0)
+            error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &fd);
+    }
+    if (error != 0)
+        return error;
+    if (io->flags & HR_IO_MODE && hr_posix_stat(fd, "", &stat) == 0)
+        open_to_owner(fd, &stat);
+    close(fd);
+    return 0;
+}
+
 static int close_dir(const hr_env *env, hr_io *io)
 {
     close(io->dir->fd);
@@ -423,6 +443,8 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
         return open_dir(env, io);
     case HR_IO_CLOSE_DIR:
         return close_dir(env, io);
+    case HR_IO_MAKE_DIR:
+        return make_dir(io);
     case HR_IO_OPEN:
         return open_file(env, io);
     case HR_IO_CLOSE:

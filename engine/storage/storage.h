@@ -86,6 +86,8 @@ typedef enum hr_io_kind {
                         write to it, also if it was there (and is ours).
                         With dir set, beneath it, no symlinks followed out of it. */
     HR_IO_CLOSE_DIR, /* dir */
+    HR_IO_MAKE_DIR,  /* dir, path: as OPEN_DIR with HR_IO_CREATE, which is implied, but it is not
+                        opened */
     HR_IO_OPEN,      /* dir, path, flags -> file_out, info. What is made has 0666 and umask, or with
                         HR_IO_MODE info.mode and umask */
     HR_IO_CLOSE,     /* file: no other request for it may be under way anywhere */
@@ -150,7 +152,7 @@ enum {
     HR_IO_XATTRS = 1 << 13,   /* LIST: also the extended attributes */
     HR_IO_ONLY_DIR = 1 << 12, /* STAMP: HR_NOT_DIRECTORY if it is anything else */
     HR_IO_SPARSE = 1 << 10,   /* WRITE: where there are only zeros there will be a hole */
-    HR_IO_UNSYNCED = 1 << 11, /* OPEN_DIR with CREATE: the caller syncs what is made */
+    HR_IO_UNSYNCED = 1 << 11, /* MAKE_DIR, OPEN_DIR with CREATE: the caller syncs what is made */
     HR_IO_IF_OTHER = 1 << 14, /* STAMP: what is so already is left alone, its ctime too */
 };
 
@@ -188,7 +190,8 @@ struct hr_io {
     int error; /* the errno behind status, 0 if there is none */
     size_t bytes;
     bool last;    /* LIST: nothing comes behind this page */
-    bool changed; /* OPEN_DIR with CREATE: some were missing; STAMP: it was not so already */
+    bool changed; /* MAKE_DIR, OPEN_DIR with CREATE: some were missing; STAMP: it was not so already
+                   */
     hr_file_info info;
     hr_dir *dir_out;
     hr_file *file_out;

@@ -94,7 +94,8 @@ static fate fail_other(const hr_io *io, uint64_t dice)
     bool changes = io->kind == HR_IO_RENAME || io->kind == HR_IO_REMOVE ||
                    io->kind == HR_IO_TRUNCATE || io->kind == HR_IO_ALLOCATE ||
                    io->kind == HR_IO_STAMP || io->kind == HR_IO_SYMLINK || io->kind == HR_IO_LINK ||
-                   io->kind == HR_IO_SET_XATTRS || io->kind == HR_IO_RENAME_FILES;
+                   io->kind == HR_IO_SET_XATTRS || io->kind == HR_IO_RENAME_FILES ||
+                   io->kind == HR_IO_MAKE_DIR;
     return is_close(io) || (changes && dice >> 63) ? FATE_FAIL_AFTER : FATE_FAIL;
 }
 

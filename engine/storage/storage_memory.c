@@ -68,6 +68,16 @@ static hr_status open_dir(memory_storage *storage, hr_io *io)
     return status;
 }
 
+static hr_status make_dir(memory_storage *storage, hr_io *io)
+{
+    io->flags |= HR_IO_CREATE;
+    hr_status status = open_dir(storage, io);
+    if (status == HR_OK)
+        hr_disk_close(storage->disk, (hr_disk_handle *)io->dir_out);
+    io->dir_out = NULL;
+    return status;
+}
+
 static hr_status close_dir(memory_storage *storage, hr_io *io)
 {
     hr_disk_close(storage->disk, (hr_disk_handle *)io->dir);
@@ -506,6 +516,7 @@ static const struct {
 } acts[] = {
     [HR_IO_OPEN_DIR] = {open_dir, false},
     [HR_IO_CLOSE_DIR] = {close_dir, false},
+    [HR_IO_MAKE_DIR] = {make_dir, false},
     [HR_IO_OPEN] = {open_file, false},
     [HR_IO_CLOSE] = {close_file, false},
     [HR_IO_STAT] = {stat_file, true},

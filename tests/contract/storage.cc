@@ -220,6 +220,27 @@ TEST_P(Storage, AFurtherNameIsOfTheSameFile)
     EXPECT_EQ(client->on_path(HR_IO_SYNC_ALL, root, ""), HR_OK);
 }
 
+TEST_P(Storage, MakesADirectoryWithoutOpeningIt)
+{
+    hr_file_info info;
+    hr_io io = request(HR_IO_MAKE_DIR);
+    io.dir = root;
+    for (unsigned flags : {0u, unsigned(HR_IO_UNSYNCED)}) {
+        const std::string made = flags == 0 ? "synced/below" : "unsynced/below";
+        io.path = made.c_str();
+        io.flags = flags;
+        ASSERT_EQ(client->run(&io), HR_OK);
+        EXPECT_TRUE(io.changed);
+        ASSERT_EQ(client->lookup(root, made.c_str(), &info), HR_OK);
+        EXPECT_EQ(info.type, HR_FILE_DIRECTORY);
+        ASSERT_EQ(client->run(&io), HR_OK);
+        EXPECT_FALSE(io.changed);
+    }
+    ASSERT_EQ(client->put(root, "file", Bytes(10, 1)), HR_OK);
+    io.path = "file";
+    EXPECT_EQ(client->run(&io), HR_NOT_DIRECTORY);
+}
+
 TEST_P(Storage, WritesSparselyWhatReadsTheSame)
 {
     hr_file *file = opened("sparse", new_file | HR_IO_DIRECT);

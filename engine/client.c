@@ -66,14 +66,7 @@ static void fail_everything(hr_client *client)
 {
     fail_transfers(client);
     hr_client_fail_questions(client);
-    if (client->listing != NULL) {
-        hr_listing *listing = client->listing;
-        client->listing = NULL;
-        hr_listing_fail(listing, client->error.status, client->error.text);
-    }
-    hr_list *node;
-    while ((node = hr_list_take_first(&client->listings)) != NULL)
-        hr_listing_fail_node(node, client->error.status, client->error.text);
+    hr_listing_fail_all(client, client->error.status, client->error.text);
     settle(client);
 }
 
@@ -177,17 +170,6 @@ static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
     hr_links_open(client);
 }
 
-static void take_entries(hr_client *client, const hr_message_entries *page)
-{
-    hr_listing *listing = client->listing;
-    client->listing = NULL;
-    if (listing != NULL)
-        hr_listing_take(listing, page);
-    hr_list *node = hr_list_take_first(&client->listings);
-    if (node != NULL && client->listing == NULL)
-        hr_listing_ask_node(node);
-}
-
 /* Transfers that are over may still be spoken of: their last answers cross our close. */
 static void take_of_transfer(hr_client *client, const hr_message *message)
 {
@@ -226,7 +208,7 @@ static void take_message(void *context, const hr_message *message)
     else if (message->kind == HR_MESSAGE_PARTED)
         hr_links_take_parted(client, &message->parted);
     else if (message->kind == HR_MESSAGE_ENTRIES)
-        take_entries(client, &message->entries);
+        hr_listing_take(client, &message->entries);
     else if (message->kind == HR_MESSAGE_DIGESTED)
         hr_client_take_digested(client, &message->digested);
     else
@@ -468,6 +450,7 @@ hr_status hr_client_open(hr_engine *engine, const hr_client_options *options,
     client->grant_task.run = send_grants;
     hr_list_init(&client->waiters);
     hr_list_init(&client->transfers);
+    hr_list_init(&client->listing);
     hr_list_init(&client->listings);
     hr_list_init(&client->asked);
     hr_list_init(&client->asking);

@@ -74,8 +74,9 @@ struct hr_client {
     hr_list waiters;   /* of hr_client_waiter */
     hr_list transfers; /* of hr_transfer.node */
     uint64_t next_transfer;
-    hr_listing *listing; /* whose page is under way */
-    hr_list listings;    /* that wait for their turn */
+    hr_list listing;        /* of hr_listing: whose page is under way */
+    hr_list listings;       /* that wait for their turn */
+    unsigned listing_count; /* under way */
     uint32_t next_request;
     hr_list asked, asking; /* of hr_question: sent, and waiting to be */
     unsigned asked_digests;
@@ -100,9 +101,9 @@ void hr_client_link_over(hr_client *client);
 /* Closes every link: the last resort to get places back from a peer that does not answer. */
 void hr_client_drop_links(hr_client *client);
 
-/* Of listing.c: a page, or that there will be none. */
-void hr_listing_take(hr_listing *listing, const hr_message_entries *page);
-void hr_listing_fail(hr_listing *listing, hr_status status, const char *text);
+/* Of listing.c: a page, or that there will be none of any. */
+void hr_listing_take(hr_client *client, const hr_message_entries *page);
+void hr_listing_fail_all(hr_client *client, hr_status status, const char *text);
 /* Starts behind a page; its cookie is that of the page which was taken last. */
 HR_CHECKED hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie,
                                         bool xattrs, hr_listing **listing_out, hr_error *error);
@@ -113,8 +114,5 @@ bool hr_listing_is_at_page_end(const hr_listing *listing);
 bool hr_listing_may_bring_folders(const hr_listing *listing);
 /* changed is called when a page has come, or that there will be none. */
 void hr_listing_watch(hr_listing *listing, void (*changed)(void *context), void *context);
-/* By the node that waits in client->listings. */
-void hr_listing_ask_node(hr_list *node);
-void hr_listing_fail_node(hr_list *node, hr_status status, const char *text);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_listing: a directory of the server, page after page. One page of a client is under way at a
- * time; other listings wait for their turn. */
+/* hr_listing: a directory of the server, page after page. A few pages of a client are under way at
+ * a time, of one listing each; other listings wait for their turn. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +10,15 @@
 struct hr_listing {
     hr_client *client;
     hr_client_waiter waiter;
-    hr_list node; /* in client->listings */
+    hr_list node; /* in client->listing or client->listings */
+    uint32_t request;
     hr_status status;
     hr_error error;
     uint64_t cookie;
     uint8_t *page; /* of packed_entry: the entries of the last page, copied */
     size_t page_len, page_at;
-    bool last_page, asked, abandoned, xattrs;
+    size_t folders_end; /* on the page; behind it there are none */
+    bool last_page, asked, sent, abandoned, xattrs;
     void (*changed)(void *context); /* may be NULL */
     void *context;
     char path[HR_MESSAGE_PATH_MAX + 1];
@@ -60,40 +62,51 @@ static void answered(hr_listing *listing)
         listing->changed(listing->context);
 }
 
-void hr_listing_fail(hr_listing *listing, hr_status status, const char *text)
+static void fail(hr_listing *listing, hr_status status, const char *text)
 {
     if (listing->status == HR_AGAIN)
         listing->status = hr_error_set(&listing->error, status, "%s", text);
     answered(listing);
 }
 
+void hr_listing_fail_all(hr_client *client, hr_status status, const char *text)
+{
+    hr_list *node;
+    client->listing_count = 0;
+    while ((node = hr_list_take_first(&client->listing)) != NULL ||
+           (node = hr_list_take_first(&client->listings)) != NULL) {
+        hr_listing *listing = HR_CONTAINER(node, hr_listing, node);
+        listing->sent = false;
+        fail(listing, status, text);
+    }
+}
+
+/* Has the server list while it sends, and while the answer is looked at here. */
+static unsigned most_under_way(const hr_client *client)
+{
+    return (client->features & HR_FEATURE_LISTS) != 0 ? HR_MESSAGE_LISTS_MAX : 1;
+}
+
 static void ask(hr_listing *listing)
 {
     hr_client *client = listing->client;
     listing->asked = true;
-    if (client->listing != NULL) {
+    if (client->listing_count >= most_under_way(client)) {
         hr_list_append(&client->listings, &listing->node);
         return;
     }
-    client->listing = listing;
+    client->listing_count++;
+    hr_list_append(&client->listing, &listing->node);
+    listing->sent = true;
+    listing->request = ++client->next_request;
     hr_client_send(client, &(hr_message){
                                .kind = HR_MESSAGE_LIST,
-                               .list = {.request = ++client->next_request,
+                               .list = {.request = listing->request,
                                         .path = hr_bytes_make(listing->path, strlen(listing->path)),
                                         .cookie = listing->cookie,
                                         .entries_max = HR_MESSAGE_ENTRIES_MAX,
                                         .xattrs = listing->xattrs},
                            });
-}
-
-void hr_listing_ask_node(hr_list *node)
-{
-    ask(HR_CONTAINER(node, hr_listing, node));
-}
-
-void hr_listing_fail_node(hr_list *node, hr_status status, const char *text)
-{
-    hr_listing_fail(HR_CONTAINER(node, hr_listing, node), status, text);
 }
 
 static uint32_t entry_type(uint32_t node_type)
@@ -120,7 +133,7 @@ static bool copy_page(hr_listing *listing, const hr_message_entries *page)
     if (listing->page == NULL)
         return false;
     listing->page_len = len;
-    listing->page_at = 0;
+    listing->page_at = listing->folders_end = 0;
     uint8_t *at = listing->page;
     for (size_t i = 0; i < page->count; i++) {
         const hr_message_entry *from = &page->entries[i];
@@ -146,6 +159,8 @@ static bool copy_page(hr_listing *listing, const hr_message_entries *page)
         to->xattrs_lost = from->xattrs_lost;
         to->sparse = from->sparse;
         at += to->size;
+        if (to->type == HR_ENTRY_DIRECTORY || to->type == HR_ENTRY_EXPORT)
+            listing->folders_end = (size_t)(at - listing->page);
     }
     return true;
 }
@@ -166,8 +181,29 @@ static hr_status take_page(hr_listing *listing, const hr_message_entries *page)
     return listing->last_page && page->count == 0 ? HR_OK : HR_AGAIN;
 }
 
-void hr_listing_take(hr_listing *listing, const hr_message_entries *page)
+static hr_listing *take_asked(hr_client *client, uint32_t request)
 {
+    for (hr_list *node = client->listing.next; node != &client->listing; node = node->next) {
+        hr_listing *listing = HR_CONTAINER(node, hr_listing, node);
+        if (listing->request != request)
+            continue;
+        hr_list_remove(node);
+        client->listing_count--;
+        listing->sent = false;
+        return listing;
+    }
+    return NULL;
+}
+
+/* The next question leaves before anything is done with the answer. */
+void hr_listing_take(hr_client *client, const hr_message_entries *page)
+{
+    hr_listing *listing = take_asked(client, page->request);
+    if (listing == NULL)
+        return;
+    hr_list *node = hr_list_take_first(&client->listings);
+    if (node != NULL)
+        ask(HR_CONTAINER(node, hr_listing, node));
     if (!listing->abandoned)
         listing->status = take_page(listing, page);
     answered(listing);
@@ -222,7 +258,7 @@ static void settled(hr_client_waiter *waiter)
         hr_client_check_path(client, strlen(listing->path), &error) == HR_OK)
         ask(listing);
     else
-        hr_listing_fail(listing, error.status, error.text);
+        fail(listing, error.status, error.text);
 }
 
 hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie, bool xattrs,
@@ -260,15 +296,8 @@ bool hr_listing_is_at_page_end(const hr_listing *listing)
 
 bool hr_listing_may_bring_folders(const hr_listing *listing)
 {
-    if (listing->page == NULL || listing->asked || !listing->last_page)
-        return true;
-    for (size_t at = listing->page_at; at < listing->page_len;) {
-        const packed_entry *entry = (const void *)(listing->page + at);
-        if (entry->type == HR_ENTRY_DIRECTORY || entry->type == HR_ENTRY_EXPORT)
-            return true;
-        at += entry->size;
-    }
-    return false;
+    return listing->page == NULL || listing->asked || !listing->last_page ||
+           listing->page_at < listing->folders_end;
 }
 
 uint64_t hr_listing_cookie(const hr_listing *listing)
@@ -291,12 +320,12 @@ void hr_listing_destroy(hr_listing *listing)
 {
     if (listing == NULL)
         return;
-    bool under_way = listing->asked && listing->client->listing == listing;
+    if (listing->sent) {
+        listing->abandoned = true; /* released when its page comes */
+        return;
+    }
     hr_list_remove(&listing->node);
     if (listing->client->status == HR_AGAIN)
         hr_list_remove(&listing->waiter.node);
-    if (under_way)
-        listing->abandoned = true; /* released when its page comes */
-    else
-        release(listing);
+    release(listing);
 }

@@ -38,6 +38,7 @@
 #define HR_MESSAGE_DIGESTS_MAX      16u                  /* unanswered in one session */
 #define HR_MESSAGE_XATTRS_MAX       16384u               /* bytes of one entry's */
 #define HR_MESSAGE_ENTRIES_MAX      2048u                /* in one page */
+#define HR_MESSAGE_LISTS_MAX        2u                   /* unanswered */
 #define HR_MESSAGE_GRANTS_MAX       256u                 /* in one message */
 #define HR_MESSAGE_SMALL_MAX        2048u                /* files in one transfer of bundles */
 #define HR_MESSAGE_REGIONS_MAX      1024u                /* in one message */
@@ -54,8 +55,11 @@
 #define HR_FEATURE_PACKED  (UINT64_C(1) << 1) /* open.content and its answer */
 #define HR_FEATURE_DIGESTS (UINT64_C(1) << 2) /* digest and digested */
 #define HR_FEATURE_DEEP    (UINT64_C(1) << 3) /* paths of more than HR_MESSAGE_PATH_PLAIN bytes */
+#define HR_FEATURE_LISTS   (UINT64_C(1) << 4) /* HR_MESSAGE_LISTS_MAX lists at once */
 /* Of this build. */
-#define HR_FEATURES (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED | HR_FEATURE_DIGESTS | HR_FEATURE_DEEP)
+#define HR_FEATURES                                                                                \
+    (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED | HR_FEATURE_DIGESTS | HR_FEATURE_DEEP |               \
+     HR_FEATURE_LISTS)
 
 /* Enough arena for every message within the limits, to pack or unpack it. */
 #define HR_MESSAGE_ARENA_LEN      (512u << 10)

@@ -52,13 +52,24 @@ static bool sees_export(void *context, const char *export)
 
 static void take_list(hr_session *session, const hr_message_list *list)
 {
-    if (session->listing.busy) {
+    unsigned most = (session->features & HR_FEATURE_LISTS) != 0 ? HR_MESSAGE_LISTS_MAX : 1, at = 0;
+    while (at < most && session->listings[at].busy)
+        at++;
+    if (at == most) {
         hr_control_close(&session->control, HR_PROTOCOL,
-                         "a second list came before the first was answered");
+                         "%u lists are unanswered, and one more came", most);
         return;
     }
-    session->listing.sees = sees_export;
-    hr_store_list(session->store, &session->listing, list, send_page, session);
+    session->listings[at].sees = sees_export;
+    hr_store_list(session->store, &session->listings[at], list, send_page, session);
+}
+
+static bool is_listing(const hr_session *session)
+{
+    for (unsigned i = 0; i < HR_MESSAGE_LISTS_MAX; i++)
+        if (session->listings[i].busy)
+            return true;
+    return false;
 }
 
 static void send_digest(void *context, const hr_message_digested *digested)
@@ -190,7 +201,7 @@ static void control_down(void *context, hr_status status, const char *text)
 void hr_session_end_if_over(hr_session *session)
 {
     if (session->gone || !session->control_down || session->source_count > 0 ||
-        session->listing.busy || session->digests.count > 0)
+        is_listing(session) || session->digests.count > 0)
         return;
     for (unsigned i = 0; i < HR_SESSION_LINKS_MAX; i++)
         if (session->links[i].sender != NULL)

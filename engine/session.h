@@ -72,7 +72,7 @@ struct hr_session {
     hr_source probe;
     hr_list sources;
     unsigned source_count, gather_count;
-    hr_store_listing listing; /* one at a time */
+    hr_store_listing listings[HR_MESSAGE_LISTS_MAX]; /* each one page at a time */
     hr_digests digests;
     hr_server_counters *counters;
 };

@@ -280,12 +280,17 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
     listing->request = list->request;
     listing->answer = on_answer;
     listing->context = context;
-    memcpy(listing->path, list->path.at, list->path.len);
-    listing->path[list->path.len] = '\0';
     if (list->path.len == 0) {
         list_exports(listing);
         return;
     }
+    listing->path = "";
+    listing->buffer = hr_alloc(store->env, HR_STORE_PAGE_LEN + list->path.len + 1);
+    if (listing->buffer == NULL) {
+        answer_failure(listing, HR_NO_MEMORY);
+        return;
+    }
+    listing->path = memcpy(listing->buffer + HR_STORE_PAGE_LEN, list->path.at, list->path.len);
     const hr_store_export *export;
     const char *path;
     char name[HR_NAME_MAX + 1];
@@ -293,9 +298,8 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
     hr_status status = HR_POLICY; /* whether it is there or not */
     if (listing->sees(listing->context, name))
         status = hr_store_resolve(store, listing->path, &export, &path);
-    listing->buffer = status == HR_OK ? hr_alloc(store->env, HR_STORE_PAGE_LEN) : NULL;
-    if (status != HR_OK || listing->buffer == NULL) {
-        answer_failure(listing, status != HR_OK ? status : HR_NO_MEMORY);
+    if (status != HR_OK) {
+        answer_failure(listing, status);
         return;
     }
     /* So long that no page has more entries than were asked for, and every page has one. */

@@ -55,11 +55,11 @@ typedef struct hr_store_listing {
     hr_io io;
     bool busy;
     uint32_t request;
-    uint8_t *buffer; /* HR_STORE_PAGE_LEN, taken for the time of the request */
+    uint8_t *buffer; /* HR_STORE_PAGE_LEN, then the path; taken for the time of the request */
+    const char *path;
     void (*answer)(void *context, const hr_message_entries *page);
     bool (*sees)(void *context, const char *export); /* may the asker know of it? */
     void *context;
-    char path[HR_MESSAGE_PATH_MAX + 1];
 } hr_store_listing;
 
 /* answer follows once, perhaps within the call; what it is given is gone after it. listing->sees is

@@ -64,6 +64,7 @@ enum How {
     AFTER_WELCOME,
     BEFORE_HELLO, // the handshake is over, and nothing was said
     NO_FEATURES,  // after a welcome that agreed on none
+    LISTS,        // after a welcome that agreed on two lists at once
     OPENED,       // transfer 1 is data/file, of two chunks
 };
 
@@ -134,6 +135,8 @@ const Lie lies[] = {
     {"list of a path too long", HR_PROTOCOL, list(LONG_PATH, 1)},
     {"list of a path with a zero", HR_PROTOCOL, list("data" + ZERO + "x", 1)},
     {"two lists at once", HR_PROTOCOL, list("data", 1) + list("data", 1)},
+    {"three lists at once", HR_PROTOCOL, list("data", 1) + list("data", 1) + list("data", 1),
+     LISTS},
     // open
     {"open of nothing", HR_PROTOCOL, open(1, "")},
     {"open of a path too long", HR_PROTOCOL, open(1, LONG_PATH)},
@@ -333,7 +336,7 @@ class LyingClients : public Headrace
         ASSERT_TRUE(liar.shake_hands());
         if (how == BEFORE_HELLO)
             return;
-        ASSERT_TRUE(liar.say(hello(1, 1, how == NO_FEATURES ? 0 : 7)));
+        ASSERT_TRUE(liar.say(hello(1, 1, how == NO_FEATURES ? 0 : how == LISTS ? 23 : 7)));
         ASSERT_TRUE(hear_kind(liar, HR_MESSAGE_WELCOME, &message));
         session_ = message.welcome.session;
         if (how != OPENED)

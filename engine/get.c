@@ -41,7 +41,7 @@ static void closed_dir(hr_io *io)
 void hr_get_finish_if_over(hr_get *get)
 {
     if (get->status != HR_AGAIN || get->waiting || get->io_busy || get->item_count > 0 ||
-        !hr_check_is_over(&get->check))
+        get->pump_task.queued || hr_sift_is_looking(get) || !hr_check_is_over(&get->check))
         return;
     if (!get->ending && get->is_tree && !hr_tree_is_listed(get))
         return;
@@ -347,7 +347,7 @@ static void release_get(hr_get *get)
     hr_names_release(&get->different);
     hr_keep_release(&get->keep);
     release_rules(get);
-    hr_release(get->env, get->sift);
+    hr_release(get->env, get->sifts);
     hr_release(get->env, get->path);
     hr_release(get->env, get->target);
     hr_release(get->env, get);

@@ -32,6 +32,17 @@ typedef struct hr_get_folder {
     hr_folder *folder;
 } hr_get_folder;
 
+/* A page that is asked for before its turn. */
+typedef struct hr_get_ahead {
+    hr_listing *listing; /* NULL: this one is free */
+    const hr_folder *folder;
+    uint64_t cookie;
+} hr_get_ahead;
+
+/* The next directory, the one behind it, and one whose turn was put off by what lies in the next.
+ */
+#define HR_GET_AHEAD 3
+
 struct hr_get {
     hr_client *client;
     const hr_env *env;
@@ -63,9 +74,7 @@ struct hr_get {
     hr_get_folder *listed;          /* the one being listed, */
     char listed_path[HR_PATH_MAX];  /* below the request's */
     hr_listing *listing;
-    hr_listing *ahead; /* of the next one, asked for before its turn */
-    const hr_folder *ahead_folder;
-    uint64_t ahead_cookie;
+    hr_get_ahead ahead[HR_GET_AHEAD];
     hr_get_item *opened_item; /* waits for the target directory */
     hr_names names;           /* that were listed */
     hr_twins twins;           /* of them */
@@ -76,8 +85,9 @@ struct hr_get {
         different;  /* files whose content is not what the target has: size and time say nothing */
     hr_rule *rules; /* copies; the options point to them */
     bool pruned;
-    bool completing; /* all files are over: what hr_keep noted is being made */
-    hr_sift *sift;   /* of a tree */
+    bool completing;   /* all files are over: what hr_keep noted is being made */
+    hr_sifts *sifts;   /* of a tree */
+    hr_task pump_task; /* goes on with a tree */
     hr_flow flow;
     bool names_synced; /* of what was there before this run */
 
@@ -154,12 +164,17 @@ bool hr_tree_is_listed(const hr_get *get);
 
 /* What a file that was listed is to be. */
 hr_file_info hr_sift_info(const hr_get *get, const hr_entry *entry);
-/* A file that was listed; the sift is not full. twin: of another one, by case. */
+bool hr_sift_has_room(const hr_get *get);
+/* A file that was listed; there is room. twin: of another one, by case. */
 void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed, bool twin);
-/* Looks at what the target has of them. */
+/* Looks at what the target has of those that were added since. */
 void hr_sift_look(hr_get *get);
-/* Decides on the next one of those that were looked at. False: it has to wait. */
+/* Decides on the next one of those that were looked at. False: it has to wait, or there is none. */
 bool hr_sift_decide(hr_get *get);
+/* Every file that was added has been decided on. */
+bool hr_sift_is_over(const hr_get *get);
+/* Something is under way. */
+bool hr_sift_is_looking(const hr_get *get);
 
 /* ---- of flow.c ---- */
 

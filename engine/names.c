@@ -42,9 +42,9 @@ static uint64_t hash_of(const hr_names *names, const char *path)
 /* Where it is, or the free place for it; there always is one. */
 static size_t place_of(const uint64_t *hashes, size_t capacity, uint64_t hash)
 {
-    size_t at = (size_t)hash % capacity;
+    size_t at = (size_t)hash & (capacity - 1); /* a power of two */
     while (hashes[at] != 0 && hashes[at] != hash)
-        at = (at + 1) % capacity;
+        at = (at + 1) & (capacity - 1);
     return at;
 }
 

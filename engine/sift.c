@@ -19,10 +19,63 @@ hr_file_info hr_sift_info(const hr_get *get, const hr_entry *entry)
     };
 }
 
+/* ---- the ring of them ---- */
+
+static hr_sift *sift_at(const hr_get *get, unsigned place)
+{
+    hr_sifts *sifts = get->sifts;
+    return &sifts->all[(sifts->first + place) % HR_SIFTS];
+}
+
+/* The one that is being filled; NULL: it is being looked at already, or there is none. */
+static hr_sift *filled(const hr_get *get)
+{
+    hr_sift *last = get->sifts->count > 0 ? sift_at(get, get->sifts->count - 1) : NULL;
+    return last == NULL || last->looking || last->looked ? NULL : last;
+}
+
+static bool takes_more(const hr_get *get, const hr_sift *sift)
+{
+    return sift->count < HR_SIFT_FILES_MAX && sizeof sift->names - sift->names_len >= HR_PATH_MAX &&
+           (get->listed == NULL || get->listed->folder->made == sift->all_made);
+}
+
+bool hr_sift_has_room(const hr_get *get)
+{
+    const hr_sift *sift = filled(get);
+    return get->sifts->count < HR_SIFTS || (sift != NULL && takes_more(get, sift));
+}
+
+bool hr_sift_is_over(const hr_get *get)
+{
+    return get->sifts == NULL || get->sifts->count == 0;
+}
+
+bool hr_sift_is_looking(const hr_get *get)
+{
+    for (unsigned i = 0; get->sifts != NULL && i < get->sifts->count; i++)
+        if (sift_at(get, i)->looking)
+            return true;
+    return false;
+}
+
+static hr_sift *begin_next(hr_get *get)
+{
+    assert(get->sifts->count < HR_SIFTS);
+    hr_sift *sift = sift_at(get, get->sifts->count++);
+    sift->count = sift->next = sift->names_len = 0;
+    sift->looking = sift->looked = false;
+    sift->all_made = get->listed->folder->made;
+    return sift;
+}
+
 void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed, bool twin)
 {
-    hr_sift *sift = get->sift;
-    assert(!hr_sift_is_full(sift));
+    hr_sift *sift = filled(get);
+    if (sift == NULL || !takes_more(get, sift)) {
+        hr_sift_look(get);
+        sift = begin_next(get);
+    }
     size_t len = strlen(path) + 1;
     char *name = memcpy(sift->names + sift->names_len, path, len);
     sift->names_len += len;
@@ -33,27 +86,33 @@ void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed, bool
     sift->count++;
 }
 
+/* ---- looking ---- */
+
 static void looked(hr_io *io)
 {
     hr_get *get = io->context;
-    hr_sift *sift = get->sift;
-    get->io_busy = false;
+    hr_sift *sift = HR_CONTAINER(io, hr_sift, io);
+    sift->looking = false;
     sift->looked = true;
     for (size_t i = 0; i < sift->count && io->status != HR_OK; i++)
         sift->files[i].status = io->status;
     hr_tree_pump(get);
 }
 
+/* Without a directory it goes to memory, or in a dry run to what is not there yet. In a directory
+ * that was made only somebody else can have put something: as what is brought replaces nothing
+ * there, that is told when it gets its name. */
 void hr_sift_look(hr_get *get)
 {
-    hr_sift *sift = get->sift;
-    assert(sift->count > 0 && !sift->looked && !get->io_busy);
-    if (get->dir == NULL) { /* to memory, or in a dry run to what is not there yet */
+    hr_sift *sift = filled(get);
+    if (sift == NULL)
+        return;
+    if (get->dir == NULL || sift->all_made) {
         sift->looked = true;
         return;
     }
-    get->io_busy = true;
-    get->io = (hr_io){
+    sift->looking = true;
+    sift->io = (hr_io){
         .kind = HR_IO_LOOKUP_FILES,
         .flags = HR_IO_NO_SYMLINKS,
         .dir = get->dir,
@@ -62,8 +121,10 @@ void hr_sift_look(hr_get *get)
         .done = looked,
         .context = get,
     };
-    hr_storage_submit(hr_get_home(get)->storage, &get->io);
+    hr_storage_submit(hr_get_home(get)->storage, &sift->io);
 }
+
+/* ---- deciding ---- */
 
 static void synced_names(hr_io *io)
 {
@@ -135,8 +196,8 @@ static void told_apart(void *context, bool folds)
 {
     hr_get *get = context;
     get->io_busy = false;
-    get->sift->told_apart = true;
-    get->sift->folds = folds;
+    sift_at(get, 0)->told_apart = true;
+    sift_at(get, 0)->folds = folds;
     hr_tree_pump(get);
 }
 
@@ -148,9 +209,10 @@ static void tell_apart(hr_get *get, const char *path)
 }
 
 /* False: it has to wait. */
-static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *listed)
+static bool decide(hr_get *get, const hr_sift *sift)
 {
-    const hr_sift *sift = get->sift;
+    const hr_io_file *there = &sift->files[sift->next];
+    const hr_file_info *listed = &sift->listed[sift->next];
     if (there->status == HR_OK && sift->twins[sift->next] && !sift->told_apart) {
         tell_apart(get, there->path);
         return false;
@@ -195,13 +257,13 @@ static bool decide(hr_get *get, const hr_io_file *there, const hr_file_info *lis
 
 bool hr_sift_decide(hr_get *get)
 {
-    hr_sift *sift = get->sift;
-    if (!decide(get, &sift->files[sift->next], &sift->listed[sift->next]))
+    hr_sift *sift = get->sifts->count > 0 ? sift_at(get, 0) : NULL;
+    if (sift == NULL || !sift->looked || !decide(get, sift))
         return false;
     sift->told_apart = sift->folds = false;
     if (++sift->next == sift->count) {
-        sift->count = sift->next = sift->names_len = 0;
-        sift->looked = false;
+        get->sifts->first = (get->sifts->first + 1) % HR_SIFTS;
+        get->sifts->count--;
     }
     return true;
 }

@@ -160,10 +160,26 @@ static hr_status open_listing(hr_get *get, const char *path, uint64_t cookie,
     return status;
 }
 
-static void drop_ahead(hr_get *get)
+static hr_get_ahead *find_ahead(hr_get *get, const hr_get_folder *of)
 {
-    hr_listing_destroy(get->ahead);
-    get->ahead = NULL;
+    for (unsigned i = 0; i < HR_GET_AHEAD; i++) {
+        hr_get_ahead *ahead = &get->ahead[i];
+        if (ahead->listing != NULL && ahead->folder == of->folder && ahead->cookie == of->cookie)
+            return ahead;
+    }
+    return NULL;
+}
+
+static hr_get_ahead *free_ahead(hr_get *get, unsigned *free_out)
+{
+    hr_get_ahead *first = NULL;
+    *free_out = 0;
+    for (unsigned i = HR_GET_AHEAD; i-- > 0;)
+        if (get->ahead[i].listing == NULL) {
+            first = &get->ahead[i];
+            ++*free_out;
+        }
+    return first;
 }
 
 static void start_listing(hr_get *get)
@@ -171,13 +187,12 @@ static void start_listing(hr_get *get)
     assert(get->listed != NULL);
     const hr_get_folder *listed = get->listed;
     get->folders_mark = get->folders.next;
-    if (get->ahead != NULL && get->ahead_folder == listed->folder &&
-        get->ahead_cookie == listed->cookie) {
-        get->listing = get->ahead;
-        get->ahead = NULL;
+    hr_get_ahead *ahead = find_ahead(get, listed);
+    if (ahead != NULL) {
+        get->listing = ahead->listing;
+        ahead->listing = NULL;
         return;
     }
-    drop_ahead(get);
     hr_error error = {.status = HR_OK};
     hr_status status = open_listing(get, get->listed_path, listed->cookie, &get->listing, &error);
     if (status == HR_INVALID) {
@@ -189,44 +204,51 @@ static void start_listing(hr_get *get)
     }
 }
 
-/* The server lists the next directory while what is known of this one is compared with the target,
- * if it is known which one is next. */
-static void list_ahead(hr_get *get)
+/* False: there is no room for it, or it will be told in its turn why it cannot be listed. */
+static bool ask_ahead(hr_get *get, const hr_get_folder *next, unsigned free_least)
 {
     char path[HR_PATH_MAX];
     hr_error error = {.status = HR_OK};
-    if (get->ahead != NULL || get->listing == NULL || hr_list_is_empty(&get->folders) ||
+    unsigned free;
+    if (find_ahead(get, next) != NULL)
+        return true;
+    hr_get_ahead *ahead = free_ahead(get, &free);
+    if (free < free_least || hr_folder_path(next->folder, path) != HR_OK ||
+        open_listing(get, path, next->cookie, &ahead->listing, &error) != HR_OK)
+        return false;
+    ahead->folder = next->folder;
+    ahead->cookie = next->cookie;
+    return true;
+}
+
+/* The server lists the next directory while what is known of this one is compared with the target,
+ * and knows of the one behind it when it has done so, if it is known which ones are next. One of
+ * these is put off if the other has directories in it: room for the next one is always left. */
+static void list_ahead(hr_get *get)
+{
+    if (get->listing == NULL || hr_list_is_empty(&get->folders) ||
         (get->folders.next == get->folders_mark && hr_listing_may_bring_folders(get->listing)))
         return;
-    const hr_get_folder *next = HR_CONTAINER(get->folders.next, hr_get_folder, node);
-    if (hr_folder_path(next->folder, path) != HR_OK ||
-        open_listing(get, path, next->cookie, &get->ahead, &error) != HR_OK)
-        return; /* in its turn it will be told */
-    get->ahead_folder = next->folder;
-    get->ahead_cookie = next->cookie;
+    hr_list *node = get->folders.next;
+    if (ask_ahead(get, HR_CONTAINER(node, hr_get_folder, node), 1) && node->next != &get->folders)
+        ask_ahead(get, HR_CONTAINER(node->next, hr_get_folder, node), 2);
 }
 
 void hr_tree_drop_listings(hr_get *get)
 {
-    drop_ahead(get);
+    for (unsigned i = 0; i < HR_GET_AHEAD; i++) {
+        hr_listing_destroy(get->ahead[i].listing);
+        get->ahead[i].listing = NULL;
+    }
     hr_listing_destroy(get->listing);
     get->listing = NULL;
-}
-
-static void made_folder_closed(hr_io *io)
-{
-    hr_get *get = io->context;
-    get->io_busy = false;
-    if (!get->ending)
-        start_listing(get);
-    hr_tree_pump(get);
 }
 
 static void made_folder(hr_io *io)
 {
     hr_get *get = io->context;
+    get->io_busy = false;
     if (io->status != HR_OK) {
-        get->io_busy = false;
         hr_get_skip(get, get->listed_path, io->status, "its directory cannot be made");
         hr_release(get->env, get->listed);
         get->listed = NULL;
@@ -237,13 +259,9 @@ static void made_folder(hr_io *io)
     folder->made = io->changed && (folder->parent->parent == NULL || folder->parent->made);
     /* What was there before this run is synced with what it holds, once. */
     get->flow.directories_unsynced |= get->flow.syncs_all && (io->changed || !get->names_synced);
-    get->io = (hr_io){
-        .kind = HR_IO_CLOSE_DIR,
-        .dir = io->dir_out,
-        .done = made_folder_closed,
-        .context = get,
-    };
-    hr_storage_submit(hr_get_home(get)->storage, &get->io);
+    if (!get->ending)
+        start_listing(get);
+    hr_tree_pump(get);
 }
 
 /* Each directory is made before it is listed, so that empty ones are kept too. */
@@ -252,8 +270,8 @@ static void make_listed(hr_get *get)
     unsigned unsynced = get->flow.syncs_all ? HR_IO_UNSYNCED : 0;
     get->io_busy = true;
     get->io = (hr_io){
-        .kind = HR_IO_OPEN_DIR,
-        .flags = HR_IO_CREATE | HR_IO_NO_SYMLINKS | HR_IO_MODE | unsynced,
+        .kind = HR_IO_MAKE_DIR,
+        .flags = HR_IO_NO_SYMLINKS | HR_IO_MODE | unsynced,
         .dir = get->dir,
         .path = get->listed_path,
         .info.mode = get->listed->folder->mode, /* what it holds may be private */
@@ -321,8 +339,7 @@ static void finish_listing(hr_get *get)
 
 bool hr_tree_is_listed(const hr_get *get)
 {
-    return get->listing == NULL && hr_list_is_empty(&get->folders) &&
-           (get->sift == NULL || get->sift->count == 0);
+    return get->listing == NULL && hr_list_is_empty(&get->folders) && hr_sift_is_over(get);
 }
 
 /* Nothing is begun with a client that has failed, as it would never be answered. What was begun
@@ -362,28 +379,22 @@ static bool go_on_listing(hr_get *get)
 
 static bool begin(hr_get *get)
 {
-    get->sift = hr_alloc(get->env, sizeof *get->sift);
-    if (get->sift == NULL)
+    get->sifts = hr_alloc(get->env, sizeof *get->sifts);
+    if (get->sifts == NULL)
         hr_get_end(get, HR_NO_MEMORY, "starting a tree: out of memory");
     else
         hr_flow_begin(get);
-    return get->sift != NULL;
+    return get->sifts != NULL;
 }
 
-/* The files of a page are compared with the target together, or as soon as there is nothing else to
- * do for them. */
+/* Files are looked at in the target as soon as there are many of them, or nothing else to do for
+ * them; meanwhile the listing goes on. */
 static bool go_on(hr_get *get)
 {
-    hr_sift *sift = get->sift;
-    if (sift->looked)
-        return hr_sift_decide(get);
-    if (!hr_sift_is_full(sift) && go_on_listing(get))
+    if (hr_sift_has_room(get) && go_on_listing(get))
         return true;
-    if (sift->count == 0 || get->io_busy || get->ending)
-        return false;
-    list_ahead(get);
     hr_sift_look(get);
-    return !get->io_busy;
+    return hr_sift_decide(get);
 }
 
 static bool may_go_on(hr_get *get)
@@ -392,20 +403,35 @@ static bool may_go_on(hr_get *get)
            !hr_check_is_full(&get->check) && !is_cut_off(get);
 }
 
+/* So many files are listed or decided on before the loop has its turn again: what is asked of the
+ * server leaves then. */
+#define STEPS_MAX 128
+
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get)
 {
     if (may_go_on(get) && !get->flow.begun)
         begin(get);
+    if (may_go_on(get))
+        list_ahead(get);
+    unsigned steps = 0;
     bool was_full;
     do {
         hr_flow_pump(get);
         was_full = get->flow.full;
         /* What became full by this leaves at once: nothing else may be under way that pumps. */
-    } while (may_go_on(get) && get->flow.probed && (go_on(get) || (!was_full && get->flow.full)));
+    } while (may_go_on(get) && get->flow.probed && steps++ < STEPS_MAX &&
+             (go_on(get) || (!was_full && get->flow.full)));
+    if (steps > STEPS_MAX)
+        hr_loop_defer(hr_get_home(get)->loop, &get->pump_task);
     hr_check_pump(get);
     get->progress.listing = get->is_tree && !hr_tree_is_listed(get);
     hr_get_finish_if_over(get);
+}
+
+static void pump_again(hr_task *task)
+{
+    hr_tree_pump(HR_CONTAINER(task, hr_get, pump_task));
 }
 
 /* ---- what is no content ---- */
@@ -485,6 +511,7 @@ static const hr_keep_events keep_events = {
 
 void hr_tree_init(hr_get *get)
 {
+    get->pump_task.run = pump_again;
     hr_keep_init(&get->keep, get->env, hr_get_home(get)->storage, &keep_events, get);
     get->keep.overwrite = get->options.overwrite;
     get->keep.owner = get->options.owner;

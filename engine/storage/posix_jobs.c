@@ -16,13 +16,18 @@ static size_t *shares_of(hr_io *io)
     return (size_t *)(void *)&io->scratch[1];
 }
 
+static size_t share_len(const hr_io *io)
+{
+    return io->kind == HR_IO_LOOKUP_FILES ? HR_POSIX_LOOK_SHARE : HR_POSIX_SHARE;
+}
+
 static void run_share(hr_io *io)
 {
+    const size_t len = share_len(io);
     size_t first;
-    while ((first = __atomic_fetch_add(taken_of(io), HR_POSIX_SHARE, __ATOMIC_RELAXED)) <
-           io->file_count) {
+    while ((first = __atomic_fetch_add(taken_of(io), len, __ATOMIC_RELAXED)) < io->file_count) {
         size_t rest = io->file_count - first;
-        hr_posix_act_files(io, first, first + (rest < HR_POSIX_SHARE ? rest : HR_POSIX_SHARE));
+        hr_posix_act_files(io, first, first + (rest < len ? rest : len));
     }
 }
 
@@ -54,7 +59,7 @@ static void begin(hr_posix_jobs *jobs, hr_posix_job *record, hr_io *io)
     hr_posix_finish(io, 0);
     start(jobs, record, io);
     while (*shares_of(io) < HR_POSIX_SHARES_MAX &&
-           *shares_of(io) * HR_POSIX_SHARE < io->file_count && jobs->free != NULL) {
+           *shares_of(io) * share_len(io) < io->file_count && jobs->free != NULL) {
         record = jobs->free;
         jobs->free = record->next_free;
         jobs->under_way++;

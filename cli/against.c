@@ -48,7 +48,7 @@ static hr_status start(against_job *job, const char *tree, hr_error *error)
     if (status == HR_OK)
         status = read_source(settings->against, &job->source, error);
     if (status == HR_OK)
-        status = hr_cli_engine_create(settings, 0, &job->engine, error);
+        status = hr_cli_engine_create(settings, 0, false, &job->engine, error);
     if (status == HR_OK)
         status =
             hr_cli_client_open(settings, job->engine, &job->tree, NULL, &job->tree_client, error);

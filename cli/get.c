@@ -36,7 +36,7 @@ static hr_status read_arguments(get_job *job, char **arguments, hr_error *error)
 
 static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *error)
 {
-    hr_status status = hr_cli_engine_create(settings, 0, &job->engine, error);
+    hr_status status = hr_cli_engine_create(settings, 0, false, &job->engine, error);
     char gpu[24];
     const char *target = job->target.kind == HR_CLI_TARGET_PATH ? job->target.path : NULL;
     snprintf(gpu, sizeof gpu, "cuda:%d", (int)job->target.device);

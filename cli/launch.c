@@ -9,12 +9,13 @@
 
 #define FOOTPRINT_ROWS 32
 
-hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsigned workers,
+hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsigned workers, bool serves,
                                hr_engine **engine_out, hr_error *error)
 {
     hr_engine_options options = {
         .workers = workers != 0 ? workers : settings->workers,
         .worker_pool_len = settings->pool_len,
+        .pool_on_demand = !serves,
         .io = (hr_io_choice)settings->io,
         .transport = (hr_transport_choice)settings->transport,
         .rdma =

@@ -7,9 +7,10 @@
 #include "location.h"
 #include "settings.h"
 
-/* workers 0: as the settings say. The engine has its threads and is woken by signals. */
+/* workers 0: as the settings say. The engine has its threads and is woken by signals. Only one that
+ * serves takes all of its memory at the start. */
 HR_CHECKED hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsigned workers,
-                                          hr_engine **engine_out, hr_error *error);
+                                          bool serves, hr_engine **engine_out, hr_error *error);
 /* NULL is accepted. */
 void hr_cli_engine_destroy(hr_engine *engine);
 /* What peers are shown and have to show. */

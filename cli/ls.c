@@ -156,7 +156,7 @@ static hr_status list(const hr_cli_settings *settings, const char *text, uint64_
         status = hr_cli_source_resolve(&job.source, error);
     job.is_local_file = job.source.local && stat(text, &info) == 0 && S_ISREG(info.st_mode);
     if (status == HR_OK)
-        status = hr_cli_engine_create(settings, 1, &job.engine, error);
+        status = hr_cli_engine_create(settings, 1, false, &job.engine, error);
     if (status == HR_OK)
         status = hr_cli_client_open(settings, job.engine, &job.source, NULL, &job.client, error);
     if (status == HR_OK)

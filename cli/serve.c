@@ -91,8 +91,8 @@ static hr_status collect(const hr_cli_settings *settings, const char *directory,
     return HR_OK;
 }
 
-static void announce(const hr_cli_settings *settings, const hr_engine *engine,
-                     const hr_server *server, const exports *all)
+static void announce(const hr_cli_settings *settings, hr_engine *engine, const hr_server *server,
+                     const exports *all)
 {
     char quoted[QUOTED_MAX];
     if (settings->json) {
@@ -208,7 +208,7 @@ static hr_status serve(const hr_cli_settings *settings, const exports *all, hr_e
     };
     hr_status status = confine(settings, &options, error);
     if (status == HR_OK)
-        status = hr_cli_engine_create(settings, 0, &engine, error);
+        status = hr_cli_engine_create(settings, 0, true, &engine, error);
     hr_cli_hang_up_wakes();
     if (status == HR_OK)
         status = hr_server_open(engine, &options, &server, error);

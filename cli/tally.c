@@ -167,7 +167,7 @@ hr_status hr_cli_tally_engine(const hr_cli_settings *settings, hr_engine **engin
 {
     hr_cli_settings own = *settings;
     own.pool_len = 1;
-    return hr_cli_engine_create(&own, 1, engine_out, error);
+    return hr_cli_engine_create(&own, 1, false, engine_out, error);
 }
 
 /* ---- ls ---- */

@@ -50,10 +50,11 @@ static void describe(hr_engine *engine)
     hr_worker *worker = hr_engine_home(engine);
     hr_storage_caps caps;
     worker->storage->ops->query(worker->storage, &caps);
-    snprintf(engine->description, sizeof engine->description, "%s%s, %s%s%s%s",
+    bool has_slots = worker->slots.untouched_count < worker->slots.count;
+    snprintf(engine->description, sizeof engine->description, "%s%s%s%s%s%s%s",
              worker->storage->ops->name, caps.fixed_buffers ? " with registered buffers" : "",
-             pages_name(worker->slots.pages), caps.why[0] != '\0' ? " (" : "", caps.why,
-             caps.why[0] != '\0' ? ")" : "");
+             has_slots ? ", " : "", has_slots ? pages_name(worker->slots.pages) : "",
+             caps.why[0] != '\0' ? " (" : "", caps.why, caps.why[0] != '\0' ? ")" : "");
 }
 
 hr_status hr_engine_create_on(hr_platform *platform, const hr_engine_options *options,
@@ -73,6 +74,7 @@ hr_status hr_engine_create_on(hr_platform *platform, const hr_engine_options *op
     engine->env = platform->env;
     engine->workers = workers;
     engine->transport = options->transport;
+    engine->pool_on_demand = options->pool_on_demand;
     hr_gpus_init(&engine->gpus);
     engine->pool_len =
         options->worker_pool_len != 0 ? options->worker_pool_len : WORKER_POOL_DEFAULT;
@@ -90,7 +92,6 @@ hr_status hr_engine_create_on(hr_platform *platform, const hr_engine_options *op
         engine->worker_count++;
     }
     engine->platform = platform;
-    describe(engine);
     *engine_out = engine;
     return HR_OK;
 }
@@ -212,13 +213,15 @@ size_t hr_engine_footprint(const hr_engine *engine, hr_footprint_row *rows, size
                 HR_SESSION_HELD_LEN, sizeof(hr_sender), sizeof(hr_source));
     if (count > 0)
         snprintf(rows[0].why, sizeof rows[0].why,
-                 "%u workers x %u slots of %u bytes (a chunk and its frame), taken at the start",
-                 engine->worker_count, slots->count, HR_SLOT_LEN);
+                 "%u workers x %u slots of %u bytes (a chunk and its frame), taken %s",
+                 engine->worker_count, slots->count, HR_SLOT_LEN,
+                 engine->pool_on_demand ? "on demand" : "at the start");
     return count;
 }
 
-const char *hr_engine_describe(const hr_engine *engine)
+const char *hr_engine_describe(hr_engine *engine)
 {
+    describe(engine); /* slots may have been taken since */
     return engine->description;
 }
 

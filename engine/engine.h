@@ -18,6 +18,7 @@ struct hr_engine {
     size_t pool_len; /* of one worker */
     bool started;
     hr_transport_choice transport;
+    bool pool_on_demand;
     hr_control_scratch scratch; /* of the controls, all on worker 0 */
     hr_decoders *decoders;      /* made for the first packed shard */
     hr_gpus gpus;               /* opened by requests */

@@ -77,6 +77,8 @@ typedef struct hr_rdma_options {
 typedef struct hr_engine_options {
     unsigned workers;       /* 0: half of the cores, 1 to 8 */
     size_t worker_pool_len; /* bytes of slots that one worker takes at the start; 0: 64 MiB */
+    bool pool_on_demand;    /* their memory is taken as they are needed: a client that finds that
+                               everything is there needs none */
     hr_io_choice io;
     hr_transport_choice transport;
     hr_rdma_options rdma;
@@ -135,7 +137,7 @@ HR_API size_t hr_stages_bound(const hr_stage_time *rows, size_t count);
 HR_API void hr_stages_describe(const hr_stage_time *rows, size_t count, char *out, size_t out_size);
 /* "io_uring, O_DIRECT, registered buffers, transparent huge pages", or what it is and why not
  * better. */
-HR_API const char *hr_engine_describe(const hr_engine *engine);
+HR_API const char *hr_engine_describe(hr_engine *engine);
 
 /* ---- who is let in ---- */
 

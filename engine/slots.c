@@ -10,8 +10,9 @@
 #define SLOTS_PER_BUFFER ((1u << 30) / HR_SLOT_LEN)
 #define BUFFERS_MAX      64
 
-static void register_pool(hr_slots *slots, hr_storage *storage)
+static void register_pool(hr_slots *slots)
 {
+    hr_storage *storage = slots->storage;
     struct iovec iov[BUFFERS_MAX];
     unsigned count = 0;
     for (unsigned from = 0; from < slots->count && count < BUFFERS_MAX; from += SLOTS_PER_BUFFER) {
@@ -27,32 +28,59 @@ static void register_pool(hr_slots *slots, hr_storage *storage)
         slots->slots[i].buffer = (int)(i / SLOTS_PER_BUFFER);
 }
 
+static void put(hr_slots *slots, hr_slot *slot)
+{
+    slot->next = slots->first_free;
+    slots->first_free = slot;
+    slots->free_count++;
+}
+
+static void make_slots(hr_slots *slots, bool touched)
+{
+    for (unsigned i = slots->count; i-- > 0;) {
+        hr_slot *slot = &slots->slots[i];
+        slot->span = hr_span_host((char *)slots->pool.addr + (size_t)i * HR_SLOT_LEN, HR_SLOT_LEN);
+        slot->buffer = -1;
+        if (touched) {
+            put(slots, slot);
+            continue;
+        }
+        slot->next = slots->untouched;
+        slots->untouched = slot;
+        slots->untouched_count++;
+    }
+}
+
 hr_status hr_slots_init(hr_slots *slots, const hr_env *env, hr_memory *memory, hr_storage *storage,
-                        size_t pool_len)
+                        size_t pool_len, hr_helpers *helpers)
 {
     unsigned count = (unsigned)((pool_len + HR_SLOT_LEN - 1) / HR_SLOT_LEN);
+    bool on_demand = helpers != NULL && memory->ops->reserve != NULL;
     if (count < 4)
         count = 4;
-    *slots = (hr_slots){.memory = memory, .env = env, .count = count, .free_count = count};
+    *slots = (hr_slots){
+        .memory = memory,
+        .storage = storage,
+        .loop = storage->loop,
+        .helpers = helpers,
+        .env = env,
+        .count = count,
+    };
     hr_list_init(&slots->waiters);
     slots->slots = hr_alloc(env, count * sizeof *slots->slots);
     if (slots->slots == NULL)
         return HR_NO_MEMORY;
-    hr_status status =
-        memory->ops->alloc(memory, (size_t)count * HR_SLOT_LEN, &slots->pool, &slots->pages);
+    size_t len = (size_t)count * HR_SLOT_LEN;
+    hr_status status = on_demand ? memory->ops->reserve(memory, len, &slots->pool, &slots->pages)
+                                 : memory->ops->alloc(memory, len, &slots->pool, &slots->pages);
     if (status != HR_OK) {
         hr_release(env, slots->slots);
         slots->slots = NULL;
         return status;
     }
-    for (unsigned i = count; i-- > 0;) {
-        hr_slot *slot = &slots->slots[i];
-        slot->span = hr_span_host((char *)slots->pool.addr + (size_t)i * HR_SLOT_LEN, HR_SLOT_LEN);
-        slot->buffer = -1;
-        slot->next = slots->first_free;
-        slots->first_free = slot;
-    }
-    register_pool(slots, storage);
+    make_slots(slots, !on_demand);
+    if (!on_demand)
+        register_pool(slots);
     return HR_OK;
 }
 
@@ -60,16 +88,58 @@ void hr_slots_fini(hr_slots *slots)
 {
     if (slots->slots == NULL)
         return;
-    assert(slots->free_count == slots->count && "a slot is still in use");
+    while (slots->touching != NULL)
+        hr_loop_step(slots->loop, 0);
+    assert(slots->free_count + slots->untouched_count == slots->count && "a slot is still in use");
     slots->memory->ops->release(slots->memory, &slots->pool);
     hr_release(slots->env, slots->slots);
     slots->slots = NULL;
 }
 
+/* ---- on demand ---- */
+
+static void touch_next(hr_slots *slots);
+
+/* If there is no memory for it, that shows when it is written to, as with all memory. */
+static void touch(hr_job *job)
+{
+    hr_slots *slots = HR_CONTAINER(job, hr_slots, touch_job);
+    if (slots->memory->ops->touch(slots->memory, &slots->touching->span) != HR_OK)
+        hr_log(slots->env, HR_LOG_WARN, "there may be no memory for a slot of %u bytes",
+               HR_SLOT_LEN);
+}
+
+static void was_touched(hr_job *job)
+{
+    hr_slots *slots = HR_CONTAINER(job, hr_slots, touch_job);
+    hr_slot *slot = slots->touching;
+    slots->touching = NULL;
+    if (--slots->untouched_count == 0)
+        register_pool(slots);
+    put(slots, slot);
+    hr_slots_offer(slots);
+    if (!hr_list_is_empty(&slots->waiters))
+        touch_next(slots);
+}
+
+static void touch_next(hr_slots *slots)
+{
+    if (slots->touching != NULL || slots->untouched == NULL)
+        return;
+    slots->touching = slots->untouched;
+    slots->untouched = slots->touching->next;
+    slots->touch_job = (hr_job){.run = touch, .done = was_touched, .loop = slots->loop};
+    hr_helpers_submit(slots->helpers, &slots->touch_job);
+}
+
+/* ---- taking and giving ---- */
+
 hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve)
 {
-    if (slots->free_count <= reserve)
+    if (slots->free_count <= reserve) {
+        touch_next(slots);
         return NULL;
+    }
     hr_slot *slot = slots->first_free;
     slots->first_free = slot->next;
     slots->free_count--;
@@ -122,9 +192,7 @@ void hr_slots_give(hr_slots *slots, hr_slot *slot)
     if (slot->share != NULL)
         slot->share->held[slots->index]--;
     slot->share = NULL;
-    slot->next = slots->first_free;
-    slots->first_free = slot;
-    slots->free_count++;
+    put(slots, slot);
     hr_slots_offer(slots);
 }
 

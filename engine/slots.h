@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hr_slots: a worker's pool of slots, each of HR_SLOT_LEN bytes: staging slots of a server, landing
- * slots of a client. All memory is taken by init; taking and giving are a few instructions. One
+ * slots of a client. All memory is taken by init, or, if it is taken on demand, by a helper, a
+ * slot at a time, for as long as somebody waits; taking and giving are a few instructions. One
  * thread. */
 #ifndef HR_SLOTS_H
 #define HR_SLOTS_H
 
+#include "helpers.h"
 #include "list.h"
 #include "memory.h"
 #include "storage.h"
@@ -47,15 +49,22 @@ typedef struct hr_slots {
     hr_slot *slots, *first_free;
     unsigned count, free_count;
     bool registered;
+    hr_storage *storage;
+    hr_loop *loop;
+    hr_helpers *helpers;
+    hr_slot *untouched, *touching; /* of those that are not there yet */
+    unsigned untouched_count;
+    hr_job touch_job;
     unsigned index; /* of the worker */
     uint64_t clock; /* the turn of who was served last */
     hr_list waiters;
     const hr_env *env;
 } hr_slots;
 
-/* At least pool_len bytes, at least four slots; registered with storage where that is allowed. */
+/* At least pool_len bytes, at least four slots; registered with storage where that is allowed, once
+ * all of their memory is there. helpers: they take it on demand; NULL: it is taken here. */
 HR_CHECKED hr_status hr_slots_init(hr_slots *slots, const hr_env *env, hr_memory *memory,
-                                   hr_storage *storage, size_t pool_len);
+                                   hr_storage *storage, size_t pool_len, hr_helpers *helpers);
 void hr_slots_fini(hr_slots *slots);
 
 /* Slots that landing must leave for staging: client and server of one process share a pool, and a

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine.h"
 #include "node.h"
 
 /* Workers and NICs take turns; without NICs, and where there is one node only, any place is as
@@ -18,11 +19,14 @@ static int node_of(const hr_worker *worker)
     return rail.site.node;
 }
 
-static hr_status take_pool(hr_worker *worker, hr_memory *memory, size_t pool_len)
+static hr_status take_pool(hr_worker *worker, hr_platform *platform, size_t pool_len)
 {
     bool prefers = worker->node >= 0 && hr_node_prefer_memory(worker->node);
-    hr_status status =
-        hr_slots_init(&worker->slots, worker->env, memory, worker->storage, pool_len);
+    /* A NIC registers all of it. */
+    bool on_demand = worker->engine->pool_on_demand && worker->rdma == NULL;
+    hr_helpers *helpers = on_demand ? platform->helpers : NULL;
+    hr_status status = hr_slots_init(&worker->slots, worker->env, platform->memory, worker->storage,
+                                     pool_len, helpers);
     if (prefers)
         (void)hr_node_prefer_memory(-1);
     return status;
@@ -65,7 +69,7 @@ hr_status hr_worker_init(hr_worker *worker, hr_engine *engine, hr_platform *plat
         goto fail;
     }
     worker->node = node_of(worker);
-    status = take_pool(worker, platform->memory, pool_len);
+    status = take_pool(worker, platform, pool_len);
     if (status != HR_OK) {
         hr_error_set(error, status,
                      "taking a pool of %zu bytes for worker %u: %s; a smaller pool or fewer "

@@ -27,6 +27,11 @@ typedef struct hr_memory_ops {
     /* len bytes, touched (so that no page fault is left for the data path), aligned to 4096 at
      * least. */
     hr_status (*alloc)(hr_memory *memory, size_t len, hr_span *span_out, hr_page_kind *pages_out);
+    /* The same, touched piece by piece when it is needed: until then it costs nothing but
+     * addresses. NULL: no memory of this kind can. */
+    hr_status (*reserve)(hr_memory *memory, size_t len, hr_span *span_out, hr_page_kind *pages_out);
+    /* Of what was reserved; a lack of memory shows here, or when it is written to. */
+    hr_status (*touch)(hr_memory *memory, const hr_span *span);
     void (*release)(hr_memory *memory, hr_span *span);
     /* Both directions between this kind and host memory; may block. */
     hr_status (*copy)(hr_memory *memory, const hr_span *target, const hr_span *source);

@@ -19,6 +19,23 @@ static hr_status fault_alloc(hr_memory *memory, size_t len, hr_span *span_out,
     return fault->inner->ops->alloc(fault->inner, len, span_out, pages_out);
 }
 
+static hr_status fault_reserve(hr_memory *memory, size_t len, hr_span *span_out,
+                               hr_page_kind *pages_out)
+{
+    fault_memory *fault = (fault_memory *)memory;
+    if (__atomic_add_fetch(&fault->count, 1, __ATOMIC_RELAXED) == fault->nth)
+        return HR_NO_MEMORY;
+    return fault->inner->ops->reserve(fault->inner, len, span_out, pages_out);
+}
+
+static hr_status fault_touch(hr_memory *memory, const hr_span *span)
+{
+    fault_memory *fault = (fault_memory *)memory;
+    if (__atomic_add_fetch(&fault->count, 1, __ATOMIC_RELAXED) == fault->nth)
+        return HR_NO_MEMORY;
+    return fault->inner->ops->touch(fault->inner, span);
+}
+
 static void fault_release(hr_memory *memory, hr_span *span)
 {
     fault_memory *fault = (fault_memory *)memory;
@@ -54,6 +71,8 @@ hr_status hr_memory_fault_create(hr_memory *inner, uint64_t nth, hr_memory **mem
         .kind = inner->ops->kind,
         .destroy = fault_destroy,
         .alloc = fault_alloc,
+        .reserve = inner->ops->reserve != NULL ? fault_reserve : NULL,
+        .touch = inner->ops->touch != NULL ? fault_touch : NULL,
         .release = fault_release,
         .copy = fault_copy,
         .dmabuf = inner->ops->dmabuf != NULL ? fault_dmabuf : NULL,

@@ -78,14 +78,14 @@ static void *map_aligned(size_t len)
     return start + before;
 }
 
-static hr_status map_ordinary(size_t len, void **addr_out, hr_page_kind *pages_out)
+static hr_status map_ordinary(size_t len, bool touched, void **addr_out, hr_page_kind *pages_out)
 {
     bool large = len >= HUGE_PAGE_LEN;
     void *addr = large ? map_aligned(len) : map(len, 0);
     if (addr == NULL)
         return hr_status_from_errno(errno);
     bool huge = large && madvise(addr, len, MADV_HUGEPAGE) == 0;
-    hr_status status = touch(addr, len);
+    hr_status status = touched ? touch(addr, len) : HR_OK;
     if (status != HR_OK) {
         munmap(addr, len);
         return status;
@@ -95,10 +95,9 @@ static hr_status map_ordinary(size_t len, void **addr_out, hr_page_kind *pages_o
     return HR_OK;
 }
 
-static hr_status host_alloc(hr_memory *memory, size_t len, hr_span *span_out,
-                            hr_page_kind *pages_out)
+/* Reserved huge pages are touched in any case: only that tells whether they can be had. */
+static hr_status take(size_t len, bool touched, hr_span *span_out, hr_page_kind *pages_out)
 {
-    (void)memory;
     assert(len > 0);
     if (len > SIZE_MAX / 2)
         return HR_NO_MEMORY;
@@ -107,12 +106,33 @@ static hr_status host_alloc(hr_memory *memory, size_t len, hr_span *span_out,
     if (addr != NULL) {
         *pages_out = HR_PAGES_HUGE;
     } else {
-        hr_status status = map_ordinary(mapped, &addr, pages_out);
+        hr_status status = map_ordinary(mapped, touched, &addr, pages_out);
         if (status != HR_OK)
             return status;
     }
     *span_out = hr_span_host(addr, len);
     return HR_OK;
+}
+
+static hr_status host_alloc(hr_memory *memory, size_t len, hr_span *span_out,
+                            hr_page_kind *pages_out)
+{
+    (void)memory;
+    return take(len, true, span_out, pages_out);
+}
+
+static hr_status host_reserve(hr_memory *memory, size_t len, hr_span *span_out,
+                              hr_page_kind *pages_out)
+{
+    (void)memory;
+    return take(len, false, span_out, pages_out);
+}
+
+static hr_status host_touch(hr_memory *memory, const hr_span *span)
+{
+    (void)memory;
+    assert((uintptr_t)span->addr % PAGE_LEN == 0);
+    return touch(span->addr, span->len);
 }
 
 static void host_release(hr_memory *memory, hr_span *span)
@@ -144,6 +164,8 @@ static const hr_memory_ops host_ops = {
     .kind = HR_MEMORY_HOST,
     .destroy = host_destroy,
     .alloc = host_alloc,
+    .reserve = host_reserve,
+    .touch = host_touch,
     .release = host_release,
     .copy = host_copy,
 };

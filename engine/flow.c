@@ -5,7 +5,8 @@
 
 #include "get.h"
 
-#define TRANSFERS_MAX 8 /* of files of their own, at once */
+/* Of files of their own, at once: some move, the others are opened or get their names. */
+#define TRANSFERS_MAX 16
 #define PARCELS_MAX   3 /* moving at once */
 #define WAITING_MAX   1024
 /* Files that land before they get their names together: each sync of the file system costs some

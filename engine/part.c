@@ -178,6 +178,7 @@ static void start_waiting(hr_part *part)
         if (needs_slot(landing)) {
             landing->slot = hr_slots_take(&part->worker->slots, part->waiter.reserve);
             if (landing->slot == NULL) {
+                part->waiter.since = landing->since;
                 hr_slots_wait(&part->worker->slots, &part->waiter);
                 return;
             }
@@ -204,6 +205,7 @@ static void deliver_start(hr_letter *letter)
         part->worker->storage->ops->attach(part->worker->storage, part->target.file);
     }
     landing->phase = HR_LANDING_WAITING;
+    landing->since = ++part->worker->slots.asked;
     hr_list_append(&part->waiting, &landing->node);
     start_waiting(part);
 }

@@ -39,6 +39,7 @@ typedef enum hr_landing_phase {
 
 struct hr_landing {
     hr_part *part;
+    uint64_t since;     /* the worker's: its turn for a slot */
     hr_list node;       /* home: free list; worker: waiting for a slot, or for the second one */
     hr_list armed_node; /* worker: in receiver->armed */
     hr_letter start_letter, armed_letter, done_letter, failed_letter;

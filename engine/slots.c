@@ -173,6 +173,16 @@ hr_slot *hr_slots_take_share(hr_slots *slots, hr_share *share)
     return slot;
 }
 
+/* Files whose chunks asked first come to their end first: so one is published while the next moves,
+ * and not all of them at once. */
+static bool goes_first(const hr_slots *slots, const hr_slot_waiter *one,
+                       const hr_slot_waiter *other)
+{
+    uint64_t turn = turn_of(slots, one->share), other_turn = turn_of(slots, other->share);
+    bool alike = one->share == NULL && other->share == NULL;
+    return turn < other_turn || (turn == other_turn && alike && one->since < other->since);
+}
+
 static hr_slot_waiter *next_waiter(const hr_slots *slots)
 {
     hr_slot_waiter *best = NULL;
@@ -180,8 +190,7 @@ static hr_slot_waiter *next_waiter(const hr_slots *slots)
         hr_slot_waiter *waiter = HR_CONTAINER(node, hr_slot_waiter, node);
         bool can_take = slots->free_count > waiter->reserve &&
                         (waiter->share == NULL || !is_full(slots, waiter->share));
-        if (can_take &&
-            (best == NULL || turn_of(slots, waiter->share) < turn_of(slots, best->share)))
+        if (can_take && (best == NULL || goes_first(slots, waiter, best)))
             best = waiter;
     }
     return best;

@@ -39,6 +39,7 @@ struct hr_slot_waiter {
     hr_list node; /* hr_list_init before first use */
     unsigned reserve;
     hr_share *share;                       /* may be NULL */
+    uint64_t since;                        /* of two without a share the lower one is first */
     void (*ready)(hr_slot_waiter *waiter); /* a slot can be taken; no longer waiting */
 };
 
@@ -55,6 +56,7 @@ typedef struct hr_slots {
     hr_slot *untouched, *touching; /* of those that are not there yet */
     unsigned untouched_count;
     hr_job touch_job;
+    uint64_t asked; /* tickets for hr_slot_waiter.since */
     unsigned index; /* of the worker */
     uint64_t clock; /* the turn of who was served last */
     hr_list waiters;
@@ -75,7 +77,7 @@ void hr_slots_fini(hr_slots *slots);
 hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve);
 /* As one tenant of several. */
 hr_slot *hr_slots_take_share(hr_slots *slots, hr_share *share);
-/* The waiter whose tenant had the fewest turns (then who came first), of those whose reserve is
+/* The waiter whose tenant had the fewest turns (then who asked first), of those whose reserve is
  * met, is called before this returns. */
 void hr_slots_give(hr_slots *slots, hr_slot *slot);
 /* Calls that waiter if a slot is free: for one who was called and needs none any more. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pool whose memory is taken on demand.
+// A pool whose memory is taken on demand, and who gets a slot first.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -21,9 +21,10 @@ struct Waiter {
     hr_slots *slots;
     std::vector<hr_slot *> taken;
 
-    explicit Waiter(hr_slots *from) : slots(from)
+    explicit Waiter(hr_slots *from, uint64_t since = 0) : slots(from)
     {
         hr_list_init(&base.node);
+        base.since = since;
         base.ready = [](hr_slot_waiter *waiter) { reinterpret_cast<Waiter *>(waiter)->take(); };
     }
     void take()
@@ -102,6 +103,21 @@ TEST_P(Slots, EndWhateverIsUnderWay)
 {
     hr_slot *slot = hr_slots_take(&slots, 0);
     if (slot != nullptr)
+        hr_slots_give(&slots, slot);
+}
+
+TEST_P(Slots, GoToWhoAskedFirst)
+{
+    Waiter all(&slots), late(&slots, 2), early(&slots, 1);
+    fetch(all, COUNT);
+    late.ask();
+    early.ask();
+    hr_slots_give(&slots, all.taken[0]);
+    EXPECT_EQ(early.taken.size(), 1u);
+    EXPECT_EQ(late.taken.size(), 0u);
+    hr_slots_give(&slots, all.taken[1]);
+    EXPECT_EQ(late.taken.size(), 1u);
+    for (hr_slot *slot : {early.taken[0], late.taken[0], all.taken[2], all.taken[3]})
         hr_slots_give(&slots, slot);
 }
 

@@ -9,8 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HR_PROBE_TRANSFER 0            /* the number that stands for it in grants and receipts */
-#define HR_PROBE_LEN      (128u << 10) /* more than one packet of any MTU, and more than one page */
+#define HR_PROBE_TRANSFER 0 /* the number that stands for it in grants and receipts */
+/* More than one packet of any MTU, and more than one page. A fuzzer has less. */
+#ifndef HR_PROBE_LEN
+#define HR_PROBE_LEN (128u << 10)
+#endif
 
 /* The link's number makes the bytes different for each link. */
 void hr_probe_fill(uint32_t link, void *bytes, size_t len);

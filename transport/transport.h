@@ -31,9 +31,12 @@ typedef struct hr_incoming hr_incoming;
 typedef struct hr_channel hr_channel;
 typedef struct hr_link hr_link;
 
-#define HR_SLOT_LEN          (HR_CHUNK_LEN + (64u << 10)) /* bytes of a staging or landing slot */
-#define HR_LINK_PLACES_MAX   256                          /* places armed on one link at once */
-#define HR_CHANNEL_QUEUE_MAX (1u << 20) /* bytes that a channel queues for sending */
+#define HR_SLOT_LEN        (HR_CHUNK_LEN + (64u << 10)) /* bytes of a staging or landing slot */
+#define HR_LINK_PLACES_MAX 256                          /* places armed on one link at once */
+/* Bytes that a channel queues for sending. A fuzzer has fewer, but more than a message. */
+#ifndef HR_CHANNEL_QUEUE_MAX
+#define HR_CHANNEL_QUEUE_MAX (1u << 20)
+#endif
 
 /* ---- listening ---- */
 

@@ -8,6 +8,7 @@
 #include "planted.h"
 
 static struct {
+    hr_side liar;
     const uint8_t *at;
     size_t left;
     unsigned count;
@@ -18,8 +19,9 @@ static uint64_t pack_memory[HR_MESSAGE_PAGE_ARENA_LEN / 8];
 static uint8_t frame[HR_FRAME_HEADER_LEN + HR_MESSAGE_PAGE_MAX];
 static hr_grant grants[64];
 
-void hr_liar_script(const uint8_t *bytes, size_t len)
+void hr_liar_script(hr_side liar, const uint8_t *bytes, size_t len)
 {
+    script.liar = liar;
     script.at = bytes;
     script.left = len;
     script.count = 0;
@@ -36,6 +38,12 @@ static uint8_t next(void)
         return 0;
     script.left--;
     return *script.at++;
+}
+
+/* Not always: who lies in every word gets nowhere. */
+static bool lies_now(hr_side side)
+{
+    return script.liar == side && script.left > 0 && next() % 4 == 0;
 }
 
 /* ---- numbers ---- */
@@ -278,8 +286,7 @@ static hr_status send_lie(hr_channel *channel, const uint8_t *bytes, size_t len,
 /* The engine sends a message a call, in clear. */
 static hr_status send_as(hr_channel *channel, const void *bytes, size_t len, hr_side side)
 {
-    bool honest = script.left == 0 || next() % 4 != 0;
-    if (honest || len <= HR_FRAME_HEADER_LEN || len > sizeof frame)
+    if (!lies_now(side) || len <= HR_FRAME_HEADER_LEN || len > sizeof frame)
         return pass(channel, bytes, len);
     return send_lie(channel, bytes, len, side);
 }
@@ -299,7 +306,7 @@ static hr_status send_as_server(hr_channel *channel, const void *bytes, size_t l
 static void write_lie(hr_link *link, hr_link_write *write)
 {
     hr_receipt *receipt = &write->receipt;
-    if (script.left > 0 && next() % 4 == 0) {
+    if (lies_now(HR_SIDE_SERVER)) {
         uint32_t *const numbers[] = {&receipt->chunk, &receipt->generation, &receipt->content_len,
                                      &receipt->stored_crc, &receipt->content_crc};
         uint8_t which = next() % 8;

@@ -7,6 +7,9 @@
 
 #include "client.h"
 
+/* A server that lives and does not answer. */
+#define PATIENCE_NS (60 * HR_NS_PER_S)
+
 struct hr_listing {
     hr_client *client;
     hr_client_waiter waiter;
@@ -19,6 +22,8 @@ struct hr_listing {
     size_t page_len, page_at;
     size_t folders_end; /* on the page; behind it there are none */
     bool last_page, asked, sent, abandoned, xattrs;
+    bool watched; /* no get has an eye on it */
+    hr_timer patience;
     void (*changed)(void *context); /* may be NULL */
     void *context;
     char path[HR_MESSAGE_PATH_MAX + 1];
@@ -56,6 +61,7 @@ static void release(hr_listing *listing)
 static void answered(hr_listing *listing)
 {
     listing->asked = false;
+    hr_loop_timer_clear(hr_engine_home(listing->client->engine)->loop, &listing->patience);
     if (listing->abandoned)
         release(listing);
     else if (listing->changed != NULL)
@@ -87,6 +93,23 @@ static unsigned most_under_way(const hr_client *client)
     return (client->features & HR_FEATURE_LISTS) != 0 ? HR_MESSAGE_LISTS_MAX : 1;
 }
 
+static void is_late(hr_timer *timer)
+{
+    hr_client *client = HR_CONTAINER(timer, hr_listing, patience)->client;
+    hr_control_close(&client->control, HR_STALLED,
+                     "%s did not answer for %llu s when it was asked for a directory",
+                     client->address, (unsigned long long)(PATIENCE_NS / HR_NS_PER_S));
+}
+
+static void be_patient(hr_listing *listing)
+{
+    hr_client *client = listing->client;
+    hr_loop *loop = hr_engine_home(client->engine)->loop;
+    if (listing->watched &&
+        hr_loop_timer_set(loop, &listing->patience, hr_now_ns(client->env) + PATIENCE_NS) != HR_OK)
+        hr_control_close(&client->control, HR_NO_MEMORY, "asking for a directory: out of memory");
+}
+
 static void ask(hr_listing *listing)
 {
     hr_client *client = listing->client;
@@ -107,6 +130,7 @@ static void ask(hr_listing *listing)
                                         .entries_max = HR_MESSAGE_ENTRIES_MAX,
                                         .xattrs = listing->xattrs},
                            });
+    be_patient(listing);
 }
 
 static uint32_t entry_type(uint32_t node_type)
@@ -261,8 +285,8 @@ static void settled(hr_client_waiter *waiter)
         fail(listing, error.status, error.text);
 }
 
-hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie, bool xattrs,
-                             hr_listing **listing_out, hr_error *error)
+static hr_status open_listing(hr_client *client, const char *path, hr_listing **listing_out,
+                              hr_error *error)
 {
     if (strlen(path) > HR_MESSAGE_PATH_MAX)
         return hr_error_set(error, HR_INVALID, "the path is longer than %u bytes",
@@ -272,20 +296,35 @@ hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cooki
         return hr_error_set(error, HR_NO_MEMORY, "listing: out of memory");
     listing->client = client;
     listing->status = HR_AGAIN;
-    listing->cookie = cookie;
-    listing->xattrs = xattrs;
     memcpy(listing->path, path, strlen(path) + 1);
     hr_list_init(&listing->node);
     listing->waiter.settled = settled;
-    hr_client_wait(client, &listing->waiter);
+    listing->patience.fire = is_late;
     *listing_out = listing;
+    return HR_OK;
+}
+
+hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie, bool xattrs,
+                             hr_listing **listing_out, hr_error *error)
+{
+    hr_status status = open_listing(client, path, listing_out, error);
+    if (status != HR_OK)
+        return status;
+    (*listing_out)->cookie = cookie;
+    (*listing_out)->xattrs = xattrs;
+    hr_client_wait(client, &(*listing_out)->waiter);
     return HR_OK;
 }
 
 hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **listing_out,
                           hr_error *error)
 {
-    return hr_listing_open_at(client, path, 0, false, listing_out, error);
+    hr_status status = open_listing(client, path, listing_out, error);
+    if (status != HR_OK)
+        return status;
+    (*listing_out)->watched = true;
+    hr_client_wait(client, &(*listing_out)->waiter);
+    return HR_OK;
 }
 
 bool hr_listing_is_at_page_end(const hr_listing *listing)

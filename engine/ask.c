@@ -12,6 +12,7 @@ static hr_question *question_of(hr_list *node)
 
 static void refuse(hr_question *question, hr_status status, const char *text)
 {
+    question->waits = false;
     question->answered(question, &(hr_message_digested){
                                      .status = status,
                                      .text = hr_bytes_make(text, strlen(text)),
@@ -45,9 +46,28 @@ void hr_client_ask(hr_client *client, hr_question *question)
     } else if ((client->features & HR_FEATURE_DIGESTS) == 0) {
         refuse(question, HR_UNSUPPORTED, "the server is too old to tell digests of files");
     } else {
+        question->waits = true;
+        question->request = 0;
         hr_list_append(&client->asking, &question->node);
         send_waiting(client);
     }
+}
+
+static void was_given_up(hr_task *task)
+{
+    refuse(HR_CONTAINER(task, hr_question, given_up), HR_CANCELED, "canceled");
+}
+
+/* Its answer may come all the same, and is nobody's then. */
+void hr_client_give_up(hr_client *client, hr_question *question)
+{
+    if (!question->waits)
+        return;
+    question->waits = false;
+    hr_list_remove(&question->node);
+    client->given_up += question->request != 0;
+    question->given_up.run = was_given_up;
+    hr_loop_defer(hr_engine_home(client->engine)->loop, &question->given_up);
 }
 
 void hr_client_take_digested(hr_client *client, const hr_message_digested *digested)
@@ -58,7 +78,14 @@ void hr_client_take_digested(hr_client *client, const hr_message_digested *diges
             continue;
         hr_list_remove(node);
         client->asked_digests--;
+        question->waits = false;
         question->answered(question, digested);
+        send_waiting(client);
+        return;
+    }
+    if (client->given_up > 0) {
+        client->given_up--;
+        client->asked_digests--;
         send_waiting(client);
         return;
     }

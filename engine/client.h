@@ -78,8 +78,9 @@ struct hr_client {
     hr_list listings;       /* that wait for their turn */
     unsigned listing_count; /* under way */
     uint32_t next_request;
-    hr_list asked, asking; /* of hr_question: sent, and waiting to be */
-    unsigned asked_digests;
+    hr_list asked, asking;  /* of hr_question: sent, and waiting to be */
+    unsigned asked_digests; /* that were not answered, */
+    unsigned given_up;      /* of these: for nobody any more */
 
     hr_grant grants[HR_MESSAGE_GRANTS_MAX]; /* collected for one message */
     size_t grant_count;

@@ -120,6 +120,7 @@ void hr_same_start(hr_same *same)
     for (unsigned i = 0; i < 2; i++) {
         same->sides[i].same = same;
         same->sides[i].known = false;
+        same->sides[i].question.waits = false;
         same->sides[i].size = 0;
     }
     compare_next(same);
@@ -128,4 +129,7 @@ void hr_same_start(hr_same *same)
 void hr_same_stop(hr_same *same)
 {
     same->stopped = true;
+    for (unsigned i = 0; i < 2; i++)
+        if (same->sides[i].client != NULL)
+            hr_client_give_up(same->sides[i].client, &same->sides[i].question);
 }

@@ -45,7 +45,8 @@ struct hr_same {
 
 /* done follows. */
 void hr_same_start(hr_same *same);
-/* Ends it after the part at hand, as HR_CANCELED. */
+/* Ends it soon, as HR_CANCELED: after the part that is read here, and without an answer from a
+ * server. */
 void hr_same_stop(hr_same *same);
 
 #endif

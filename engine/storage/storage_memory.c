@@ -340,9 +340,11 @@ static hr_status make_symlink(memory_storage *storage, hr_io *io)
     hr_disk_node *parent, *node;
     char name[HR_NAME_MAX + 1];
     hr_status status = find_new_name(storage, io, io->path, &parent, name);
+    size_t len = strlen(io->path_to);
+    if (status == HR_OK && len == 0)
+        status = HR_NOT_FOUND; /* as symlink(2) has it */
     if (status != HR_OK)
         return status;
-    size_t len = strlen(io->path_to);
     status = hr_disk_make(storage->disk, parent, name, HR_FILE_SYMLINK, &node);
     if (status == HR_OK)
         status = hr_disk_write(storage->disk, node, 0, io->path_to, len);

@@ -165,6 +165,9 @@ TEST_P(Storage, ASymlinkSaysWhatItWasToldAndIsNotFollowed)
     io.path_to = said.c_str();
     ASSERT_EQ(client->run(&io), HR_OK);
     EXPECT_EQ(client->run(&io), HR_EXISTS);
+    io.path = "nothing";
+    io.path_to = "";
+    EXPECT_EQ(client->run(&io), HR_NOT_FOUND);
     hr_file_info info;
     ASSERT_EQ(client->lookup(root, "link", &info), HR_OK);
     EXPECT_EQ(info.type, HR_FILE_SYMLINK);

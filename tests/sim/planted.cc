@@ -116,6 +116,7 @@ uint64_t search(const Bug &bug)
     for (uint64_t seed = 1; seed <= seeds_max; seed++) {
         hr_scenario scenario;
         hr_scenario_draw(&scenario, seed);
+        scenario.sealed = false; // what was changed on its way would be found out by that
         if (!bug.fits(&scenario))
             continue;
         const itimerval watchdog = {{0, 0}, {watchdog_s, 0}};

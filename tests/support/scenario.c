@@ -329,6 +329,13 @@ static void draw_interruptions(hr_scenario *scenario, uint64_t seed)
     }
 }
 
+/* Likewise, and few: what a handshake costs is a story. */
+static void draw_secrecy(hr_scenario *scenario, uint64_t seed)
+{
+    uint64_t dice = seed ^ UINT64_C(0x736563726574);
+    scenario->sealed = one_in(&dice, 16) && !scenario->local;
+}
+
 void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
 {
     uint64_t dice = seed;
@@ -338,6 +345,7 @@ void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
     draw_troubles(&dice, scenario);
     draw_packing(scenario, seed);
     draw_interruptions(scenario, seed);
+    draw_secrecy(scenario, seed);
 }
 
 /* ---- for a person ---- */

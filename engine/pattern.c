@@ -152,10 +152,11 @@ static void move_on(const glob_text *glob, const bool *places, char byte, bool *
 }
 
 /* Floating: from the start of the text, or from behind any slash in it. All of these are tried at
- * once. */
-static bool glob_matches(const glob_text *glob, const char *text, size_t len, bool floating)
+ * once. Open: also with a slash behind it, as if what is in it had no name. */
+static bool glob_matches(const glob_text *glob, const char *text, bool open, bool floating)
 {
     bool places[2][HR_PATTERN_MAX + 1] = {{true}};
+    size_t len = strlen(text);
     pass_stars(glob, places[0]);
     for (size_t i = 0; i < len; i++) {
         bool *next = places[(i + 1) % 2];
@@ -165,30 +166,18 @@ static bool glob_matches(const glob_text *glob, const char *text, size_t len, bo
             pass_stars(glob, next);
         }
     }
+    if (open && !places[len % 2][glob->len]) {
+        move_on(glob, places[len % 2], '/', places[(len + 1) % 2]);
+        len++;
+    }
     return places[len % 2][glob->len];
 }
 
-static bool starts_with(const glob_text *glob, const char *start)
-{
-    return glob->len >= strlen(start) && memcmp(glob->text, start, strlen(start)) == 0;
-}
-
-static bool ends_with(const glob_text *glob, const char *end)
-{
-    size_t len = strlen(end);
-    return glob->len >= len && memcmp(glob->text + glob->len - len, end, len) == 0;
-}
-
-/* Of a directory dir / *** means itself too: as if what is in it had no name. */
+/* Three stars at the end mean a directory itself too. */
 static bool matches_from(const glob_text *glob, const char *path, bool is_dir, bool floating)
 {
-    size_t len = strlen(path);
-    if (glob_matches(glob, path, len, floating))
-        return true;
-    if (!is_dir || !ends_with(glob, "/***"))
-        return false;
-    const glob_text itself = {.text = glob->text, .len = glob->len - 4};
-    return glob_matches(&itself, path, len, floating);
+    bool open = is_dir && glob->len >= 3 && memcmp(glob->text + glob->len - 3, "***", 3) == 0;
+    return glob_matches(glob, path, open, floating);
 }
 
 bool hr_pattern_matches(const char *pattern, const char *path, bool is_dir)
@@ -207,9 +196,12 @@ bool hr_pattern_matches(const char *pattern, const char *path, bool is_dir)
         const char *slash = strrchr(path, '/');
         return matches_from(&glob, slash == NULL ? path : slash + 1, is_dir, false);
     }
-    glob_text inner = {.text = glob.text + 3, .len = glob.len - 3, .literal = false};
-    if (starts_with(&glob, "**/") && matches_from(&inner, path, is_dir, false))
-        return true; /* no directory is some directories too */
+    size_t stars = star_len(&glob, 0);
+    if (stars >= 2 && glob.text[stars] == '/') { /* no directory is some directories too */
+        const glob_text inner = {.text = glob.text + stars + 1, .len = glob.len - stars - 1};
+        if (matches_from(&inner, path, is_dir, false))
+            return true;
+    }
     return matches_from(&glob, path, is_dir, true);
 }
 

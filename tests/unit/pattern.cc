@@ -65,6 +65,10 @@ TEST(Pattern, MatchesAsTheManualOfRsyncSays)
         {"foo/***", "foo/a/b", FILE_, YES},
         {"foo/***", "x/foo", DIR_, YES},
         {"/foo/***", "x/foo", DIR_, NO},
+        {"***/foo", "foo", FILE_, YES},
+        {"***/foo", "a/foo", FILE_, YES},
+        {"foo/****", "foo", DIR_, YES},
+        {"foo/****", "foo", FILE_, NO},
         // One byte, sets.
         {"f?o", "fxo", FILE_, YES},
         {"f?o", "f/o", FILE_, NO},

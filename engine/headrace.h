@@ -356,10 +356,11 @@ typedef struct hr_get_options {
 
 typedef struct hr_get_progress {
     uint64_t files, files_done, files_failed; /* files: known so far; done: also the kept ones */
-    uint64_t files_kept; /* of a tree: there already, of the source's size and time; not read, and
-                            their bytes are not counted */
-    uint64_t removed;    /* files, symlinks and directories; in a dry run, that would be */
-    uint64_t bytes;      /* content of the files known so far */
+    uint64_t
+        files_kept;   /* of a tree: there already, of the source's size and time, or a symlink or
+                         further name as it is to be; not read, and their bytes are not counted */
+    uint64_t removed; /* files, symlinks and directories; in a dry run, that would be */
+    uint64_t bytes;   /* content of the files known so far */
     uint64_t bytes_verified;   /* moved and reused */
     uint64_t bytes_moved;      /* over the wire in this run, repeated ones counted again */
     uint64_t bytes_reused;     /* there from an earlier run, and verified */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define HR_KEEP_EXISTS_TEXT "something else has its name; --overwrite replaces it"
+
 typedef enum kept_kind { KEPT_NAME, KEPT_SYMLINK, KEPT_XATTRS, KEPT_FILE, KEPT_FOLDER } kept_kind;
 
 struct hr_kept {
@@ -155,11 +157,12 @@ static void report(hr_keep *keep, hr_status status, const char *text)
 {
     hr_kept *kept = keep->kept;
     keep->kept = NULL;
+    keep->was_there &= status == HR_OK;
     bool counted = kept->kind == KEPT_NAME || kept->kind == KEPT_SYMLINK;
     if (!counted && status != HR_OK)
         keep->events->failed(keep->context, kept->path, status, text);
     if (counted)
-        keep->events->made(keep->context, kept->path, status, text);
+        keep->events->made(keep->context, kept->path, keep->was_there, status, text);
     hr_release(keep->env, kept);
 }
 
@@ -199,7 +202,7 @@ static void stamp(hr_keep *keep)
              .kind = HR_IO_STAMP,
              .flags = HR_IO_NO_SYMLINKS | (kept->kind >= KEPT_FILE ? HR_IO_MODE : 0) |
                       (kept->kind == KEPT_FOLDER ? HR_IO_ONLY_DIR | HR_IO_IF_OTHER : 0) |
-                      (keep->owner ? HR_IO_OWNER : 0),
+                      (keep->was_there ? HR_IO_IF_OTHER : 0) | (keep->owner ? HR_IO_OWNER : 0),
              .path = kept->path,
              .info = {.mtime_ns = kept->mtime_ns,
                       .mode = kept->mode,
@@ -287,8 +290,12 @@ static void replace(hr_keep *keep)
 {
     const char *path = keep->kept->path, *slash = strrchr(path, '/');
     int parent_len = slash == NULL ? 0 : (int)(slash - path) + 1;
+    if (keep->look && (keep->overwrite || keep->io.status != HR_OK)) {
+        end_kept(keep, HR_OK, ""); /* it would be made */
+        return;
+    }
     if (!keep->overwrite) {
-        end_kept(keep, HR_EXISTS, "something else has its name; --overwrite replaces it");
+        end_kept(keep, HR_EXISTS, HR_KEEP_EXISTS_TEXT);
         return;
     }
     int len = snprintf(keep->temporary, sizeof keep->temporary, "%.*s.headrace-%016llx", parent_len,
@@ -306,7 +313,9 @@ static void replace(hr_keep *keep)
 static void compared_name(hr_io *io)
 {
     hr_keep *keep = io->context;
-    if (io->status == HR_OK && io->info.type == HR_FILE_REGULAR && io->info.inode == keep->inode)
+    keep->was_there =
+        io->status == HR_OK && io->info.type == HR_FILE_REGULAR && io->info.inode == keep->inode;
+    if (keep->was_there)
         end_kept(keep, HR_OK, "");
     else
         replace(keep);
@@ -315,6 +324,10 @@ static void compared_name(hr_io *io)
 static void looked_up_file(hr_io *io)
 {
     hr_keep *keep = io->context;
+    if (io->status == HR_NOT_FOUND && keep->look) {
+        end_kept(keep, HR_OK, ""); /* nor is that one there yet */
+        return;
+    }
     if (io->status != HR_OK) {
         end_failed(keep, io, "looking for the file that it is a name of");
         return;
@@ -328,22 +341,23 @@ static void compared_symlink(hr_io *io)
 {
     hr_keep *keep = io->context;
     size_t len = strlen(keep->kept->target);
-    if (io->status == HR_OK && io->bytes == len && memcmp(keep->said, keep->kept->target, len) == 0)
+    keep->was_there =
+        io->status == HR_OK && io->bytes == len && memcmp(keep->said, keep->kept->target, len) == 0;
+    if (keep->was_there && keep->look)
+        end_kept(keep, HR_OK, "");
+    else if (keep->was_there)
         stamp(keep);
+    else if (keep->look && io->status == HR_INVALID) /* EINVAL: it is there, and no symlink */
+        end_kept(keep, keep->overwrite ? HR_OK : HR_EXISTS,
+                 keep->overwrite ? "" : HR_KEEP_EXISTS_TEXT);
     else
         replace(keep);
 }
 
-static void made(hr_io *io)
+/* Is what has the name what is wanted? */
+static void compare(hr_keep *keep)
 {
-    hr_keep *keep = io->context;
-    if (io->status == HR_OK)
-        finish_kept(keep);
-    else if (io->status != HR_EXISTS)
-        end_failed(keep, io,
-                   keep->kept->kind == KEPT_SYMLINK ? "making the symlink"
-                                                    : "making a further name of a file");
-    else if (keep->kept->kind == KEPT_SYMLINK)
+    if (keep->kept->kind == KEPT_SYMLINK)
         step(keep,
              &(hr_io){.kind = HR_IO_READLINK,
                       .flags = HR_IO_NO_SYMLINKS,
@@ -356,6 +370,19 @@ static void made(hr_io *io)
              &(hr_io){
                  .kind = HR_IO_LOOKUP, .flags = HR_IO_NO_SYMLINKS, .path = keep->kept->file->path},
              looked_up_file);
+}
+
+static void made(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status == HR_OK)
+        finish_kept(keep);
+    else if (io->status != HR_EXISTS)
+        end_failed(keep, io,
+                   keep->kept->kind == KEPT_SYMLINK ? "making the symlink"
+                                                    : "making a further name of a file");
+    else
+        compare(keep);
 }
 
 /* ---- extended attributes ---- */
@@ -444,10 +471,11 @@ static bool lost_its_file(const hr_keep *keep)
 static void make_next(hr_keep *keep)
 {
     while (keep->kept = take_next(keep), keep->kept != NULL) {
+        keep->was_there = false;
         if (lost_its_file(keep))
             report(keep, HR_NOT_FOUND,
                    "the file that it is a further name of could not be brought");
-        else if (keep->dir == NULL)
+        else if (keep->dir == NULL || (keep->look && keep->kept->kind > KEPT_SYMLINK))
             report(keep, HR_OK, "");
         else
             break;
@@ -456,6 +484,8 @@ static void make_next(hr_keep *keep)
         step(keep, &(hr_io){.kind = HR_IO_SYNC_ALL}, synced);
     else if (keep->kept == NULL)
         keep->events->over(keep->context);
+    else if (keep->look)
+        compare(keep);
     else if (keep->kept->kind >= KEPT_FILE)
         stamp(keep);
     else if (keep->kept->kind == KEPT_XATTRS)

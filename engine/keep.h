@@ -19,7 +19,8 @@ typedef struct hr_kept hr_kept;
 
 typedef struct hr_keep_events {
     /* A symlink or further name was made, or was there already, or why not. */
-    void (*made)(void *context, const char *path, hr_status status, const char *text);
+    void (*made)(void *context, const char *path, bool was_there, hr_status status,
+                 const char *text);
     /* A directory did not become what it is to be. */
     void (*failed)(void *context, const char *path, hr_status status, const char *text);
     void (*over)(void *context);
@@ -31,13 +32,15 @@ typedef struct hr_keep {
     const hr_keep_events *events;
     void *context;
     bool overwrite, owner;
+    bool look;                              /* tells what would be made, and makes nothing */
     hr_list names, symlinks, xattrs, files; /* of hr_kept */
     hr_folders folders;                     /* the caller adds them */
     hr_aliases aliases;
 
     hr_dir *dir;
     hr_io io;
-    hr_kept *kept; /* under way */
+    hr_kept *kept;  /* under way */
+    bool was_there; /* as it is to be */
     bool changed, stopped, finishing;
     uint64_t inode;
     hr_status failure; /* why a replacement failed, while its temporary name is removed */

@@ -436,8 +436,11 @@ static void pump_again(hr_task *task)
 
 /* ---- what is no content ---- */
 
-static void kept_made(void *context, const char *path, hr_status status, const char *text)
+static void kept_made(void *context, const char *path, bool was_there, hr_status status,
+                      const char *text)
 {
+    hr_get *get = context;
+    get->progress.files_kept += was_there;
     hr_get_report(context, path, status, text, 0);
 }
 
@@ -515,12 +518,12 @@ void hr_tree_init(hr_get *get)
     hr_keep_init(&get->keep, get->env, hr_get_home(get)->storage, &keep_events, get);
     get->keep.overwrite = get->options.overwrite;
     get->keep.owner = get->options.owner;
+    get->keep.look = get->options.dry_run;
 }
 
-/* In memory and in a dry run there is nothing to make, and it counts as done. */
+/* In memory there is nothing to make, and it counts as done. */
 void hr_tree_complete(hr_get *get)
 {
-    bool makes = get->dir != NULL && !get->options.dry_run;
     get->completing = get->io_busy = true;
-    hr_keep_make(&get->keep, makes ? get->dir : NULL);
+    hr_keep_make(&get->keep, get->dir);
 }

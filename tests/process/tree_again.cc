@@ -44,6 +44,45 @@ TEST_F(TreeAgain, MovesOnlyWhatChanged)
     EXPECT_TRUE(hr_temp_holds(target("tree/a/other").c_str(), 1001, 3));
 }
 
+// What a dry run says is what comes of it, links of both kinds counted as what they are.
+TEST_F(TreeAgain, DoesWhatADryRunSays)
+{
+    make_directory(data("a"));
+    offer("a/file", 10, 1);
+    offer("large", CHUNK + 1, 2);
+    ASSERT_EQ(0, symlink("file", data("a/link").c_str()));
+    ASSERT_EQ(0, link(data("a/file").c_str(), data("name").c_str()));
+    serve();
+    auto expect_both = [&](const char *what, uint64_t files, uint64_t kept, uint64_t bytes,
+                           uint64_t removed) {
+        Result dry = get_tree({"--overwrite", "--delete", "--dry-run"});
+        Result real = get_tree({"--overwrite", "--delete"});
+        for (const Result &result : {dry, real}) {
+            EXPECT_EQ(0, result.exit_code) << what << ": " << result.errors;
+            EXPECT_EQ(files, result.summary.number("files")) << what;
+            EXPECT_EQ(kept, result.summary.number("files_kept")) << what;
+            EXPECT_EQ(bytes, result.summary.number("bytes_total")) << what;
+            EXPECT_EQ(removed, result.summary.number("removed")) << what;
+        }
+    };
+    expect_both("new", 4, 0, CHUNK + 11, 0);
+    expect_both("the same", 4, 4, 0, 0);
+    struct stat before = {}, after = {};
+    ASSERT_EQ(0, lstat(target("tree/a/link").c_str(), &before));
+    ASSERT_EQ(0, unlink(data("a/link").c_str()));
+    ASSERT_EQ(0, symlink("other", data("a/link").c_str()));
+    ASSERT_EQ(0, symlink("more", data("a/more").c_str()));
+    expect_both("other links", 5, 3, 0, 0);
+    ASSERT_EQ(0, unlink(data("name").c_str()));
+    ASSERT_EQ(0, unlink(data("large").c_str()));
+    expect_both("less", 3, 3, 0, 2);
+    ASSERT_EQ(0, lstat(target("tree/a/more").c_str(), &before));
+    expect_both("still the same", 3, 3, 0, 0);
+    ASSERT_EQ(0, lstat(target("tree/a/more").c_str(), &after));
+    EXPECT_EQ(before.st_ctim.tv_sec, after.st_ctim.tv_sec); // it was left alone
+    EXPECT_EQ(before.st_ctim.tv_nsec, after.st_ctim.tv_nsec);
+}
+
 // Size and time say that nothing changed, the time of the last change of anything says otherwise.
 TEST_F(TreeAgain, SeesAContentWhoseTimeWasSetBack)
 {
@@ -152,6 +191,21 @@ TEST_F(TreeAgain, RemovesNoTemporaryFilesAndNothingThatIsExcluded)
     EXPECT_TRUE(exists(target("tree/gone/notes.keep")));
     EXPECT_FALSE(exists(target("tree/gone/other")));
     EXPECT_TRUE(exists(target("tree/.headrace-0123456789abcdef")));
+}
+
+// Names in directories that differ only in case are no names that do.
+TEST_F(TreeAgain, BesideDirectoriesThatDifferInCase)
+{
+    make_directory(data("a"));
+    make_directory(data("A"));
+    for (const char *name : {"a/1", "A/1", "a/file", "A/file"})
+        offer(name, 10, 1);
+    serve();
+    for (int i = 0; i < 2; i++) {
+        Result result = get_tree({"--delete"});
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
+    }
 }
 
 TEST_F(TreeAgain, LeavesOutWhatRsyncWould)

@@ -49,13 +49,17 @@ void hr_draft_fail(hr_draft *draft, hr_status status, const char *format, ...)
 void hr_draft_fail_io(hr_draft *draft, const char *what, const hr_io *io)
 {
     const char *advice = "";
+    const char *why = hr_io_why(io);
     if (io->error == EFBIG)
         advice = "; the file system, or ulimit -f, allows no larger file";
     else if (io->status == HR_NO_SPACE)
-        advice = "; make room and run the same command again, it continues";
+        advice = "; make room (df, and of inodes df -i) and run the same command again, it "
+                 "continues";
     else if (io->status == HR_DENIED)
         advice = "; is the directory writable?";
-    hr_draft_fail(draft, io->status, "%s %s: %s%s", what, draft->shown, hr_io_why(io), advice);
+    else if (io->status == HR_POLICY) /* the errno would speak of links between devices */
+        why = "a symlink is on the way to it, and none is followed";
+    hr_draft_fail(draft, io->status, "%s %s: %s%s", what, draft->shown, why, advice);
 }
 
 void hr_draft_fail_stamp(hr_draft *draft, const hr_io *io)

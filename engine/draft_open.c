@@ -353,7 +353,8 @@ static void looked_up_name(hr_io *io)
     hr_draft *draft = hr_draft_stepped(io);
     const hr_file_info looked = io->info;
     if (io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY)
-        hr_draft_fail(draft, HR_IS_DIRECTORY, "%s is a directory; a file is to get this name",
+        hr_draft_fail(draft, HR_IS_DIRECTORY,
+                      "%s is a directory; a file is to get this name: remove it first",
                       draft->shown);
     else if (io->status == HR_OK && io->info.type == HR_FILE_SPECIAL)
         hr_draft_fail(draft, HR_EXISTS,

@@ -75,6 +75,8 @@ struct hr_get {
     char listed_path[HR_PATH_MAX];  /* below the request's */
     hr_listing *listing;
     hr_get_ahead ahead[HR_GET_AHEAD];
+    bool made_way;            /* for the directory being listed: what had its name is gone */
+    hr_status refusal;        /* why it could not be made */
     hr_get_item *opened_item; /* waits for the target directory */
     hr_names names;           /* that were listed */
     hr_twins twins;           /* of them */

@@ -244,17 +244,90 @@ void hr_tree_drop_listings(hr_get *get)
     get->listing = NULL;
 }
 
+static void make_listed(hr_get *get);
+
+/* Nothing of what it holds is brought. */
+static void give_up_listed(hr_get *get, hr_status status, const char *text)
+{
+    get->io_busy = false;
+    hr_get_skip(get, get->listed_path, status, text);
+    hr_release(get->env, get->listed);
+    get->listed = NULL;
+    hr_tree_pump(get);
+}
+
+static void fail_to_make(hr_get *get, const hr_io *io, const char *what)
+{
+    char text[200];
+    snprintf(text, sizeof text, "%s: %s", what,
+             io->status == HR_POLICY ? "in the target a symlink is on the way to it, and none is "
+                                       "followed"
+                                     : hr_io_why(io));
+    give_up_listed(get, io->status, text);
+}
+
+static void made_way(hr_io *io)
+{
+    hr_get *get = io->context;
+    if (io->status == HR_OK || io->status == HR_NOT_FOUND)
+        make_listed(get);
+    else
+        fail_to_make(get, io, "replacing what has the name of its directory");
+}
+
+/* What has its name is another version of it, as a file may be of a file. */
+static void looked_in_the_way(hr_io *io)
+{
+    hr_get *get = io->context;
+    bool in_the_way = io->status == HR_OK && io->info.type != HR_FILE_DIRECTORY;
+    if (!in_the_way || get->made_way) {
+        get->io.status = get->made_way ? HR_CHANGED : get->refusal;
+        get->io.error = 0;
+        fail_to_make(get, &get->io, "making its directory");
+    } else if (!get->options.overwrite) {
+        give_up_listed(get, HR_EXISTS,
+                       "the target has something else than a directory under this name; "
+                       "--overwrite replaces it");
+    } else {
+        get->made_way = true;
+        get->io = (hr_io){
+            .kind = HR_IO_REMOVE,
+            .flags = HR_IO_NO_SYMLINKS,
+            .dir = get->dir,
+            .path = get->listed_path,
+            .done = made_way,
+            .context = get,
+        };
+        hr_storage_submit(hr_get_home(get)->storage, &get->io);
+    }
+}
+
+static void look_in_the_way(hr_get *get, hr_status refusal)
+{
+    get->refusal = refusal;
+    get->io = (hr_io){
+        .kind = HR_IO_LOOKUP,
+        .flags = HR_IO_NO_SYMLINKS,
+        .dir = get->dir,
+        .path = get->listed_path,
+        .done = looked_in_the_way,
+        .context = get,
+    };
+    hr_storage_submit(hr_get_home(get)->storage, &get->io);
+}
+
 static void made_folder(hr_io *io)
 {
     hr_get *get = io->context;
-    get->io_busy = false;
-    if (io->status != HR_OK) {
-        hr_get_skip(get, get->listed_path, io->status, "its directory cannot be made");
-        hr_release(get->env, get->listed);
-        get->listed = NULL;
-        hr_tree_pump(get);
+    if (io->status == HR_NOT_DIRECTORY || io->status == HR_POLICY) {
+        look_in_the_way(get, io->status);
         return;
     }
+    if (io->status != HR_OK) {
+        fail_to_make(get, io, "making its directory");
+        return;
+    }
+    get->io_busy = false;
     hr_folder *folder = get->listed->folder;
     folder->made = io->changed && (folder->parent->parent == NULL || folder->parent->made);
     /* What was there before this run is synced with what it holds, once. */
@@ -290,10 +363,7 @@ static void told_folder_apart(void *context, bool folds)
         make_listed(get);
         return;
     }
-    hr_get_skip(get, get->listed_path, HR_EXISTS, HR_TWINS_TEXT);
-    hr_release(get->env, get->listed);
-    get->listed = NULL;
-    hr_tree_pump(get);
+    give_up_listed(get, HR_EXISTS, HR_TWINS_TEXT);
 }
 
 static void next_folder(hr_get *get)
@@ -302,6 +372,7 @@ static void next_folder(hr_get *get)
     if (node == NULL)
         return;
     get->listed = HR_CONTAINER(node, hr_get_folder, node);
+    get->made_way = false;
     hr_status status = hr_folder_path(get->listed->folder, get->listed_path);
     assert(status == HR_OK); /* it was a path when it was listed */
     (void)status;

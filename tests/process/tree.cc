@@ -5,6 +5,8 @@
 
 #include "fixture.h"
 
+#include <filesystem>
+
 namespace
 {
 
@@ -104,8 +106,16 @@ TEST_F(Tree, IsNotWrittenThroughASymlinkInTheTarget)
     make_directory(target("tree"));
     make_directory(at("outside"));
     ASSERT_EQ(0, symlink(at("outside").c_str(), target("tree/sub").c_str()));
+    Program program; // for people: it says in a sentence what is in the way
+    program.start({"get", "hr://" + address_ + "/data", target("tree")});
+    EXPECT_EQ(3, program.wait());
+    EXPECT_NE(std::string::npos, program.errors().find("sub: the target has something else"))
+        << program.errors();
+    EXPECT_TRUE(std::filesystem::is_symlink(target("tree/sub")));
     Result result = get("hr://" + address_ + "/data", target("tree"), {"--overwrite"});
-    EXPECT_EQ(3, result.exit_code) << result.errors;
+    EXPECT_EQ(0, result.exit_code) << result.errors; // in place of the symlink
+    EXPECT_TRUE(hr_temp_holds(target("tree/sub/file").c_str(), 10, 1));
+    EXPECT_FALSE(std::filesystem::is_symlink(target("tree/sub")));
     EXPECT_EQ(0, hr_temp_count(at("outside").c_str(), ""));
 }
 

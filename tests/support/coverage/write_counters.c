@@ -5,6 +5,7 @@
  * drop of capabilities bind the thread that asks for them and those that come later. */
 #include "write_counters.h"
 
+#include <fcntl.h>
 #include <gcov.h>
 #include <pthread.h>
 #include <signal.h>
@@ -20,7 +21,12 @@ static void *wait_to_write(void *context)
     siginfo_t from;
     while (sigwaitinfo(context, &from) < 0)
         continue;
-    close(STDIN_FILENO); /* of a process that has no descriptor left */
+    /* Of counters that cannot be written, since they are another user's, gcc would say so among
+     * what the program has said; and one may have no descriptor left. */
+    close(STDIN_FILENO);
+    if (open("/dev/null", O_RDWR) >= 0)
+        (void)dup2(STDIN_FILENO, STDERR_FILENO);
+    close(STDIN_FILENO);
     __gcov_dump();
     if (from.si_pid != getpid())
         kill(getpid(), SIGKILL);

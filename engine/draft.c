@@ -96,14 +96,20 @@ static uint64_t name_hash(const char *name)
     return hash;
 }
 
+size_t hr_draft_journal_path(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    int parent_len = slash == NULL ? 0 : (int)(slash + 1 - path);
+    return (size_t)snprintf(out, size, "%.*s.headrace-%016llx.journal", parent_len, path,
+                            (unsigned long long)name_hash(path + parent_len));
+}
+
 static hr_status set_paths(hr_draft *draft, const hr_draft_options *options)
 {
     const char *slash = strrchr(options->name, '/');
     size_t len = strlen(options->name);
     int parent_len = slash == NULL ? 0 : (int)(slash - options->name);
-    const char *last = slash == NULL ? options->name : slash + 1;
-    unsigned long long hash = name_hash(last);
-    size_t room = len + sizeof "/.headrace-0123456789abcdef.journal";
+    size_t room = len + HR_DRAFT_JOURNAL_EXTRA;
     if (room > HR_PATH_MAX)
         return HR_INVALID;
     draft->parent = hr_alloc(draft->env, 4 * room);
@@ -112,12 +118,11 @@ static hr_status set_paths(hr_draft *draft, const hr_draft_options *options)
     draft->name = draft->parent + room;
     draft->data_path = draft->name + room;
     draft->journal_path = draft->data_path + room;
-    const char *separator = parent_len > 0 ? "/" : "";
     snprintf(draft->name, room, "%s", options->name);
     snprintf(draft->parent, room, "%.*s", parent_len, options->name);
-    snprintf(draft->data_path, room, "%.*s%s.headrace-%016llx", parent_len, options->name,
-             separator, hash);
-    snprintf(draft->journal_path, room, "%s.journal", draft->data_path);
+    size_t journal_len = hr_draft_journal_path(options->name, draft->journal_path, room);
+    snprintf(draft->data_path, room, "%.*s", (int)(journal_len - strlen(".journal")),
+             draft->journal_path);
     hr_quote(draft->shown, sizeof draft->shown, options->shown, strlen(options->shown));
     return HR_OK;
 }

@@ -116,6 +116,11 @@ void hr_draft_fail_stamp(hr_draft *draft, const hr_io *io);
 /* Mode, time and owner that the file is to have. */
 void hr_draft_set_stamp(const hr_draft *draft, hr_io *io);
 
+/* Where the journal of a file is that an interrupted run leaves: as snprintf, with room for
+ * HR_DRAFT_JOURNAL_EXTRA more than the path has, the 0 at its end included. */
+#define HR_DRAFT_JOURNAL_EXTRA (sizeof ".headrace-0123456789abcdef.journal")
+size_t hr_draft_journal_path(const char *path, char *out, size_t size);
+
 /* draft_open.c: ready, same or failed follows. */
 void hr_draft_look_up(hr_draft *draft);
 

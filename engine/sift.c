@@ -82,20 +82,102 @@ void hr_sift_add(hr_get *get, const char *path, const hr_file_info *listed, bool
     sift->files[sift->count] = (hr_io_file){.path = name, .status = HR_NOT_FOUND};
     sift->listed[sift->count] = *listed;
     sift->twins[sift->count] = twin;
+    sift->left[sift->count] = false;
     sift->made[sift->count] = get->listed->folder->made ? get->listed->folder : NULL;
     sift->count++;
 }
 
 /* ---- looking ---- */
 
-static void looked(hr_io *io)
+/* HR_EXISTS: something else is there, that may not be replaced. HR_NOT_FOUND: it is to be brought.
+ * Anything else: the transfer will meet it too, and say what it is. */
+static hr_status compare(const hr_get *get, const hr_io_file *there, const hr_file_info *listed)
+{
+    if (there->status != HR_OK)
+        return there->status;
+    if (there->info.type != HR_FILE_REGULAR || get->options.unpack)
+        return HR_INVALID; /* what was listed is not what it becomes */
+    if (there->info.size == listed->size && there->info.mtime_ns == listed->mtime_ns)
+        return HR_OK;
+    return get->options.overwrite ? HR_NOT_FOUND : HR_EXISTS;
+}
+
+/* ---- what an interrupted run left of a larger file of the same name ---- */
+
+static void looked_for_drafts(hr_io *io)
 {
     hr_get *get = io->context;
     hr_sift *sift = HR_CONTAINER(io, hr_sift, io);
     sift->looking = false;
     sift->looked = true;
+    for (size_t i = 0, draft = 0; i < sift->count; i++)
+        if (sift->left[i])
+            sift->left[i] = sift->drafts[draft++].status == HR_OK;
+    hr_release(get->env, sift->drafts);
+    sift->drafts = NULL;
+    hr_tree_pump(get);
+}
+
+/* Of small files that are to come into a directory that was there: their number and how long the
+ * paths are. */
+static size_t note_candidates(const hr_get *get, hr_sift *sift, size_t *paths_len)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sift->count; i++) {
+        const hr_io_file *file = &sift->files[i];
+        sift->left[i] = sift->made[i] == NULL && sift->listed[i].size <= HR_BUNDLE_FILE_MAX &&
+                        compare(get, file, &sift->listed[i]) == HR_NOT_FOUND;
+        if (!sift->left[i])
+            continue;
+        count++;
+        *paths_len += strlen(file->path) + HR_DRAFT_JOURNAL_EXTRA;
+    }
+    return count;
+}
+
+/* False: there is nothing to look for. */
+static bool look_for_drafts(hr_get *get, hr_sift *sift)
+{
+    size_t paths_len = 0;
+    size_t count = get->flow.takes_bundles ? note_candidates(get, sift, &paths_len) : 0;
+    if (count == 0)
+        return false;
+    sift->drafts = hr_alloc(get->env, count * sizeof *sift->drafts + paths_len);
+    if (sift->drafts == NULL) {
+        hr_get_end(get, HR_NO_MEMORY, "looking for what was left: out of memory");
+        return false;
+    }
+    char *path = (char *)(sift->drafts + count);
+    for (size_t i = 0, draft = 0; i < sift->count; i++) {
+        if (!sift->left[i])
+            continue;
+        sift->drafts[draft++].path = path;
+        path += 1 + hr_draft_journal_path(sift->files[i].path, path,
+                                          strlen(sift->files[i].path) + HR_DRAFT_JOURNAL_EXTRA);
+    }
+    sift->io = (hr_io){
+        .kind = HR_IO_LOOKUP_FILES,
+        .flags = HR_IO_NO_SYMLINKS,
+        .dir = get->dir,
+        .files = sift->drafts,
+        .file_count = count,
+        .done = looked_for_drafts,
+        .context = get,
+    };
+    hr_storage_submit(hr_get_home(get)->storage, &sift->io);
+    return true;
+}
+
+static void looked(hr_io *io)
+{
+    hr_get *get = io->context;
+    hr_sift *sift = HR_CONTAINER(io, hr_sift, io);
     for (size_t i = 0; i < sift->count && io->status != HR_OK; i++)
         sift->files[i].status = io->status;
+    if (!get->ending && look_for_drafts(get, sift))
+        return;
+    sift->looking = false;
+    sift->looked = true;
     hr_tree_pump(get);
 }
 
@@ -151,19 +233,6 @@ static void sync_names(hr_get *get)
         .context = get,
     };
     hr_storage_submit(hr_get_home(get)->storage, &get->io);
-}
-
-/* HR_EXISTS: something else is there, that may not be replaced. HR_NOT_FOUND: it is to be brought.
- * Anything else: the transfer will meet it too, and say what it is. */
-static hr_status compare(const hr_get *get, const hr_io_file *there, const hr_file_info *listed)
-{
-    if (there->status != HR_OK)
-        return there->status;
-    if (there->info.type != HR_FILE_REGULAR || get->options.unpack)
-        return HR_INVALID; /* what was listed is not what it becomes */
-    if (there->info.size == listed->size && there->info.mtime_ns == listed->mtime_ns)
-        return HR_OK;
-    return get->options.overwrite ? HR_NOT_FOUND : HR_EXISTS;
 }
 
 /* Its content is there; who may read it may have changed since. */
@@ -240,7 +309,8 @@ static bool decide(hr_get *get, const hr_sift *sift)
         return true;
     }
     bool fresh = there->status == HR_NOT_FOUND && get->dir != NULL;
-    bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX;
+    bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX &&
+                 !sift->left[sift->next]; /* its own transfer takes over what was left */
     if (small && get->options.dry_run) {
         get->progress.files++;
         get->progress.bytes += listed->size;

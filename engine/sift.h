@@ -18,7 +18,9 @@ typedef struct hr_sift {
     hr_file_info listed[HR_SIFT_FILES_MAX];   /* the source's */
     bool twins[HR_SIFT_FILES_MAX];            /* of another one that was listed, by case */
     const hr_folder *made[HR_SIFT_FILES_MAX]; /* its directory, if this run has made it */
-    bool all_made; /* that is so of all: nothing is there that could be looked at */
+    bool left[HR_SIFT_FILES_MAX]; /* beside it lies what an earlier run left of a larger one */
+    hr_io_file *drafts;           /* while that is looked for; their paths lie behind them */
+    bool all_made;                /* that is so of all: nothing is there that could be looked at */
     size_t count, next;
     bool looking, looked;
     bool told_apart, folds; /* of the next one, if it is a twin */

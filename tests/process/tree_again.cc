@@ -83,6 +83,29 @@ TEST_F(TreeAgain, DoesWhatADryRunSays)
     EXPECT_EQ(before.st_ctim.tv_nsec, after.st_ctim.tv_nsec);
 }
 
+// What an interrupted run left of a large file goes when the file has become a small one.
+TEST_F(TreeAgain, ClearsTheDraftOfAFileThatHasBecomeSmall)
+{
+    make_directory(data("a"));
+    offer("a/file", 10 * CHUNK, 1);
+    offer("other", 10 * CHUNK, 1);
+    serve();
+    Program program;
+    start_get(program, "hr://" + address_ + "/data", target("tree"), {"--limit", "5M"});
+    do
+        ASSERT_TRUE(program.next("progress").is_valid()) << program.errors();
+    while (hr_temp_count(target("tree").c_str(), ".headrace-") < 2 ||
+           hr_temp_count(target("tree/a").c_str(), ".headrace-") < 2);
+    program.signal(SIGKILL);
+    program.wait();
+    offer("a/file", 10, 2);
+    offer("other", 0);
+    Result result = get_tree();
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_TRUE(hr_temp_holds(target("tree/a/file").c_str(), 10, 2));
+    EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
+}
+
 // Size and time say that nothing changed, the time of the last change of anything says otherwise.
 TEST_F(TreeAgain, SeesAContentWhoseTimeWasSetBack)
 {

@@ -137,7 +137,7 @@ static void put_sources(hr_disk *disk)
         must(hr_disk_put(disk, path, bytes, samples[i].len), "putting a file");
         snprintf(path, sizeof path, "/beside/%s", paths[i]);
         must(hr_disk_put(disk, path, bytes, samples[i].len), "putting a file");
-        strcat(path, ".hrindex");
+        snprintf(path, sizeof path, "/beside/%s.hrindex", paths[i]);
         put_packed(disk, HR_CONTAINER_BESIDE, path, &samples[i]);
         snprintf(path, sizeof path, "/lz4/%s", paths[i]);
         put_packed(disk, HR_CONTAINER_LZ4, path, &samples[i]);
@@ -271,7 +271,8 @@ static bool is_there(duel_arena *arena, const hr_duel *duel)
         snprintf(path, sizeof path, "/out/%s%s", duel->tree ? "tree" : "file",
                  duel->tree ? paths[i] + 1 : "");
         if (hr_disk_get(arena->world.client_disk, path, &bytes, &len) != HR_OK ||
-            len != samples[i].len || (len > 0 && memcmp(bytes, hr_sample_bytes(&samples[i]), len)))
+            len != samples[i].len ||
+            (len > 0 && memcmp(bytes, hr_sample_bytes(&samples[i]), len) != 0))
             return false;
     }
     return true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Wraps another memory: the nth allocation fails, so that a test can walk through every place where
  * there may be none. */
+#include <stdbool.h>
+
 #include "memory.h"
 
 typedef struct fault_memory {
@@ -10,11 +12,16 @@ typedef struct fault_memory {
     uint64_t nth, count; /* count: atomic, memory may be taken by any thread */
 } fault_memory;
 
+static bool is_the_nth(fault_memory *fault)
+{
+    return __atomic_add_fetch(&fault->count, 1, __ATOMIC_RELAXED) == fault->nth;
+}
+
 static hr_status fault_alloc(hr_memory *memory, size_t len, hr_span *span_out,
                              hr_page_kind *pages_out)
 {
     fault_memory *fault = (fault_memory *)memory;
-    if (__atomic_add_fetch(&fault->count, 1, __ATOMIC_RELAXED) == fault->nth)
+    if (is_the_nth(fault))
         return HR_NO_MEMORY;
     return fault->inner->ops->alloc(fault->inner, len, span_out, pages_out);
 }
@@ -23,7 +30,7 @@ static hr_status fault_reserve(hr_memory *memory, size_t len, hr_span *span_out,
                                hr_page_kind *pages_out)
 {
     fault_memory *fault = (fault_memory *)memory;
-    if (__atomic_add_fetch(&fault->count, 1, __ATOMIC_RELAXED) == fault->nth)
+    if (is_the_nth(fault))
         return HR_NO_MEMORY;
     return fault->inner->ops->reserve(fault->inner, len, span_out, pages_out);
 }
@@ -31,7 +38,7 @@ static hr_status fault_reserve(hr_memory *memory, size_t len, hr_span *span_out,
 static hr_status fault_touch(hr_memory *memory, const hr_span *span)
 {
     fault_memory *fault = (fault_memory *)memory;
-    if (__atomic_add_fetch(&fault->count, 1, __ATOMIC_RELAXED) == fault->nth)
+    if (is_the_nth(fault))
         return HR_NO_MEMORY;
     return fault->inner->ops->touch(fault->inner, span);
 }

@@ -4,7 +4,6 @@
 #include "two_rails.h"
 
 extern "C" {
-#include "message.h"
 #include "sim_env.h"
 }
 
@@ -16,21 +15,10 @@ namespace
 hr_status (*inner_send)(hr_channel *, const void *, size_t);
 unsigned swallowed;
 
-bool is_heartbeat(const void *bytes, size_t len)
-{
-    alignas(8) static uint8_t memory[HR_MESSAGE_PAGE_ARENA_LEN];
-    hr_arena arena = hr_arena_make(memory, sizeof memory);
-    hr_message message = {};
-    return len > HR_FRAME_HEADER_LEN &&
-           hr_message_unpack((const uint8_t *)bytes + HR_FRAME_HEADER_LEN,
-                             len - HR_FRAME_HEADER_LEN, HR_SIDE_SERVER, &arena,
-                             &message) == HR_OK &&
-           (message.kind == HR_MESSAGE_PING || message.kind == HR_MESSAGE_PONG);
-}
-
 hr_status send_no_heartbeat(hr_channel *channel, const void *bytes, size_t len)
 {
-    if (!is_heartbeat(bytes, len))
+    hr_message_kind kind = kind_of_frame(bytes, len);
+    if (kind != HR_MESSAGE_PING && kind != HR_MESSAGE_PONG)
         return inner_send(channel, bytes, len);
     swallowed++;
     return HR_OK;

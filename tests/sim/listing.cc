@@ -5,7 +5,6 @@
 
 extern "C" {
 #include "loop_sim.h"
-#include "message.h"
 #include "world.h"
 }
 
@@ -16,13 +15,7 @@ hr_status (*inner_send)(hr_channel *, const void *, size_t);
 
 hr_status send_no_entries(hr_channel *channel, const void *bytes, size_t len)
 {
-    alignas(8) static uint8_t memory[HR_MESSAGE_PAGE_ARENA_LEN];
-    hr_arena arena = hr_arena_make(memory, sizeof memory);
-    hr_message message = {};
-    if (len > HR_FRAME_HEADER_LEN &&
-        hr_message_unpack((const uint8_t *)bytes + HR_FRAME_HEADER_LEN, len - HR_FRAME_HEADER_LEN,
-                          HR_SIDE_SERVER, &arena, &message) == HR_OK &&
-        message.kind == HR_MESSAGE_ENTRIES)
+    if (kind_of_frame(bytes, len) == HR_MESSAGE_ENTRIES)
         return HR_OK;
     return inner_send(channel, bytes, len);
 }

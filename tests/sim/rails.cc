@@ -167,14 +167,23 @@ void noting_rail(hr_link *link, hr_link_write *write)
     inner_write(link, write);
 }
 
+hr_status noting_arm(hr_link *link, hr_place *place)
+{
+    rails_of_workers[link->transport].insert(link->rail);
+    return inner_arm(link, place);
+}
+
+// A server writes to its links, and a client arms places for them.
 hr_status wrap_to_place(hr_transport *inner, hr_transport **transport_out)
 {
     static hr_transport_ops ops;
     if (take_ops(inner, true, &ops)) {
         inner_rail = ops.rail;
         inner_write = ops.link.write;
+        inner_arm = ops.link.arm;
         ops.rail = each_on_its_node;
         ops.link.write = noting_rail;
+        ops.link.arm = noting_arm;
     }
     *transport_out = inner;
     return HR_OK;
@@ -182,47 +191,31 @@ hr_status wrap_to_place(hr_transport *inner, hr_transport **transport_out)
 
 // Of three workers two sit beside the first NIC and one beside the second: four links in turns
 // would not do.
-TEST_F(Rails, ALinkIsCarriedByAWorkerOfItsNode)
+class Placed : public Rails
 {
-    rails_of_workers.clear();
-    scenario_.server.workers = 3;
-    scenario_.links = 4;
-    options_.wrap_server_transport = wrap_to_place;
-    EXPECT_EQ(0u, play().find("verbs (rail"));
-    EXPECT_EQ(3u, rails_of_workers.size());
-    for (const auto &worker : rails_of_workers)
-        EXPECT_EQ(1u, worker.second.size());
-}
-
-hr_status noting_arm(hr_link *link, hr_place *place)
-{
-    rails_of_workers[link->transport].insert(link->rail);
-    return inner_arm(link, place);
-}
-
-hr_status wrap_to_place_client(hr_transport *inner, hr_transport **transport_out)
-{
-    static hr_transport_ops ops;
-    if (take_ops(inner, true, &ops)) {
-        inner_rail = ops.rail;
-        inner_arm = ops.link.arm;
-        ops.rail = each_on_its_node;
-        ops.link.arm = noting_arm;
+  protected:
+    using Wrap = hr_status (*)(hr_transport *, hr_transport **);
+    void expect_each_beside_its_nic(hr_scenario_side *side, Wrap *wrap)
+    {
+        rails_of_workers.clear();
+        side->workers = 3;
+        scenario_.links = 4;
+        *wrap = wrap_to_place;
+        EXPECT_EQ(0u, play().find("verbs (rail"));
+        EXPECT_EQ(3u, rails_of_workers.size());
+        for (const auto &worker : rails_of_workers)
+            EXPECT_EQ(1u, worker.second.size());
     }
-    *transport_out = inner;
-    return HR_OK;
+};
+
+TEST_F(Placed, ALinkOfAServerIsCarriedByAWorkerOfItsNode)
+{
+    expect_each_beside_its_nic(&scenario_.server, &options_.wrap_server_transport);
 }
 
-TEST_F(Rails, AndSoIsAClientsLink)
+TEST_F(Placed, ALinkOfAClientToo)
 {
-    rails_of_workers.clear();
-    scenario_.client.workers = 3;
-    scenario_.links = 4;
-    options_.wrap_client_transport = wrap_to_place_client;
-    EXPECT_EQ(0u, play().find("verbs (rail"));
-    EXPECT_EQ(3u, rails_of_workers.size());
-    for (const auto &worker : rails_of_workers)
-        EXPECT_EQ(1u, worker.second.size());
+    expect_each_beside_its_nic(&scenario_.client, &options_.wrap_client_transport);
 }
 
 // ---- what the server does with the bytes ----

@@ -12,6 +12,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 extern "C" {
+#include "message.h"
 #include "trial.h"
 }
 
@@ -26,6 +27,19 @@ inline bool take_ops(hr_transport *inner, bool regions, hr_transport_ops *ops)
     *ops = *inner->ops;
     inner->ops = ops;
     return true;
+}
+
+// Of what a server or both sides say in one frame: what kind it is.
+inline hr_message_kind kind_of_frame(const void *bytes, size_t len)
+{
+    alignas(8) static uint8_t memory[HR_MESSAGE_PAGE_ARENA_LEN];
+    hr_arena arena = hr_arena_make(memory, sizeof memory);
+    hr_message message = {};
+    bool known =
+        len > HR_FRAME_HEADER_LEN &&
+        hr_message_unpack((const uint8_t *)bytes + HR_FRAME_HEADER_LEN, len - HR_FRAME_HEADER_LEN,
+                          HR_SIDE_SERVER, &arena, &message) == HR_OK;
+    return known ? message.kind : HR_MESSAGE_HINT;
 }
 
 class TwoRails : public testing::Test

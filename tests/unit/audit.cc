@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The audit of a server: every line is in its file or counted as lost, whatever becomes of the
 // file, and nobody who notes something waits for the disk.
-#include <gtest/gtest.h>
+#include "folder.h"
 
 #include <fcntl.h>
 #include <fstream>
@@ -16,7 +16,6 @@
 
 extern "C" {
 #include "audit.h"
-#include "temp.h"
 }
 
 namespace
@@ -34,14 +33,11 @@ std::string member(const std::string &line, const char *key)
     return text;
 }
 
-class Audit : public testing::Test
+class Audit : public Folder
 {
   protected:
     Audit() : env_(*hr_env_system())
     {
-        char path[HR_TEMP_PATH_MAX] = "";
-        EXPECT_EQ(HR_OK, hr_temp_make(path));
-        folder_ = path;
         env_.context = this;
         env_.log_level = HR_LOG_INFO;
         env_.log = [](void *context, hr_log_level, const char *line) {
@@ -49,14 +45,6 @@ class Audit : public testing::Test
             std::lock_guard<std::mutex> lock(self->mutex_);
             self->log_ += std::string(line) + "\n";
         };
-    }
-    ~Audit() override
-    {
-        EXPECT_EQ(HR_OK, hr_temp_remove(folder_.c_str()));
-    }
-    std::string at(const std::string &name) const
-    {
-        return folder_ + "/" + name;
     }
     void open(const std::string &path)
     {
@@ -91,7 +79,7 @@ class Audit : public testing::Test
         return all;
     }
     hr_env env_;
-    std::string folder_, log_;
+    std::string log_;
     std::mutex mutex_;
     hr_audit *audit_ = nullptr;
 };

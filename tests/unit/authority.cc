@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Certificates as files: what a cluster's authority makes, what of it is read again, whose name a
 // certificate has, and what is said of a file that is none.
-#include <gtest/gtest.h>
+#include "folder.h"
 
 #include <fstream>
 #include <functional>
@@ -18,7 +18,6 @@
 extern "C" {
 #include "authority.h"
 #include "identity.h"
-#include "temp.h"
 }
 
 namespace
@@ -26,23 +25,9 @@ namespace
 
 constexpr long DAY = 24 * 60 * 60;
 
-class Authority : public testing::Test
+class Authority : public Folder
 {
   protected:
-    Authority()
-    {
-        char path[HR_TEMP_PATH_MAX] = "";
-        EXPECT_EQ(HR_OK, hr_temp_make(path));
-        folder_ = path;
-    }
-    ~Authority() override
-    {
-        EXPECT_EQ(HR_OK, hr_temp_remove(folder_.c_str()));
-    }
-    std::string at(const std::string &name) const
-    {
-        return folder_ + "/" + name;
-    }
     std::string read(const std::string &name) const
     {
         std::stringstream text;
@@ -81,7 +66,7 @@ class Authority : public testing::Test
         char line[400] = "";
         return hr_authority_describe(text.c_str(), line, sizeof line) == HR_OK ? line : "refused";
     }
-    std::string folder_, name_;
+    std::string name_;
     hr_error error_ = {};
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that hold keys: which are believed, what is said of those that are not, and that nothing
 // half-written ever has the name of a key.
-#include <gtest/gtest.h>
+#include "folder.h"
 
 #include <cstdlib>
 #include <fstream>
@@ -11,29 +11,14 @@
 
 extern "C" {
 #include "secret.h"
-#include "temp.h"
 }
 
 namespace
 {
 
-class Secret : public testing::Test
+class Secret : public Folder
 {
   protected:
-    Secret()
-    {
-        char path[HR_TEMP_PATH_MAX] = "";
-        EXPECT_EQ(HR_OK, hr_temp_make(path));
-        folder_ = path;
-    }
-    ~Secret() override
-    {
-        EXPECT_EQ(HR_OK, hr_temp_remove(folder_.c_str()));
-    }
-    std::string at(const std::string &name) const
-    {
-        return folder_ + "/" + name;
-    }
     std::string make(const std::string &text, mode_t mode)
     {
         unlink(at("key").c_str());
@@ -66,7 +51,7 @@ class Secret : public testing::Test
     {
         return std::string(error_.text).find(part) != std::string::npos;
     }
-    std::string folder_, text_;
+    std::string text_;
     hr_error error_ = {};
 };
 

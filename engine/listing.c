@@ -223,8 +223,11 @@ static hr_listing *take_asked(hr_client *client, uint32_t request)
 void hr_listing_take(hr_client *client, const hr_message_entries *page)
 {
     hr_listing *listing = take_asked(client, page->request);
-    if (listing == NULL)
+    if (listing == NULL) {
+        hr_client_fail(client, HR_PROTOCOL, "%s listed a directory that nobody asked for",
+                       client->address);
         return;
+    }
     hr_list *node = hr_list_take_first(&client->listings);
     if (node != NULL)
         ask(HR_CONTAINER(node, hr_listing, node));

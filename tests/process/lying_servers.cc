@@ -202,6 +202,7 @@ const Lie lies[] = {
     {"closed with too long a sentence", 11, CLOSE, closed(1, 0, 500)},
     {"closed of a status nobody knows", 11, CLOSE, closed(1, -999)},
     // listings
+    {"entries that nobody asked for", 11, LIST, entries(entry("a"), 77), nullptr, "data"},
     {"entry of no name", 11, LIST, entries(entry("")), nullptr, "data"},
     {"entry named ..", 11, LIST, entries(entry("..")), nullptr, "data"},
     {"entry named .", 11, LIST, entries(entry(".")), nullptr, "data"},

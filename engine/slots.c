@@ -89,7 +89,7 @@ void hr_slots_fini(hr_slots *slots)
     if (slots->slots == NULL)
         return;
     while (slots->touching != NULL)
-        hr_loop_step(slots->loop, 0);
+        hr_loop_step(slots->loop, HR_NEVER);
     assert(slots->free_count + slots->untouched_count == slots->count && "a slot is still in use");
     slots->memory->ops->release(slots->memory, &slots->pool);
     hr_release(slots->env, slots->slots);

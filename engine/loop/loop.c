@@ -4,6 +4,7 @@
 #include "loop.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -294,11 +295,15 @@ bool hr_loop_is_idle(hr_loop *loop)
     return loop->under_way == 0 && hr_loop_next_due_ns(loop) == HR_NEVER;
 }
 
+/* Once the letter is in, whoever waits for it may destroy the loop: not before this thread has left
+ * it. */
 void hr_loop_post(hr_loop *loop, hr_letter *letter)
 {
+    __atomic_fetch_add(&loop->posting, 1, __ATOMIC_RELAXED);
     /* Whoever found the mailbox empty wakes; the others know that somebody does. */
     if (hr_mailbox_post(&loop->mailbox, letter))
         loop->ops->wake(loop);
+    __atomic_fetch_sub(&loop->posting, 1, __ATOMIC_RELEASE);
 }
 
 void hr_loop_wake(hr_loop *loop)
@@ -328,8 +333,11 @@ const char *hr_loop_name(const hr_loop *loop)
 
 void hr_loop_destroy(hr_loop *loop)
 {
-    if (loop != NULL)
-        loop->ops->destroy(loop);
+    if (loop == NULL)
+        return;
+    while (__atomic_load_n(&loop->posting, __ATOMIC_ACQUIRE) != 0)
+        sched_yield();
+    loop->ops->destroy(loop);
 }
 
 hr_loop_counters hr_loop_count(const hr_loop *loop)

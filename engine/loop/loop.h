@@ -148,7 +148,8 @@ const hr_env *hr_loop_env(const hr_loop *loop);
 uint64_t hr_loop_now_ns(const hr_loop *loop);
 /* "io_uring", "poll", "sim" */
 const char *hr_loop_name(const hr_loop *loop);
-/* Every operation must be done and every timer cleared. NULL is accepted. */
+/* Every operation must be done, every timer cleared and every letter delivered; a thread whose
+ * letter was the last may still be on its way out of hr_loop_post. NULL is accepted. */
 void hr_loop_destroy(hr_loop *loop);
 
 /* Counters for tests and reports: system calls entered and operations completed. */

@@ -32,6 +32,7 @@ struct hr_loop {
     const hr_loop_ops *ops;
     const hr_env *env;
     hr_mailbox mailbox;
+    unsigned posting; /* threads inside hr_loop_post, by __atomic */
     hr_task *task_first, *task_last;
     hr_list pollers;
     unsigned resting;     /* pollers */

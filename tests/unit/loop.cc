@@ -6,10 +6,12 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 extern "C" {
 #include "helpers.h"
+#include "loop_ops.h"
 }
 
 namespace
@@ -401,6 +403,49 @@ TEST(SimLoop, TheClockNeverPassesOverTheWorkOfAnotherLoop)
     EXPECT_EQ(sim.now_ns, start_ns + 500);
     hr_loop_destroy(one);
     hr_loop_destroy(two);
+}
+
+// A loop whose sender is still waking it when the letter has long been delivered.
+struct WokenLate {
+    hr_loop base{};
+    std::atomic<bool> ending{false}, destroyed{false};
+    bool survived = false;
+
+    static WokenLate *of(hr_loop *loop)
+    {
+        return reinterpret_cast<WokenLate *>(loop);
+    }
+    static void wake(hr_loop *loop)
+    {
+        while (!of(loop)->ending)
+            std::this_thread::yield();
+        for (int i = 0; i < 1000; i++)
+            std::this_thread::yield();
+        of(loop)->survived = !of(loop)->destroyed;
+    }
+};
+
+TEST(ALoop, OutlivesWhoeverIsStillPostingToIt)
+{
+    hr_loop_ops ops{};
+    ops.wait = [](hr_loop *, uint64_t) { return 0u; };
+    ops.wake = WokenLate::wake;
+    ops.destroy = [](hr_loop *loop) {
+        hr_loop_fini(loop);
+        WokenLate::of(loop)->destroyed = true;
+    };
+    WokenLate loop;
+    hr_loop_init(&loop.base, &ops, hr_env_system());
+    hr_letter letter{};
+    letter.deliver = [](hr_letter *) {};
+    std::thread sender([&] { hr_loop_post(&loop.base, &letter); });
+    while (hr_loop_step(&loop.base, 0) == 0) {
+    }
+    loop.ending = true;
+    hr_loop_destroy(&loop.base);
+    sender.join();
+    EXPECT_TRUE(loop.destroyed);
+    EXPECT_TRUE(loop.survived);
 }
 
 TEST(SimLoop, RefusesATimerWhenItsHeapCannotGrow)

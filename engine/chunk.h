@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hr_chunk: what is known of each chunk of a shard. A transfer has one array of them; the journal
- * fills it, the plan decides by it, workers own disjoint ranges of it. Pure. */
+ * fills it, the plan decides by it. Pure. */
 #ifndef HR_CHUNK_H
 #define HR_CHUNK_H
 

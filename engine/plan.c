@@ -5,39 +5,23 @@
 
 #define GENERATION_MASK UINT32_C(0xFFFFFF) /* as many bits as hr_chunk has for it */
 
-void hr_plan_share(uint32_t chunk_count, uint32_t parts, uint32_t part, uint32_t *first_out,
-                   uint32_t *end_out)
-{
-    assert(part < parts);
-    *first_out = (uint32_t)((uint64_t)chunk_count * part / parts);
-    *end_out = (uint32_t)((uint64_t)chunk_count * (part + 1) / parts);
-}
-
-static uint32_t count_verified(const hr_chunk *chunks, uint32_t first, uint32_t end)
+static uint32_t count_verified(const hr_chunk *chunks, uint32_t count)
 {
     uint32_t verified = 0;
-    for (uint32_t i = first; i < end; i++)
+    for (uint32_t i = 0; i < count; i++)
         verified += chunks[i].state == HR_CHUNK_VERIFIED;
     return verified;
 }
 
-void hr_plan_init(hr_plan *plan, hr_chunk *chunks, uint32_t first, uint32_t end)
+void hr_plan_init(hr_plan *plan, hr_chunk *chunks, uint32_t count)
 {
     *plan = (hr_plan){
         .chunks = chunks,
         .returned_first = HR_CHUNK_NONE,
         .returned_last = HR_CHUNK_NONE,
+        .total = count,
+        .verified = count_verified(chunks, count),
     };
-    hr_plan_extend(plan, first, end);
-}
-
-void hr_plan_extend(hr_plan *plan, uint32_t first, uint32_t end)
-{
-    assert(plan->next == plan->end && first <= end);
-    plan->next = first;
-    plan->end = end;
-    plan->total += end - first;
-    plan->verified += count_verified(plan->chunks, first, end);
 }
 
 /* What came back goes first: its place in the target is the oldest gap. */
@@ -54,7 +38,7 @@ static uint32_t take_returned(hr_plan *plan)
 
 static uint32_t take_next(hr_plan *plan)
 {
-    while (plan->next < plan->end) {
+    while (plan->next < plan->total) {
         uint32_t chunk = plan->next++;
         if (plan->chunks[chunk].state != HR_CHUNK_VERIFIED)
             return chunk;
@@ -121,24 +105,4 @@ hr_status hr_plan_mismatched(hr_plan *plan, uint32_t chunk)
     hr_plan_returned(plan, chunk);
     plan->chunks[chunk].mismatched = true;
     return again ? HR_INTEGRITY : HR_OK;
-}
-
-bool hr_plan_expects(const hr_plan *plan, uint32_t chunk_count, uint32_t chunk, uint32_t generation)
-{
-    return chunk < chunk_count && plan->chunks[chunk].state == HR_CHUNK_GRANTED &&
-           plan->chunks[chunk].generation == generation;
-}
-
-bool hr_plan_split(hr_plan *plan, uint32_t *first_out, uint32_t *end_out)
-{
-    uint32_t rest = plan->end - plan->next;
-    if (rest < 2)
-        return false;
-    uint32_t first = plan->end - rest / 2;
-    plan->total -= plan->end - first;
-    plan->verified -= count_verified(plan->chunks, first, plan->end);
-    *first_out = first;
-    *end_out = plan->end;
-    plan->end = first;
-    return true;
 }

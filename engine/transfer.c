@@ -165,7 +165,7 @@ static void start_moving(hr_transfer *transfer)
             transfer->counters.bytes_reused += len;
         }
     transfer->counters.progress_ns = hr_now_ns(transfer->env);
-    hr_plan_init(&transfer->plan, transfer->chunks, 0, transfer->chunk_count);
+    hr_plan_init(&transfer->plan, transfer->chunks, transfer->chunk_count);
     if (transfer->dry_run) {
         transfer->error.status = HR_OK;
         start_draining(transfer);
@@ -216,7 +216,7 @@ static void draft_synced(void *context)
         gauge_publishing(transfer, false);
         for (uint32_t i = 0; i < transfer->chunk_count; i++)
             transfer->chunks[i].state = HR_CHUNK_DOUBTFUL;
-        hr_plan_init(&transfer->plan, transfer->chunks, 0, transfer->chunk_count);
+        hr_plan_init(&transfer->plan, transfer->chunks, transfer->chunk_count);
         hr_transfer_feed(transfer);
         return;
     }

@@ -23,12 +23,6 @@ double hr_bench_side_cost(const hr_bench_measure *measure, int side)
     return measure->bytes > 0 ? measure->cpu_seconds[side] / ((double)measure->bytes / 1e9) : 0;
 }
 
-double hr_bench_cost(const hr_bench_measure *measure)
-{
-    return hr_bench_side_cost(measure, HR_BENCH_SENDER) +
-           hr_bench_side_cost(measure, HR_BENCH_RECEIVER);
-}
-
 hr_bench_meter hr_bench_meter_read(void)
 {
     struct rusage usage = {0};

@@ -34,8 +34,7 @@ typedef struct hr_bench_measure {
 double hr_bench_rate(const hr_bench_measure *measure);
 /* Items per second; 0: they were not counted. */
 double hr_bench_item_rate(const hr_bench_measure *measure);
-/* CPU seconds per GB of all sides. */
-double hr_bench_cost(const hr_bench_measure *measure);
+/* CPU seconds per GB. */
 double hr_bench_side_cost(const hr_bench_measure *measure, int side);
 
 /* A clock and the CPU time of this process, all its threads. */

@@ -116,8 +116,6 @@ bool hr_index_ends(const uint8_t *bytes, size_t len);
 
 /* Bytes from the end of a chunk of this length to the start of what follows. */
 uint32_t hr_index_gap_len(uint32_t stored_len);
-/* The most that hr_index_gap_len says. */
-#define HR_INDEX_GAP_MAX (HR_INDEX_ALIGN + 7)
 void hr_index_gap_pack(uint8_t *gap, uint32_t gap_len);
 /* Nothing, or one skippable frame of zeros. */
 bool hr_index_gap_is_right(const uint8_t *gap, size_t gap_len);

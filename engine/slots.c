@@ -23,7 +23,6 @@ static void register_pool(hr_slots *slots)
     }
     if (storage->ops->register_buffers(storage, iov, count) != HR_OK)
         return;
-    slots->registered = true;
     for (unsigned i = 0; i < slots->count && i / SLOTS_PER_BUFFER < count; i++)
         slots->slots[i].buffer = (int)(i / SLOTS_PER_BUFFER);
 }

@@ -49,7 +49,6 @@ typedef struct hr_slots {
     hr_page_kind pages;
     hr_slot *slots, *first_free;
     unsigned count, free_count;
-    bool registered;
     hr_storage *storage;
     hr_loop *loop;
     hr_helpers *helpers;

@@ -164,7 +164,6 @@ static void start_moving(hr_transfer *transfer)
             transfer->counters.bytes_verified += len;
             transfer->counters.bytes_reused += len;
         }
-    transfer->counters.progress_ns = hr_now_ns(transfer->env);
     hr_plan_init(&transfer->plan, transfer->chunks, transfer->chunk_count);
     if (transfer->dry_run) {
         transfer->error.status = HR_OK;

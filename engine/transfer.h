@@ -47,7 +47,6 @@ typedef struct hr_transfer_events {
 typedef struct hr_transfer_counters {
     uint64_t bytes_verified, bytes_moved, bytes_reused;
     uint64_t first_byte_ns; /* when the first chunk had landed; 0: none */
-    uint64_t progress_ns;   /* when something was last verified */
 } hr_transfer_counters;
 
 struct hr_transfer {

@@ -38,7 +38,6 @@ static void part_armed(void *context, hr_landing *landing)
 static void verified(hr_transfer *transfer, const hr_landing *landing)
 {
     hr_plan_verified(&transfer->plan, landing->chunk, landing->crc);
-    transfer->counters.progress_ns = hr_now_ns(transfer->env);
     if (transfer->state == HR_TRANSFER_REREADING)
         return;
     transfer->counters.bytes_verified += verified_len(transfer, landing->chunk);

@@ -114,7 +114,6 @@ static void inproc_query(const hr_transport *transport, hr_transport_caps *caps_
         .regions = hr_inproc_rails(transport) > 0,
         .channels = hr_inproc_rails(transport) == 0,
         .rails = hr_inproc_rails(transport) > 0 ? hr_inproc_rails(transport) : 1,
-        .links_default = 1,
     };
 }
 

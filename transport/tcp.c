@@ -24,8 +24,7 @@ static void tcp_destroy(hr_transport *transport)
 static void tcp_query(const hr_transport *transport, hr_transport_caps *caps_out)
 {
     (void)transport;
-    /* On one ring a second connection gains nothing (EXPERIMENTS.md): more come with workers. */
-    *caps_out = (hr_transport_caps){.channels = true, .rails = 1, .links_default = 1};
+    *caps_out = (hr_transport_caps){.channels = true, .rails = 1};
 }
 
 static const hr_transport_ops tcp_ops = {

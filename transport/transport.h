@@ -238,13 +238,12 @@ typedef struct hr_link_ops {
 } hr_link_ops;
 
 typedef struct hr_transport_caps {
-    bool shared;            /* peek works */
-    bool rdma;              /* the payload lands without the reader's CPU */
-    bool regions;           /* payloads and places lie in memory that was lent or exposed */
-    bool channels;          /* channels work; else it carries only links */
-    unsigned rails;         /* at least 1; more than 1 only over RDMA */
-    bool gpu;               /* places may be in a GPU's memory (HR_MEMORY_CUDA) */
-    uint32_t links_default; /* links of a session that asked for none in particular */
+    bool shared;    /* peek works */
+    bool rdma;      /* the payload lands without the reader's CPU */
+    bool regions;   /* payloads and places lie in memory that was lent or exposed */
+    bool channels;  /* channels work; else it carries only links */
+    unsigned rails; /* at least 1; more than 1 only over RDMA */
+    bool gpu;       /* places may be in a GPU's memory (HR_MEMORY_CUDA) */
 } hr_transport_caps;
 
 /* Only where caps.regions is set. */

@@ -166,8 +166,7 @@ typedef struct hr_loop_caps {
     bool files;         /* READ, WRITE, FDATASYNC work */
     bool fixed_buffers; /* hr_loop_register_buffers succeeded */
     bool fixed_files;
-    unsigned ring_flags; /* io_uring: the setup flags that the kernel took */
-    bool restricted;     /* io_uring: the ring does what the loop asks of it and nothing else */
+    bool restricted; /* io_uring: the ring does what the loop asks of it and nothing else */
 } hr_loop_caps;
 hr_loop_caps hr_loop_query(const hr_loop *loop);
 

@@ -390,7 +390,6 @@ static hr_loop_caps uring_query(const hr_loop *base)
         .files = true,
         .fixed_buffers = loop->fixed_buffers,
         .fixed_files = loop->fixed_files,
-        .ring_flags = loop->ring.flags,
         .restricted = loop->restricted,
     };
 }

@@ -201,7 +201,6 @@ struct hr_io {
 };
 
 typedef struct hr_storage_caps {
-    bool async_files;   /* reads and writes do not use the helper pool */
     bool fixed_buffers; /* registered */
     bool sync_all;      /* SYNC_ALL tells of every write that failed */
     const char *why;    /* why a better implementation was not taken; "" if this is the best */

@@ -595,7 +595,7 @@ static void memory_submit(hr_storage *base, hr_io *io)
 static void memory_query(const hr_storage *storage, hr_storage_caps *caps_out)
 {
     (void)storage;
-    *caps_out = (hr_storage_caps){.async_files = true, .sync_all = true, .why = ""};
+    *caps_out = (hr_storage_caps){.sync_all = true, .why = ""};
 }
 
 static hr_status memory_register_buffers(hr_storage *storage, const struct iovec *iov,

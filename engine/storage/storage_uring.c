@@ -277,7 +277,6 @@ static void uring_submit(hr_storage *base, hr_io *io)
 static void uring_query(const hr_storage *base, hr_storage_caps *caps_out)
 {
     *caps_out = (hr_storage_caps){
-        .async_files = true,
         .sync_all = hr_posix_can_sync_all(),
         .fixed_buffers = ((const uring_storage *)base)->fixed_buffers,
         .why = "",

@@ -16,10 +16,9 @@
 
 #include "lane.h"
 
-#define HR_LZ4_WINDOW    128u /* bytes at which a sequence may begin */
-#define HR_LZ4_SHORT_MAX 17u  /* a token, 14 literals and an offset */
-#define HR_LZ4_STAGED    (HR_LZ4_WINDOW + 32u)
-#define HR_LZ4_WIDE      64u /* bytes from which 16 at once are worth their set-up */
+#define HR_LZ4_WINDOW 128u /* bytes at which a sequence may begin */
+#define HR_LZ4_STAGED (HR_LZ4_WINDOW + 32u)
+#define HR_LZ4_WIDE   64u /* bytes from which 16 at once are worth their set-up */
 
 /* The ends of a block, as the format has them. */
 #define HR_LZ4_END_LITERALS 5u

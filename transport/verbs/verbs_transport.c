@@ -17,7 +17,6 @@ static void verbs_query(const hr_transport *transport, hr_transport_caps *caps_o
         .regions = true,
         .rails = verbs->device_count,
         .gpu = true,
-        .links_default = 1,
     };
 }
 

@@ -67,9 +67,9 @@ static hr_status open_client(hr_bench_client *client)
     return status;
 }
 
-hr_status hr_bench_client_get(hr_bench_client *client, const char *path, uint64_t *bytes_out)
+static hr_status fetch(hr_bench_client *client, uint64_t *bytes_out)
 {
-    hr_get_options options = {.path = path, .target_host = true};
+    hr_get_options options = {.path = client->path, .target_host = true};
     hr_get *get;
     hr_status status = hr_get_start(client->client, &options, &get, &client->error);
     if (status != HR_OK)
@@ -91,14 +91,14 @@ hr_status hr_bench_client_get(hr_bench_client *client, const char *path, uint64_
 static hr_status fetch_for_a_while(hr_bench_client *client, hr_bench_measure *measure_out)
 {
     uint64_t bytes = 0, fetched = 0, items = 0;
-    hr_status status = hr_bench_client_get(client, client->path, &bytes);
+    hr_status status = fetch(client, &bytes);
     if (status == HR_OK)
         status = hr_bench_client_await_start();
     hr_bench_meter start = hr_bench_meter_read();
     uint64_t at_ns = start.at_ns, end_ns = at_ns + client->job->settings->duration_ns;
     while (status == HR_OK && at_ns < end_ns && !hr_bench_client_is_alone()) {
         uint64_t began_ns = at_ns;
-        status = hr_bench_client_get(client, client->path, &bytes);
+        status = fetch(client, &bytes);
         at_ns = hr_now_ns(hr_env_system());
         hr_bench_histogram_add(&client->latency, at_ns - began_ns);
         fetched += bytes;

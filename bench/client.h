@@ -30,9 +30,6 @@ typedef struct hr_bench_client {
     hr_error error;
 } hr_bench_client;
 
-/* One fetch to its end; target NULL: into host memory of the engine's. */
-HR_CHECKED hr_status hr_bench_client_get(hr_bench_client *client, const char *path,
-                                         uint64_t *bytes_out);
 /* Says that it is ready, and waits. HR_INTERRUPTED: stdin ended. */
 HR_CHECKED hr_status hr_bench_client_await_start(void);
 /* Whoever started it has gone. */

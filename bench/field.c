@@ -10,7 +10,7 @@
 
 #define SMALL_LEN ((uint64_t)64 << 20) /* sixteen chunks: a window, and soon over */
 
-bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings)
+static bool has_server(unsigned verb, const hr_bench_settings *settings)
 {
     switch (verb) {
     case HR_BENCH_PEERS:
@@ -27,8 +27,7 @@ bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings)
 
 bool hr_bench_field_has_files(unsigned verb, const hr_bench_settings *settings)
 {
-    return verb == HR_BENCH_STORAGE || verb == HR_BENCH_TRANSFER ||
-           hr_bench_field_has_server(verb, settings);
+    return verb == HR_BENCH_STORAGE || verb == HR_BENCH_TRANSFER || has_server(verb, settings);
 }
 
 static hr_bench_material_wish wish_of(const hr_bench_field *field, unsigned verb,
@@ -122,7 +121,7 @@ hr_status hr_bench_field_prepare(hr_bench_field *field, unsigned verb,
     if (status == HR_OK && elsewhere)
         return hr_bench_serving_join(&field->serving, settings, hr_bench_field_source(field),
                                      error);
-    if (status != HR_OK || field->material == served || !hr_bench_field_has_server(verb, settings))
+    if (status != HR_OK || field->material == served || !has_server(verb, settings))
         return status;
     hr_bench_serving_stop(&field->serving);
     return hr_bench_serving_start(&field->serving, settings, field->material->shards, error);

@@ -37,8 +37,7 @@ void hr_bench_field_release(hr_bench_field *field);
 uint64_t hr_bench_field_size(const hr_bench_field *field);
 /* Where it is served elsewhere: "hr://host:port/export/path". */
 const char *hr_bench_field_source(const hr_bench_field *field);
-/* Whether a verb measures with files here, be it only its target; with a server here. */
+/* Whether a verb measures with files here, be it only its target. */
 bool hr_bench_field_has_files(unsigned verb, const hr_bench_settings *settings);
-bool hr_bench_field_has_server(unsigned verb, const hr_bench_settings *settings);
 
 #endif

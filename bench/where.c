@@ -68,7 +68,8 @@ static void read_calls(json_t *object, size_t first, hr_bench_where *where)
     where->sides++;
 }
 
-hr_status hr_bench_where_read(hr_bench_where *where, const char *text, hr_error *error)
+/* Adds the rows of the object "stages" in what headrace printed. HR_PROTOCOL: there is none. */
+static hr_status read_stages(hr_bench_where *where, const char *text, hr_error *error)
 {
     size_t first = where->count;
     const char *line = strstr(text, "{\"type\":\"stages\"");
@@ -116,7 +117,7 @@ static hr_status run_client(hr_bench_where *where, const char *target, hr_bench_
     hr_status status =
         hr_bench_serving_get_stages(serving, "large", target, &where->measure, &text, error);
     if (status == HR_OK)
-        status = hr_bench_where_read(where, text, error);
+        status = read_stages(where, text, error);
     free(text);
     where->peaks[HR_BENCH_RECEIVER] = where->measure.peak;
     return status;
@@ -138,7 +139,7 @@ static hr_status run_both(hr_bench_where *where, const hr_bench_field *field, co
     kill(serving->server.pid, SIGTERM);
     status = hr_bench_child_wait(&serving->server, STOP_NS, error);
     if (status == HR_OK)
-        status = hr_bench_where_read(where, serving->server.text + serving->server.taken, error);
+        status = read_stages(where, serving->server.text + serving->server.taken, error);
     if (status == HR_OK)
         sort_by_way(where, client_count);
     return status;

@@ -31,8 +31,6 @@ typedef struct hr_bench_where {
 /* HR_OK whatever became of it: failure tells. HR_INTERRUPTED. */
 HR_CHECKED hr_status hr_bench_where_run(hr_bench_where *where, const hr_bench_field *field,
                                         int target);
-/* Adds the rows of the object "stages" in what headrace printed. HR_PROTOCOL: there is none. */
-HR_CHECKED hr_status hr_bench_where_read(hr_bench_where *where, const char *text, hr_error *error);
 /* Of all its time, in per cent. */
 double hr_bench_where_share(const hr_stage_time *row, uint64_t part_ns);
 

@@ -98,10 +98,6 @@ void hr_bench_link_is_up(wire_end *end);
 /* Of both ends' events. */
 void hr_bench_link_is_down(void *context, hr_status status);
 
-/* ---- wire_writer.c ---- */
-
-void hr_bench_send_slot(wire_slot *slot);
-
 /* ---- wire_reader.c ---- */
 
 /* The link is up, and its places can be written to. */

@@ -15,7 +15,7 @@
 
 /* ---- messages ---- */
 
-void hr_bench_send_slot(wire_slot *slot)
+static void send_slot(wire_slot *slot)
 {
     hr_link_write *write = &slot->write;
     if (slot->link->end->wire.digests) {
@@ -44,7 +44,7 @@ static void message_sent(hr_link_write *write)
     end->messages++;
     write->receipt.chunk += end->slots_per_link;
     if (!end->wire.asks || slot->is_granted)
-        hr_bench_send_slot(slot);
+        send_slot(slot);
 }
 
 static const hr_link_events writer_events = {.down = hr_bench_link_is_down};
@@ -65,7 +65,7 @@ static void begin(wire_link *link)
             .context = slot,
         };
         if (!end->wire.asks || slot->is_granted)
-            hr_bench_send_slot(slot);
+            send_slot(slot);
     }
 }
 
@@ -107,7 +107,7 @@ static void granted(hr_op *op)
     slot->write.address = grant->address;
     slot->write.key = grant->key;
     if (link->link != NULL && !slot->is_writing && !link->is_down)
-        hr_bench_send_slot(slot);
+        send_slot(slot);
     await_grant(end);
 }
 

@@ -8,7 +8,8 @@
 #include "crc32c.h"
 #include "transport.h"
 
-hr_bundle hr_bundle_lay(const hr_io_file *files, uint32_t file_count, uint32_t first)
+/* The bundle that starts with this file. */
+static hr_bundle lay(const hr_io_file *files, uint32_t file_count, uint32_t first)
 {
     hr_bundle bundle = {.first = first};
     for (uint32_t i = first; i < file_count; i++) {
@@ -26,7 +27,7 @@ uint32_t hr_bundles_lay(const hr_io_file *files, uint32_t file_count, hr_bundle 
 {
     uint32_t count = 0;
     for (uint32_t first = 0; first < file_count; count++) {
-        hr_bundle bundle = hr_bundle_lay(files, file_count, first);
+        hr_bundle bundle = lay(files, file_count, first);
         if (bundles_out != NULL)
             bundles_out[count] = bundle;
         first += bundle.count;

@@ -33,8 +33,6 @@ typedef struct hr_bundles {
     uint32_t count;
 } hr_bundles;
 
-/* The bundle that starts with this file. */
-hr_bundle hr_bundle_lay(const hr_io_file *files, uint32_t file_count, uint32_t first);
 /* How many bundles the files make; fills bundles_out unless it is NULL. */
 uint32_t hr_bundles_lay(const hr_io_file *files, uint32_t file_count, hr_bundle *bundles_out);
 /* Lets files[].data of a bundle point to where the contents lie. */

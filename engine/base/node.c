@@ -44,7 +44,7 @@ bool hr_node_parse_list(const char *text, cpu_set_t *processors_out)
     return CPU_COUNT(processors_out) > 0;
 }
 
-bool hr_node_processors(const char *root, int node, cpu_set_t *processors_out)
+static bool find_processors(const char *root, int node, cpu_set_t *processors_out)
 {
     char path[64], list[4096];
     snprintf(path, sizeof path, "/sys/devices/system/node/node%d/cpulist", node);
@@ -55,7 +55,7 @@ bool hr_node_processors(const char *root, int node, cpu_set_t *processors_out)
 bool hr_node_stay(const char *root, int node)
 {
     cpu_set_t there, mine, both;
-    if (!hr_node_processors(root, node, &there) || sched_getaffinity(0, sizeof mine, &mine) != 0)
+    if (!find_processors(root, node, &there) || sched_getaffinity(0, sizeof mine, &mine) != 0)
         return false;
     CPU_AND(&both, &there, &mine);
     return CPU_COUNT(&both) > 0 && sched_setaffinity(0, sizeof both, &both) == 0;

@@ -7,13 +7,11 @@
 #include <sched.h>
 #include <stdbool.h>
 
-/* The processors of a node, as the kernel below root has them; those numbered past CPU_SETSIZE are
- * left out. False: there is no such node (-1 is none), or it has none. */
-bool hr_node_processors(const char *root, int node, cpu_set_t *processors_out);
-/* "0-3,8", as in cpulist. False: it is none, or empty. Pure. */
+/* "0-3,8", as in cpulist; what is numbered past CPU_SETSIZE is left out. False: it is none, or
+ * empty. Pure. */
 bool hr_node_parse_list(const char *text, cpu_set_t *processors_out);
-/* The calling thread runs there from now on, on what of it this process may use at all. False: it
- * stays where it is. */
+/* The calling thread runs there from now on, on what of it this process may use at all. root stands
+ * before /sys. False: there is no such node (-1 is none), and it stays where it is. */
 bool hr_node_stay(const char *root, int node);
 /* Memory that the calling thread touches first is taken from there, as long as there is some; -1:
  * from where the thread runs, as usual. False: nothing has changed, for the process was started

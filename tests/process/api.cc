@@ -142,8 +142,10 @@ class ServerThread
     ServerThread &operator=(const ServerThread &) = delete;
     ~ServerThread()
     {
+        // It may see the one before the other comes, and its engine is not to end before that.
         stop_ = true;
         hr_engine_wake(engine_);
+        woken_.set_value();
         thread_.join();
     }
     const std::string &address() const
@@ -172,10 +174,12 @@ class ServerThread
         address.set_value(hr_server_address(server));
         while (!stop_)
             hr_engine_step(engine, HR_WAIT_FOREVER);
+        woken_.get_future().wait();
         hr_server_destroy(server);
     }
 
     std::atomic<bool> stop_{false};
+    std::promise<void> woken_;
     hr_engine *engine_ = nullptr;
     std::thread thread_;
     std::string address_;

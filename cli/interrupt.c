@@ -34,26 +34,6 @@ static void on_hang_up(int number)
     errno = saved;
 }
 
-static void change_mask(int how)
-{
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    pthread_sigmask(how, &signals, NULL);
-}
-
-void hr_cli_interrupt_block(void)
-{
-    change_mask(SIG_BLOCK);
-}
-
-void hr_cli_interrupt_unblock(void)
-{
-    change_mask(SIG_UNBLOCK);
-}
-
 void hr_cli_interrupt_wakes(hr_engine *engine)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};

@@ -8,11 +8,6 @@
 
 #include "headrace.h"
 
-/* Threads that are started in between never see the signals: the handler runs on the main thread
- * only, and so never beside the destruction of what it uses. */
-void hr_cli_interrupt_block(void);
-void hr_cli_interrupt_unblock(void);
-
 /* From now on a signal wakes engine, and the caller asks hr_cli_interrupted after each step. NULL
  * before the engine is destroyed. */
 void hr_cli_interrupt_wakes(hr_engine *engine);

@@ -33,11 +33,9 @@ hr_status hr_cli_engine_create(const hr_cli_settings *settings, unsigned workers
         .log = hr_cli_log,
     };
     hr_engine *engine = NULL;
-    hr_cli_interrupt_block();
     hr_status status = hr_engine_create(&options, &engine, error);
     if (status == HR_OK)
         status = hr_engine_start(engine, error);
-    hr_cli_interrupt_unblock();
     if (status != HR_OK) {
         hr_engine_destroy(engine);
         return status;

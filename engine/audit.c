@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "thread.h"
 
 /* Bytes that wait for the disk, and as many that are being written: some 4,000 lines. */
 #define BUFFER_LEN (1u << 20)
@@ -207,7 +208,7 @@ hr_status hr_audit_create(const hr_env *env, const char *path, hr_audit **audit_
     if (status == HR_OK) {
         pthread_mutex_init(&audit->mutex, NULL);
         pthread_cond_init(&audit->changed, NULL);
-        number = pthread_create(&audit->writer, NULL, run, audit);
+        number = hr_thread_start(&audit->writer, run, audit);
         if (number != 0)
             status = hr_error_set(error, hr_status_from_errno(number),
                                   "starting the thread of the audit file: %s", strerror(number));

@@ -2,13 +2,13 @@
 #include "upload.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "codec.h"
 #include "slots.h"
+#include "thread.h"
 
 /* A batch is as many chunks as have come, at most these. What must be under way so that neither
  * the copies nor the kernels wait: PCIe's 55 GB/s of text at a ratio of 2 are 110 GB/s of content;
@@ -492,7 +492,7 @@ hr_status hr_upload_create(hr_engine *engine, const hr_upload_options *options,
     upload->arrived_end = &upload->arrived;
     pthread_mutex_init(&upload->lock, NULL);
     pthread_cond_init(&upload->changed, NULL);
-    int error = pthread_create(&upload->thread, NULL, run, upload);
+    int error = hr_thread_start(&upload->thread, run, upload);
     if (error != 0) {
         pthread_cond_destroy(&upload->changed);
         pthread_mutex_destroy(&upload->lock);

@@ -5,6 +5,7 @@
 
 #include "engine.h"
 #include "node.h"
+#include "thread.h"
 
 /* Workers and NICs take turns; without NICs, and where there is one node only, any place is as
  * good. */
@@ -134,7 +135,7 @@ static void *run(void *argument)
 
 hr_status hr_worker_start(hr_worker *worker, hr_error *error)
 {
-    int failure = pthread_create(&worker->thread, NULL, run, worker);
+    int failure = hr_thread_start(&worker->thread, run, worker);
     if (failure != 0)
         return hr_error_set(error, hr_status_from_errno(failure), "starting worker %u: %s",
                             worker->index, strerror(failure));

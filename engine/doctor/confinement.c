@@ -5,13 +5,13 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/openat2.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "doctor.h"
+#include "thread.h"
 
 #define TOPIC "confinement"
 
@@ -74,7 +74,7 @@ static void note_landlock(const hr_doctor *doctor)
 {
     pthread_t thread;
     int error = 0;
-    int made = pthread_create(&thread, NULL, confine, &error);
+    int made = hr_thread_start(&thread, confine, &error);
     if (made == 0)
         pthread_join(thread, NULL);
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);

@@ -2,8 +2,8 @@
 #include "helpers.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
+
+#include "thread.h"
 
 struct hr_helpers {
     const hr_env *env;
@@ -81,17 +81,12 @@ hr_status hr_helpers_create(const hr_env *env, unsigned threads, hr_helpers **he
         *helpers_out = helpers;
         return HR_OK;
     }
-    /* Signals are for the program's own threads: a helper must not swallow its Ctrl-C. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = 0;
     while (error == 0 && helpers->threads < threads) {
-        error = pthread_create(&helpers->thread[helpers->threads], NULL, help, helpers);
+        error = hr_thread_start(&helpers->thread[helpers->threads], help, helpers);
         if (error == 0)
             helpers->threads++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (helpers->threads == 0) {
         hr_helpers_destroy(helpers);
         return HR_LIMIT;

@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "tasks.h"
+
 extern "C" {
 #include "headrace.h"
 #include "temp.h"
@@ -465,6 +467,29 @@ TEST_F(Api, HasWorkersWithThreadsOfTheirOwn)
     Get to_file(client, options);
     EXPECT_EQ(HR_OK, to_file.wait()) << to_file.text();
     EXPECT_TRUE(hr_temp_holds(target.c_str(), SIZE, 1));
+}
+
+// A handler of the program's would run on a thread of ours, beside the destruction of what it uses.
+TEST_F(Api, TakesNoSignals)
+{
+    const std::set<std::string> before = tasks();
+    Engine engine(3);
+    engine.start();
+    const std::string audit = temp_ + "/audit";
+    hr_export directory = {"data", temp_.c_str(), false};
+    hr_server_options options = {};
+    hr_server *server = nullptr;
+    hr_error error = {};
+    options.listen = "127.0.0.1:0";
+    options.exports = &directory;
+    options.export_count = 1;
+    options.trust.insecure = true;
+    options.audit_path = audit.c_str();
+    ASSERT_EQ(HR_OK, hr_server_open(engine, &options, &server, &error)) << error.text;
+    const std::set<std::string> ours = tasks_since(before);
+    EXPECT_GT(ours.size(), 3u) << "two workers, helpers, the audit's writer";
+    expect_signals_blocked(ours);
+    hr_server_destroy(server);
 }
 
 TEST_F(Api, CanBeDestroyedAtAnyTime)

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tasks.h"
+
 extern "C" {
 #include "batch_cuda.h"
 #include "codec.h"
@@ -190,9 +192,13 @@ TEST_F(GpuApi, AShardIntoMemoryOfTheCallerBehindItsStream)
     options.cuda_stream = mine.stream;
     options.cuda_event = mine.event;
     options.max_sms = 1;
+    const std::set<std::string> before = tasks();
     local.start(options);
+    while (tasks_since(before).empty())
+        hr_engine_step(local.engine, 1000000);
     for (int i = 0; i < 100; i++)
         hr_engine_step(local.engine, 1000000);
+    expect_signals_blocked(tasks_since(before));
     EXPECT_EQ(0u, hr_get_count(local.get).bytes_verified);
     fake_cuda_hold(mine.stream, 0);
     EXPECT_EQ(HR_OK, local.wait()) << local.text();

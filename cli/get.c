@@ -86,7 +86,7 @@ static hr_status follow(get_job *job, hr_error *error)
     bool canceled = false;
     hr_status status;
     while ((status = hr_get_status(job->get)) == HR_AGAIN) {
-        hr_engine_step(job->engine, hr_cli_report_wait_ns(&job->report));
+        hr_engine_step(job->engine, hr_cli_ticker_wait_ns(&job->report.ticker));
         hr_cli_report_step(&job->report, job->get);
         if (hr_cli_reader_is_gone() && !canceled) {
             hr_get_cancel(job->get);

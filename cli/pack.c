@@ -11,7 +11,7 @@ static hr_status follow(hr_cli_tally *tally, hr_engine *engine, hr_pack *pack, h
     bool canceled = false;
     hr_status status;
     while ((status = hr_pack_status(pack)) == HR_AGAIN) {
-        hr_engine_step(engine, hr_cli_tally_wait_ns(tally));
+        hr_engine_step(engine, hr_cli_ticker_wait_ns(&tally->ticker));
         hr_packed_progress count = hr_pack_count(pack);
         hr_cli_tally_step(tally, &count);
         if (!canceled && (hr_cli_interrupted() || hr_cli_reader_is_gone())) {
@@ -55,7 +55,7 @@ hr_status hr_cli_pack(const hr_cli_settings *settings, char **arguments, unsigne
         .file_done = hr_cli_tally_file,
         .context = &tally,
     };
-    hr_cli_tally_begin(&tally);
+    hr_cli_ticker_begin(&tally.ticker, settings);
     hr_status status = check(settings, arguments, argument_count, error);
     if (status == HR_OK)
         status = hr_cli_tally_engine(settings, &engine, error);

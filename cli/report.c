@@ -2,27 +2,9 @@
 #include "report.h"
 
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "output.h"
 #include "units.h"
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* Of this process, all threads, user and system. */
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 static json_t *text_of(const char *text)
 {
@@ -36,16 +18,8 @@ void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings,
         .settings = settings,
         .source = source,
         .target = target,
-        .start_ns = now_ns(),
-        .ticks = !settings->quiet && (settings->json || hr_cli_has_terminal()),
     };
-    /* The first line comes when there is something to tell. */
-    hr_cli_progress_sample(&report->progress, report->start_ns, &(hr_get_progress){.files = 0});
-}
-
-uint64_t hr_cli_report_wait_ns(const hr_cli_report *report)
-{
-    return report->ticks ? HR_CLI_PROGRESS_NS : HR_WAIT_FOREVER;
+    hr_cli_ticker_begin(&report->ticker, settings);
 }
 
 static void tell_plan(hr_cli_report *report, const hr_get_progress *count, const char *path)
@@ -65,8 +39,8 @@ static void tell_plan(hr_cli_report *report, const hr_get_progress *count, const
 static void tell_progress(const hr_cli_report *report, const hr_get_progress *count,
                           const char *path)
 {
-    uint64_t rate = hr_cli_progress_rate(&report->progress);
-    double left = hr_cli_progress_left(&report->progress, count);
+    uint64_t rate = hr_cli_progress_rate(&report->ticker.progress);
+    double left = hr_cli_progress_left(&report->ticker.progress, count);
     if (report->settings->json) {
         json_t *object = json_pack(
             "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}", "type", "progress", "files",
@@ -88,8 +62,8 @@ static void tell_progress(const hr_cli_report *report, const hr_get_progress *co
 
 void hr_cli_report_step(hr_cli_report *report, const hr_get *get)
 {
-    uint64_t now = report->ticks ? now_ns() : 0;
-    bool is_due = report->ticks && hr_cli_progress_is_due(&report->progress, now);
+    uint64_t now_ns;
+    bool is_due = hr_cli_ticker_is_due(&report->ticker, &now_ns);
     if (report->plan_told && !is_due)
         return;
     hr_get_progress count = hr_get_count(get);
@@ -97,7 +71,7 @@ void hr_cli_report_step(hr_cli_report *report, const hr_get *get)
         tell_plan(report, &count, hr_get_path(get));
     if (!is_due)
         return;
-    hr_cli_progress_sample(&report->progress, now, &count);
+    hr_cli_progress_sample(&report->ticker.progress, now_ns, &count);
     tell_progress(report, &count, hr_get_path(get));
 }
 
@@ -140,7 +114,8 @@ static void sum_up_json(const hr_get_progress *count, const char *path, hr_statu
         (json_int_t)count->bytes_moved, "bytes_reused", (json_int_t)count->bytes_reused,
         "control_messages", (json_int_t)count->control_messages, "seconds", seconds,
         "rate_bytes_per_second", (json_int_t)rate, "first_byte_seconds",
-        (double)count->first_byte_ns / 1e9, "cpu_seconds", cpu_seconds(), "path", text_of(path)));
+        (double)count->first_byte_ns / 1e9, "cpu_seconds", hr_cli_cpu_seconds(), "path",
+        text_of(path)));
 }
 
 static void sum_up(const hr_cli_report *report, const hr_get_progress *count, const char *path,
@@ -181,7 +156,7 @@ void hr_cli_report_end(hr_cli_report *report, const hr_get *get, hr_status statu
 {
     hr_get_progress count = {0};
     const char *path = "";
-    double seconds = (double)(now_ns() - report->start_ns) / 1e9;
+    double seconds = hr_cli_ticker_seconds(&report->ticker);
     if (get != NULL) {
         count = hr_get_count(get);
         path = hr_get_path(get);

@@ -4,15 +4,13 @@
 #ifndef HR_CLI_REPORT_H
 #define HR_CLI_REPORT_H
 
-#include "progress.h"
 #include "settings.h"
+#include "ticker.h"
 
 typedef struct hr_cli_report {
     const hr_cli_settings *settings;
     const char *source, *target; /* as on the command line */
-    uint64_t start_ns;
-    bool ticks; /* something is shown while it runs */
-    hr_cli_progress progress;
+    hr_cli_ticker ticker;
     bool plan_told;
 } hr_cli_report;
 
@@ -20,8 +18,6 @@ void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings,
                          const char *target);
 /* After each step. */
 void hr_cli_report_step(hr_cli_report *report, const hr_get *get);
-/* How long a step may wait before something must be told. */
-uint64_t hr_cli_report_wait_ns(const hr_cli_report *report);
 /* file_done of hr_get_options; context is the report. */
 void hr_cli_report_file(void *context, const hr_file_report *file);
 /* get NULL: it has never started. */

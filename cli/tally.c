@@ -3,46 +3,16 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "interrupt.h"
 #include "launch.h"
 #include "output.h"
 #include "units.h"
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* Of this process, all threads, user and system. */
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
 static double ratio(const hr_packed_progress *count)
 {
     return count->stored_bytes == 0 ? 1 : (double)count->bytes / (double)count->stored_bytes;
-}
-
-void hr_cli_tally_begin(hr_cli_tally *tally)
-{
-    tally->start_ns = now_ns();
-    tally->ticks = !tally->settings->quiet && (tally->settings->json || hr_cli_has_terminal());
-    hr_cli_progress_sample(&tally->progress, tally->start_ns, &(hr_get_progress){.files = 0});
-}
-
-uint64_t hr_cli_tally_wait_ns(const hr_cli_tally *tally)
-{
-    return tally->ticks ? HR_CLI_PROGRESS_NS : HR_WAIT_FOREVER;
 }
 
 /* What is the same in every object. Consumes nothing; the caller adds what is its own. */
@@ -83,20 +53,20 @@ void hr_cli_tally_file(void *context, const hr_file_report *file)
 
 void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count)
 {
-    uint64_t now = tally->ticks ? now_ns() : 0;
-    if (!tally->ticks || !hr_cli_progress_is_due(&tally->progress, now))
+    uint64_t now_ns;
+    if (!hr_cli_ticker_is_due(&tally->ticker, &now_ns))
         return;
     const hr_get_progress shown = {.bytes = count->bytes, .bytes_verified = count->bytes_done};
-    hr_cli_progress_sample(&tally->progress, now, &shown);
-    uint64_t rate = hr_cli_progress_rate(&tally->progress);
+    hr_cli_progress_sample(&tally->ticker.progress, now_ns, &shown);
+    uint64_t rate = hr_cli_progress_rate(&tally->ticker.progress);
     if (tally->settings->json) {
         json_t *object = object_of("progress", count);
         json_object_set_new(object, "rate_bytes_per_second", json_integer((json_int_t)rate));
         hr_cli_print_json(object);
     } else {
         char line[HR_CLI_LINE_MAX];
-        hr_cli_progress_line(line, &shown, rate, hr_cli_progress_left(&tally->progress, &shown),
-                             count->codec);
+        hr_cli_progress_line(line, &shown, rate,
+                             hr_cli_progress_left(&tally->ticker.progress, &shown), count->codec);
         hr_cli_live(line);
     }
 }
@@ -111,7 +81,7 @@ static void end_json(const hr_cli_tally *tally, const hr_packed_progress *count,
     json_object_set_new(object, "ratio", json_real(ratio(count)));
     json_object_set_new(object, "choice", json_string(choice));
     json_object_set_new(object, "seconds", json_real(seconds));
-    json_object_set_new(object, "cpu_seconds", json_real(cpu_seconds()));
+    json_object_set_new(object, "cpu_seconds", json_real(hr_cli_cpu_seconds()));
     hr_cli_json_name(object, "source", tally->source, strlen(tally->source));
     if (tally->target != NULL)
         hr_cli_json_name(object, "target", tally->target, strlen(tally->target));
@@ -142,7 +112,7 @@ static void describe(char *out, size_t size, const hr_packed_progress *count)
 void hr_cli_tally_end(const hr_cli_tally *tally, const hr_packed_progress *count,
                       const char *choice, hr_status status, const hr_error *error)
 {
-    double seconds = (double)(now_ns() - tally->start_ns) / 1e9;
+    double seconds = hr_cli_ticker_seconds(&tally->ticker);
     char quoted[300], bytes[HR_CLI_UNIT_MAX], stored[HR_CLI_UNIT_MAX], time[HR_CLI_UNIT_MAX];
     char rate[HR_CLI_UNIT_MAX], what[200];
     hr_cli_live(NULL);

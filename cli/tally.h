@@ -5,23 +5,17 @@
 #ifndef HR_CLI_TALLY_H
 #define HR_CLI_TALLY_H
 
-#include "progress.h"
 #include "settings.h"
+#include "ticker.h"
 
 typedef struct hr_cli_tally {
     const hr_cli_settings *settings;
     const char *done;   /* "packed" */
     const char *source; /* as on the command line */
     const char *target; /* NULL: there is none */
-    uint64_t start_ns;
-    bool ticks; /* something is shown while it runs */
-    hr_cli_progress progress;
+    hr_cli_ticker ticker;
 } hr_cli_tally;
 
-/* The members above start_ns are the caller's. */
-void hr_cli_tally_begin(hr_cli_tally *tally);
-/* How long a step may wait before something must be told. */
-uint64_t hr_cli_tally_wait_ns(const hr_cli_tally *tally);
 /* After each step. */
 void hr_cli_tally_step(hr_cli_tally *tally, const hr_packed_progress *count);
 /* file_done of hr_pack_options; context is the tally. */

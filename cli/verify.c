@@ -11,7 +11,7 @@ static hr_status follow(hr_cli_tally *tally, hr_engine *engine, hr_verify *verif
     bool canceled = false;
     hr_status status;
     while ((status = hr_verify_status(verify)) == HR_AGAIN) {
-        hr_engine_step(engine, hr_cli_tally_wait_ns(tally));
+        hr_engine_step(engine, hr_cli_ticker_wait_ns(&tally->ticker));
         hr_packed_progress count = hr_verify_count(verify);
         hr_cli_tally_step(tally, &count);
         if (!canceled && (hr_cli_interrupted() || hr_cli_reader_is_gone())) {
@@ -35,7 +35,7 @@ static hr_status verify_one(const hr_cli_settings *settings, hr_engine *engine, 
         .source = path,
     };
     hr_verify_options options = {.path = path, .threads = settings->threads};
-    hr_cli_tally_begin(&tally);
+    hr_cli_ticker_begin(&tally.ticker, settings);
     hr_status status = hr_verify_start(engine, &options, &verify, error);
     if (status == HR_OK)
         status = follow(&tally, engine, verify, error);

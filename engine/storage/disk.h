@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree behind hr_disk: nodes, names, and for each what would survive a crash. Inside the folder
- * only: storage_memory.c turns requests into these calls. */
+ * only: disk_io.c turns requests into these calls. */
 #ifndef HR_DISK_H
 #define HR_DISK_H
 

@@ -220,3 +220,20 @@ void hr_disk_crash(hr_disk *disk, uint64_t seed)
     count_users(disk);
     disk->capacity = capacity;
 }
+
+void hr_disk_stop_at(hr_disk *disk, uint64_t nth, bool after)
+{
+    disk->stop_at = nth != 0 ? disk->operations + nth : 0;
+    disk->stop_after = after;
+}
+
+bool hr_disk_is_stopped(const hr_disk *disk)
+{
+    return disk->stopped;
+}
+
+void hr_disk_resume(hr_disk *disk)
+{
+    disk->stop_at = 0;
+    disk->stopped = false;
+}

@@ -11,9 +11,9 @@
 #include "ask.h"
 #include "control.h"
 #include "engine.h"
-#include "keyring.h"
 #include "rails.h"
 #include "receiver.h"
+#include "region_numbers.h"
 #include "routes.h"
 #include "server.h"
 #include "survey.h"
@@ -64,12 +64,12 @@ struct hr_client {
     char no_rdma[200]; /* why RDMA is not used; "" while it may be */
     hr_rails rails;    /* of the server, for RDMA */
     hr_timer rails_timer;
-    hr_survey survey;                      /* of the ways to the server's rails */
-    hr_routes routes;                      /* our NICs, and where the data goes from them */
-    hr_rail_info rail_info;                /* of ours that was used last */
-    char rail_why[160];                    /* it was that one; "" where there is but one */
-    hr_list exposures;                     /* of landing slots: one a worker and rail */
-    uint64_t regions[HR_KEYRING_MAX / 64]; /* numbers in use, a bit each */
+    hr_survey survey;          /* of the ways to the server's rails */
+    hr_routes routes;          /* our NICs, and where the data goes from them */
+    hr_rail_info rail_info;    /* of ours that was used last */
+    char rail_why[160];        /* it was that one; "" where there is but one */
+    hr_list exposures;         /* of landing slots: one a worker and rail */
+    hr_region_numbers numbers; /* of what is exposed, of slots and of targets */
 
     hr_list waiters;   /* of hr_client_waiter */
     hr_list transfers; /* of hr_transfer.node */

@@ -3,13 +3,11 @@
 
 #include <assert.h>
 
-#include "links.h"
-
 static void forget(hr_direct *direct, hr_exposure *exposure)
 {
     direct->exposures[exposure->rail] = NULL;
     direct->count--;
-    hr_links_give_regions(direct->client, exposure->first, exposure->count);
+    hr_region_numbers_give(&direct->client->numbers, exposure->first, exposure->count);
     hr_release(direct->client->env, exposure);
 }
 
@@ -71,12 +69,12 @@ static void expose(hr_direct *direct, unsigned rail, const hr_span *spans, unsig
     hr_client *client = direct->client;
     hr_worker *home = hr_engine_home(client->engine);
     uint32_t number;
-    if (!hr_links_take_regions(client, count, &number))
+    if (!hr_region_numbers_take(&client->numbers, count, &number))
         return;
     hr_exposure *exposure =
         hr_exposure_create(home, home, rail, number, count, &exposure_events, direct);
     if (exposure == NULL) {
-        hr_links_give_regions(client, number, count);
+        hr_region_numbers_give(&client->numbers, number, count);
         return;
     }
     for (unsigned i = 0; i < count; i++)

@@ -273,33 +273,6 @@ void hr_links_take_parted(hr_client *client, const hr_message_parted *parted)
     }
 }
 
-/* ---- numbers of regions ---- */
-
-static bool is_taken(const hr_client *client, uint32_t number)
-{
-    return (client->regions[number / 64] >> number % 64 & 1) != 0;
-}
-
-bool hr_links_take_regions(hr_client *client, unsigned count, uint32_t *first_out)
-{
-    for (uint32_t number = 0, free = 0; number < HR_KEYRING_MAX; number++) {
-        free = is_taken(client, number) ? 0 : free + 1;
-        if (free < count)
-            continue;
-        *first_out = number + 1 - count;
-        for (uint32_t i = *first_out; i <= number; i++)
-            client->regions[i / 64] |= UINT64_C(1) << i % 64;
-        return true;
-    }
-    return false;
-}
-
-void hr_links_give_regions(hr_client *client, uint32_t first, unsigned count)
-{
-    for (uint32_t i = first; i < first + count; i++)
-        client->regions[i / 64] &= ~(UINT64_C(1) << i % 64);
-}
-
 /* ---- what RDMA needs before a link is up ---- */
 
 /* RDMA is of no use in this session. */
@@ -362,7 +335,7 @@ static void tell_keys(hr_client *client, hr_receiver *receiver, hr_exposure *exp
 static void forget_exposure(hr_client *client, hr_exposure *exposure)
 {
     hr_list_remove(&exposure->node);
-    hr_links_give_regions(client, exposure->first, exposure->count);
+    hr_region_numbers_give(&client->numbers, exposure->first, exposure->count);
     hr_release(client->env, exposure);
 }
 
@@ -400,7 +373,7 @@ static void expose_slots(hr_client *client, const hr_receiver *receiver)
     uint32_t first = 0;
     hr_exposure *exposure = NULL;
     if (slots->count <= HR_MESSAGE_REGIONS_MAX &&
-        hr_links_take_regions(client, slots->count, &first))
+        hr_region_numbers_take(&client->numbers, slots->count, &first))
         exposure = hr_exposure_create(receiver->worker, home_of(client), receiver->rail, first,
                                       slots->count, &exposure_events, client);
     if (exposure == NULL) {

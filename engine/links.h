@@ -6,10 +6,6 @@
 
 #include "client.h"
 
-/* Numbers for regions, count of them in a row. False: there are none. */
-bool hr_links_take_regions(struct hr_client *client, unsigned count, uint32_t *first_out);
-void hr_links_give_regions(struct hr_client *client, uint32_t first, unsigned count);
-
 /* Those that are wanted, less those that the server has no room for. */
 unsigned hr_links_count(const struct hr_client *client);
 

@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "keyring.h"
+#include "region_numbers.h"
 }
 
 namespace
@@ -72,6 +73,33 @@ TEST_F(Keyring, ARegionToldAgainIsTheLatter)
     EXPECT_EQ(Find(3, 0, 100), HR_OK);
     EXPECT_EQ(address, 0x20000u);
     EXPECT_EQ(rkey, 78u);
+}
+
+TEST(RegionNumbers, AreTheLowestInARowThatAreFree)
+{
+    hr_region_numbers numbers = {};
+    uint32_t first = 0;
+    for (uint32_t at : {0u, 60u, 120u}) { // the second row lies in two words
+        ASSERT_TRUE(hr_region_numbers_take(&numbers, 60, &first));
+        EXPECT_EQ(first, at);
+    }
+    hr_region_numbers_give(&numbers, 60, 60);
+    ASSERT_TRUE(hr_region_numbers_take(&numbers, 61, &first));
+    EXPECT_EQ(first, 180u);
+    ASSERT_TRUE(hr_region_numbers_take(&numbers, 59, &first));
+    EXPECT_EQ(first, 60u);
+}
+
+TEST(RegionNumbers, HaveAnEnd)
+{
+    hr_region_numbers numbers = {};
+    uint32_t first = 0;
+    ASSERT_TRUE(hr_region_numbers_take(&numbers, HR_KEYRING_MAX, &first));
+    EXPECT_FALSE(hr_region_numbers_take(&numbers, 1, &first));
+    hr_region_numbers_give(&numbers, HR_KEYRING_MAX - 1, 1);
+    EXPECT_FALSE(hr_region_numbers_take(&numbers, 2, &first));
+    EXPECT_TRUE(hr_region_numbers_take(&numbers, 1, &first));
+    EXPECT_EQ(first, HR_KEYRING_MAX - 1u);
 }
 
 } // namespace

@@ -53,7 +53,9 @@ struct hr_compare {
     compared_side sides[2];
     hr_list folders, running;
     compared_folder *folder; /* at hand */
-    bool merging, canceled, pumping;
+    bool canceled, pumping;
+    hr_letter cancel_letter;
+    bool cancel_posted, cancel_taken;
     unsigned running_count;
     hr_compare_progress progress;
     uint64_t compared; /* bytes of files that are over */
@@ -345,7 +347,6 @@ static void next_folder(hr_compare *compare)
 {
     hr_list *node = hr_list_take_first(&compare->folders);
     compare->folder = HR_CONTAINER(node, compared_folder, node);
-    compare->merging = false;
     start_listing(compare, &compare->sides[TREE]);
     start_listing(compare, &compare->sides[SOURCE]);
 }
@@ -431,6 +432,15 @@ static void release(hr_compare *compare)
     hr_release(compare->env, compare);
 }
 
+static void deliver_cancel(hr_letter *letter)
+{
+    hr_compare *compare = HR_CONTAINER(letter, hr_compare, cancel_letter);
+    compare->cancel_taken = true;
+    if (compare->status == HR_AGAIN)
+        fail(compare, HR_CANCELED, "canceled");
+    pump(compare);
+}
+
 hr_status hr_compare_start(const hr_compare_options *options, hr_compare **compare_out,
                            hr_error *error)
 {
@@ -442,6 +452,7 @@ hr_status hr_compare_start(const hr_compare_options *options, hr_compare **compa
     compare->env = env;
     compare->options = *options;
     compare->status = HR_AGAIN;
+    compare->cancel_letter.deliver = deliver_cancel;
     compare->sides[TREE].client = options->tree;
     compare->sides[SOURCE].client = options->source;
     hr_list_init(&compare->folders);
@@ -480,8 +491,8 @@ hr_compare_progress hr_compare_count(const hr_compare *compare)
 
 void hr_compare_cancel(hr_compare *compare)
 {
-    fail(compare, HR_CANCELED, "canceled");
-    pump(compare);
+    if (!__atomic_exchange_n(&compare->cancel_posted, true, __ATOMIC_ACQ_REL))
+        hr_loop_post(hr_engine_home(compare->engine)->loop, &compare->cancel_letter);
 }
 
 void hr_compare_destroy(hr_compare *compare)
@@ -490,7 +501,7 @@ void hr_compare_destroy(hr_compare *compare)
         return;
     if (compare->status == HR_AGAIN)
         hr_compare_cancel(compare);
-    while (compare->status == HR_AGAIN)
+    while (compare->status == HR_AGAIN || (compare->cancel_posted && !compare->cancel_taken))
         hr_engine_step(compare->engine, HR_NS_PER_S);
     release(compare);
 }

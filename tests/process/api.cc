@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <future>
+#include <netinet/in.h>
 #include <poll.h>
 #include <set>
 #include <string>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include "tasks.h"
@@ -322,6 +325,40 @@ TEST_F(Api, IsCanceledFromAnotherThread)
     EXPECT_EQ(HR_OK, again.wait()) << again.text();
     EXPECT_GT(again.count().bytes_reused, 0u);
     EXPECT_TRUE(hr_temp_holds(target.c_str(), SIZE, 1));
+}
+
+TEST_F(Api, AComparisonIsCanceledFromAnotherThread)
+{
+    const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); // it takes, and never says
+    sockaddr_in at = {};
+    socklen_t len = sizeof at;
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(0, bind(silent, reinterpret_cast<sockaddr *>(&at), sizeof at));
+    ASSERT_EQ(0, listen(silent, 1));
+    ASSERT_EQ(0, getsockname(silent, reinterpret_cast<sockaddr *>(&at), &len));
+    const std::string address = "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+    Engine engine;
+    hr_client_options client_options = {};
+    hr_client *client = nullptr;
+    hr_error error = {};
+    client_options.address = address.c_str();
+    client_options.trust.insecure = true;
+    client_options.connect_timeout_ns = HR_WAIT_FOREVER / 4;
+    ASSERT_EQ(HR_OK, hr_client_open(engine, &client_options, &client, &error)) << error.text;
+    hr_compare_options options = {};
+    hr_compare *compare = nullptr;
+    options.tree = options.source = client;
+    options.tree_path = options.source_path = "data";
+    ASSERT_EQ(HR_OK, hr_compare_start(&options, &compare, &error)) << error.text;
+    std::thread other([&] { hr_compare_cancel(compare); });
+    while (hr_compare_status(compare) == HR_AGAIN)
+        hr_engine_step(engine, HR_WAIT_FOREVER);
+    other.join();
+    EXPECT_EQ(HR_CANCELED, hr_compare_status(compare)) << hr_compare_error(compare)->text;
+    hr_compare_destroy(compare);
+    hr_client_destroy(client);
+    close(silent);
 }
 
 TEST_F(Api, WakeEndsAStep)

@@ -17,8 +17,8 @@
  * Threads. An engine is stepped: nothing happens but in hr_engine_step, on the caller's thread,
  * except for the further workers that hr_engine_start runs on threads of their own. Every handle
  * belongs to the thread that steps its engine; only the cancel functions and hr_engine_wake may be
- * called from others (and from signal handlers). No function blocks but hr_engine_step, and the
- * destroy functions while the last operations end.
+ * called from others (and from signal handlers). No function blocks but hr_engine_step, the destroy
+ * functions while the last operations end, and those that say so.
  *
  * Ownership. Who creates destroys. Destroy functions accept NULL. Strings and spans in options are
  * copied, except for the memory of a target, which is lent until hr_get_destroy. What is returned
@@ -82,7 +82,8 @@ typedef struct hr_engine_options {
     hr_io_choice io;
     hr_transport_choice transport;
     hr_rdma_options rdma;
-    const char *congestion; /* TCP congestion control; NULL: chosen, see hr_transport.h */
+    const char *congestion; /* TCP congestion control; NULL: on loopback the faster of cubic and
+                               reno that may be used, elsewhere the system's */
     int log_level;          /* 0 warnings and errors, 1 and informations, 2 and debug */
     void (*log)(void *context, int level, const char *line); /* NULL: stderr */
     void *log_context;
@@ -469,7 +470,7 @@ typedef enum hr_pack_codec {
                      where nothing gains */
     HR_PACK_LZ4,
     HR_PACK_ZSTD,
-    HR_PACK_PLANES, /* of bfloat16; read by Headrace only */
+    HR_PACK_PLANES, /* of bfloat16 and float32; read by Headrace only */
     HR_PACK_NONE,   /* only an index beside the file, so that it has stored digests */
 } hr_pack_codec;
 

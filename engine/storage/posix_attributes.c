@@ -18,16 +18,32 @@ static int set_mode(int fd, uint32_t mode)
     return chmod(path, (mode_t)mode) == 0 ? 0 : errno;
 }
 
-int hr_posix_stamp_time(int fd, int64_t mtime_ns)
+static void put_times(int64_t mtime_ns, struct timespec times_out[2])
 {
     int64_t second = (int64_t)HR_NS_PER_S;
     int64_t rest = mtime_ns % second;
     if (rest < 0) /* before 1970: the nanoseconds still count upwards */
         rest += second;
-    struct timespec times[2] = {
-        {.tv_nsec = UTIME_OMIT},
-        {.tv_sec = (time_t)((mtime_ns - rest) / second), .tv_nsec = (long)rest},
+    times_out[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
+    times_out[1] = (struct timespec){
+        .tv_sec = (time_t)((mtime_ns - rest) / second),
+        .tv_nsec = (long)rest,
     };
+}
+
+int hr_posix_stamp_time(int fd, int64_t mtime_ns)
+{
+    struct timespec times[2];
+    put_times(mtime_ns, times);
+    return futimens(fd, times) == 0 ? 0 : errno;
+}
+
+/* Also of a descriptor that only names the file; the walk along its empty path costs as much as the
+ * change. */
+static int stamp_named_time(int fd, int64_t mtime_ns)
+{
+    struct timespec times[2];
+    put_times(mtime_ns, times);
     return utimensat(fd, "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
@@ -53,7 +69,7 @@ static int stamp_descriptor(int fd, hr_io *io)
         error = fchownat(fd, "", info->uid, info->gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
     if (error == 0 && io->flags & HR_IO_MODE)
         error = set_mode(fd, info->mode);
-    return error == 0 ? hr_posix_stamp_time(fd, info->mtime_ns) : error;
+    return error == 0 ? stamp_named_time(fd, info->mtime_ns) : error;
 }
 
 int hr_posix_stamp(hr_io *io)

@@ -15,7 +15,9 @@
 typedef struct opened_parent {
     const char *path; /* a path whose first len bytes named it */
     size_t len;
-    int fd; /* -1: none */
+    int fd;             /* -1: none */
+    bool judged, exact; /* whether files that are made in it with judged_mode have that mode */
+    mode_t judged_mode;
 } opened_parent;
 
 static void forget(opened_parent *parent)
@@ -23,6 +25,7 @@ static void forget(opened_parent *parent)
     if (parent->fd >= 0)
         close(parent->fd);
     parent->fd = -1;
+    parent->judged = false;
 }
 
 /* Several threads may come to it at once. */
@@ -141,26 +144,42 @@ static int write_sparse(int fd, const uint8_t *data, size_t len)
     return error;
 }
 
-/* The owner first: changing it takes setuid and setgid away. */
-static int settle_file(int fd, const hr_file_info *info, bool owner)
+/* What umask and default access lists leave of a mode is the same for all files of a directory: one
+ * is looked at, and only if it came out otherwise they are changed. */
+static bool has_mode(int fd, mode_t mode, opened_parent *parent)
 {
+    if (parent->judged && parent->judged_mode == mode)
+        return parent->exact;
+    struct stat stat;
+    parent->judged_mode = mode;
+    parent->judged = fstat(fd, &stat) == 0;
+    parent->exact = parent->judged && (stat.st_mode & 07777) == mode;
+    return parent->exact;
+}
+
+/* The owner first: changing it takes setuid and setgid away. */
+static int settle_file(int fd, const hr_file_info *info, bool owner, opened_parent *parent)
+{
+    mode_t mode = info->mode & 07777;
     if (owner && fchown(fd, info->uid, info->gid) != 0)
         return errno;
-    if (fchmod(fd, info->mode & 07777) != 0)
+    if (!has_mode(fd, mode, parent) && fchmod(fd, mode) != 0)
         return errno;
     return hr_posix_stamp_time(fd, info->mtime_ns);
 }
 
-static int write_file(const hr_io *io, int parent, const char *name, const hr_io_file *file)
+static int write_file(const hr_io *io, opened_parent *parent, const char *name,
+                      const hr_io_file *file)
 {
-    int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const hr_file_info *info = &file->info;
+    int fd = openat(parent->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    info->mode & 0777);
     if (fd < 0)
         return errno;
-    const hr_file_info *info = &file->info;
     int error = info->allocated_len < info->size ? write_sparse(fd, file->data, (size_t)info->size)
                                                  : write_run(fd, file->data, 0, (size_t)info->size);
     if (error == 0)
-        error = settle_file(fd, info, io->flags & HR_IO_OWNER);
+        error = settle_file(fd, info, io->flags & HR_IO_OWNER, parent);
     if (close(fd) != 0 && error == 0)
         error = errno; /* over a network this is where a full disk may show */
     return error;
@@ -193,7 +212,7 @@ static int act(const hr_io *io, hr_io_file *file, opened_parent *parent, opened_
     if (io->kind == HR_IO_READ_FILES)
         return read_file(parent->fd, name, file);
     if (io->kind == HR_IO_WRITE_FILES)
-        return write_file(io, parent->fd, name, file);
+        return write_file(io, parent, name, file);
     return rename_file(io, parent->fd, name, file, parent_to);
 }
 

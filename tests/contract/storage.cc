@@ -422,6 +422,31 @@ TEST_P(Storage, MakesWhatIsPrivateAsThat)
     umask(umask_before);
 }
 
+// Each gets its own permissions, whatever those of the one before it came to.
+TEST_P(Storage, GivesManyFilesTheirModesWhateverTheUmask)
+{
+    const mode_t umask_before = umask(0);
+    const uint32_t modes[] = {0644, 0644, 0644, 0600, 0777, 0777, 04711, 0711, 0444, 0444, 0, 0640};
+    const size_t count = sizeof modes / sizeof *modes;
+    for (mode_t mask : {0000, 0022, 0077, 0777}) {
+        umask(mask);
+        const std::string suffix = "." + std::to_string(mask);
+        Files files(count, suffix);
+        for (size_t i = 0; i < count; i++) {
+            files.names[i] = std::to_string(i) + suffix;
+            files.files[i].path = files.names[i].c_str();
+            files.files[i].info.mode = modes[i];
+        }
+        ASSERT_EQ(on_files(client.get(), HR_IO_WRITE_FILES, root, &files), HR_OK);
+        ASSERT_EQ(on_files(client.get(), HR_IO_LOOKUP_FILES, root, &files), HR_OK);
+        for (size_t i = 0; i < count; i++) {
+            EXPECT_EQ(files.files[i].status, HR_OK) << i;
+            EXPECT_EQ(files.files[i].info.mode, modes[i]) << i << " with umask " << mask;
+        }
+    }
+    umask(umask_before);
+}
+
 TEST_P(Storage, AllocatesAndTruncates)
 {
     hr_file *file = opened("file", new_file);

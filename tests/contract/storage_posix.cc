@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <thread>
 #include <unistd.h>
 
@@ -117,6 +118,39 @@ TEST_F(StoragePosix, FollowsSymlinksBeneathItsDirectoryOnly)
     EXPECT_EQ(client->on_path(HR_IO_REMOVE, dir, "outside"), HR_OK);
     EXPECT_EQ(client->get(root, "secret", &back), HR_OK) << "the link went and not its target";
     EXPECT_EQ(client->close_dir(dir), HR_OK);
+}
+
+// A directory can say itself what files that are made in it may not have.
+TEST_F(StoragePosix, GivesManyFilesTheirModesWhateverTheDirectorySays)
+{
+    hr_dir *dir = nullptr;
+    ASSERT_EQ(client->open_dir(root, "listed", HR_IO_CREATE, &dir), HR_OK);
+    EXPECT_EQ(client->close_dir(dir), HR_OK);
+    // Version 2; owner rwx, group r-x, others nothing: the kernel's own form of an access list.
+    const uint8_t list[] = {2,    0, 0, 0,                         //
+                            0x01, 0, 7, 0, 0xff, 0xff, 0xff, 0xff, //
+                            0x04, 0, 5, 0, 0xff, 0xff, 0xff, 0xff, //
+                            0x20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+    if (setxattr(in_root("listed").c_str(), "system.posix_acl_default", list, sizeof list, 0) != 0)
+        GTEST_SKIP() << "the file system of " << path << " has no access lists";
+    const size_t count = 4;
+    const char *names[count] = {"listed/0", "listed/1", "listed/2", "listed/3"};
+    hr_io_file files[count] = {};
+    for (size_t i = 0; i < count; i++) {
+        files[i].path = names[i];
+        files[i].info.mode = i < 2 ? 0644 : 0640;
+    }
+    hr_io io = request(HR_IO_WRITE_FILES);
+    io.dir = root;
+    io.files = files;
+    io.file_count = count;
+    ASSERT_EQ(client->run(&io), HR_OK);
+    for (size_t i = 0; i < count; i++) {
+        struct stat info = {};
+        EXPECT_EQ(files[i].status, HR_OK) << i;
+        ASSERT_EQ(stat(in_root(names[i]).c_str(), &info), 0) << i;
+        EXPECT_EQ(info.st_mode & 07777u, files[i].info.mode) << i;
+    }
 }
 
 TEST_F(StoragePosix, DoesNotWaitForTheOtherEndOfAFifo)

@@ -58,14 +58,12 @@ static int open_dir(const hr_env *env, hr_io *io)
     return 0;
 }
 
-/* What is there already needs no more than a look, if nobody asks for its name to be synced. */
+/* One of many, that somebody else syncs, most often lies in a directory that is there. */
 static int make_dir(hr_io *io)
 {
     struct statx stat;
-    int fd = -1, error = ENOENT;
-    if (io->flags & HR_IO_UNSYNCED)
-        error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &fd);
-    if (error == ENOENT) {
+    int fd = -1, error = io->flags & HR_IO_UNSYNCED ? hr_posix_open_made(io, &fd) : ENOENT;
+    if (error == ENOENT || error == EINVAL) { /* more is missing, or it has no last name */
         error = hr_posix_make_path(io);
         if (error == 0)
             error = hr_posix_open_path(io, io->path, O_RDONLY | O_DIRECTORY, &fd);

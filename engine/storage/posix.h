@@ -66,6 +66,9 @@ int hr_posix_open_path(const hr_io *io, const char *path, uint64_t flags, int *f
 int hr_posix_open_parent(const hr_io *io, const char *path, int *fd_out, const char **name_out);
 /* Makes the directories of io->path that are missing. */
 int hr_posix_make_path(hr_io *io);
+/* Opens the directory that io->path names, and makes it first if only that is missing: the path is
+ * walked once. */
+int hr_posix_open_made(hr_io *io, int *fd_out);
 /* While it is filled its owner has to write to it. */
 static inline mode_t hr_posix_folder_mode(uint32_t mode)
 {

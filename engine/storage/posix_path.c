@@ -156,6 +156,25 @@ static int sync_existing(const hr_io *io, const char *path)
     return error == EACCES || error == EINVAL ? 0 : error;
 }
 
+int hr_posix_open_made(hr_io *io, int *fd_out)
+{
+    const mode_t mode = io->flags & HR_IO_MODE ? hr_posix_folder_mode(io->info.mode) : 0777;
+    int parent = -1;
+    const char *name;
+    int error = hr_posix_open_parent(io, io->path, &parent, &name);
+    if (error != 0)
+        return error;
+    error = open_at(parent, name, io, O_RDONLY | O_DIRECTORY, fd_out);
+    if (error == ENOENT) {
+        io->changed = mkdirat(parent, name, mode) == 0;
+        error = io->changed || errno == EEXIST ? 0 : errno;
+        if (error == 0)
+            error = open_at(parent, name, io, O_RDONLY | O_DIRECTORY, fd_out);
+    }
+    close(parent);
+    return error;
+}
+
 /* From the top, whatever exists already: only what is missing, and the last, cost more than a look.
  * Unsynced it is one of many, and its parent most often there. */
 int hr_posix_make_path(hr_io *io)

@@ -213,7 +213,7 @@ static void send_parcel(hr_get *get)
     hr_list_append(&flow->moving, &parcel->load.node);
     flow->moving_count++;
     if (flow->to_disk)
-        hr_parcel_stage(parcel, &flow->next_number);
+        hr_parcel_stage(parcel, hr_stage_drawer_min(&flow->stage), &flow->next_number);
     parcel->transfer.rate = get->options.limit_bytes_per_s != 0 ? &get->rate : NULL;
     parcel->transfer.content = hr_get_wants_content(get);
     if (hr_parcel_open(parcel, get->client, get->path, &parcel_events) != HR_OK) {

@@ -23,9 +23,6 @@ void hr_parcel_destroy(const hr_env *env, hr_parcel *parcel)
     hr_release(env, parcel);
 }
 
-/* Making a drawer and renaming it costs about as much as renaming this many files does. */
-#define DRAWER_FILES_MIN 4
-
 /* How much of a path its directory is, with the slash behind it. */
 static size_t directory_len(const char *path)
 {
@@ -121,18 +118,20 @@ static void put_in_drawer(hr_parcel *parcel, size_t first, size_t count, uint64_
     }
 }
 
-void hr_parcel_stage(hr_parcel *parcel, uint64_t *next_number)
+void hr_parcel_stage(hr_parcel *parcel, size_t drawer_min, uint64_t *next_number)
 {
-    for (size_t i = 0, run; i < parcel->load.file_count; i += run) {
-        run = made_run(parcel, i);
-        if (run >= DRAWER_FILES_MIN) {
+    for (size_t i = 0; i < parcel->load.file_count;) {
+        size_t run = made_run(parcel, i);
+        size_t end = run > 0 ? i + run : i + 1;
+        if (run >= drawer_min) {
             put_in_drawer(parcel, i, run, (*next_number)++);
-            continue;
+            i = end;
         }
-        run = 1;
-        char path[HR_STAGE_PATH_MAX];
-        hr_stage_path((*next_number)++, path);
-        parcel->files[i].path = keep_name(parcel, path);
+        for (; i < end; i++) {
+            char path[HR_STAGE_PATH_MAX];
+            hr_stage_path((*next_number)++, path);
+            parcel->files[i].path = keep_name(parcel, path);
+        }
     }
 }
 

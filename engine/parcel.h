@@ -40,8 +40,9 @@ bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info
 /* Whether a file of this path would be the first of its directory, and not of the parcel. */
 bool hr_parcel_is_turning(const hr_parcel *parcel, const char *path);
 /* All are there: says where each is written first, under numbers that nobody else has. The files of
- * a directory that this run has made lie in a drawer, which gets its name as a whole. */
-void hr_parcel_stage(hr_parcel *parcel, uint64_t *next_number);
+ * a directory that this run has made lie in a drawer if there are so many, which gets its name as a
+ * whole. */
+void hr_parcel_stage(hr_parcel *parcel, size_t drawer_min, uint64_t *next_number);
 /* Asks for it: transfer is opening then. */
 HR_CHECKED hr_status hr_parcel_open(hr_parcel *parcel, hr_client *client, const char *base,
                                     const hr_transfer_events *events);

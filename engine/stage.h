@@ -47,6 +47,7 @@ typedef struct hr_stage {
     hr_file *lock;
     hr_status failure; /* to be told once the lock is closed */
     uint64_t lock_inode;
+    uint64_t removal_ns; /* of an empty directory; while it is removed: since when */
     unsigned tries;
     uint8_t *page; /* of what an earlier run left */
     size_t page_at;
@@ -71,6 +72,9 @@ bool hr_stage_is_at(const char *path);
 /* "NAME/00000012": the temporary name of a file, or of a drawer. */
 #define HR_STAGE_PATH_MAX 64
 void hr_stage_path(uint64_t number, char path_out[HR_STAGE_PATH_MAX]);
+/* How many files of one directory are worth a drawer here: less, and a rename each costs less than
+ * the empty directory that the drawer takes the place of. Once it is open. */
+size_t hr_stage_drawer_min(const hr_stage *stage);
 /* Publishes these loads, all that are in the list, which is empty after it. Of each the files whose
  * status is HR_OK. exclusive: none may be there. */
 void hr_stage_publish(hr_stage *stage, hr_list *loads, bool exclusive);

@@ -257,8 +257,9 @@ static void control_up(void *context)
                            });
 }
 
-/* One that hangs up before it says who it is may be something else altogether, or a server that
- * dies just now: asked once more, the latter does not answer, or its successor does. */
+/* One that hangs up without a word may be a server that dies just now, or has no memory or no time
+ * left for strangers: asked once more, it does not answer, or it or its successor does. It may be
+ * something else altogether too, which nobody can tell from here: to come again may help. */
 static void control_down(void *context, hr_status status, const char *text)
 {
     hr_client *client = context;
@@ -276,9 +277,10 @@ static void control_down(void *context, hr_status status, const char *text)
         return;
     }
     if (hung_up)
-        hr_client_fail(client, HR_PROTOCOL,
-                       "what listens on %s hung up instead of welcoming us: is it a headrace "
-                       "server of this version, not full, and %s --insecure as we are?",
+        hr_client_fail(client, HR_UNREACHABLE,
+                       "what listens on %s hung up twice without a word: a server that is full or "
+                       "ending may do so, then run the same command again; else, is it a headrace "
+                       "server, and %s --insecure as we are?",
                        client->address, client->identity != NULL ? "without" : "with");
     else if (!client->control.reached && status == HR_NOT_FOUND &&
              !hr_address_is_file(client->address))

@@ -7,6 +7,7 @@
 
 #include "access.h"
 #include "address.h"
+#include "farewell.h"
 #include "nearness.h"
 
 #define SESSIONS_DEFAULT 256
@@ -31,6 +32,7 @@ struct hr_server {
     bool store_open, store_closing;
     hr_list sessions;
     unsigned sessions_max;
+    hr_farewells farewells;
     uint64_t next_session;
     uint8_t boot_id[HR_ID_LEN];
     char wanted[256], address[128];
@@ -73,6 +75,18 @@ static void refuse(hr_server *server, hr_family family, hr_incoming *incoming)
     transport->ops->refuse(transport, incoming);
 }
 
+/* A channel, and it is told why. */
+static void turn_away(hr_server *server, hr_incoming *incoming, hr_status status, const char *text)
+{
+    server->counters.refused++;
+    hr_farewell_say(&server->farewells, server->transport, incoming, status, text);
+}
+
+static void farewells_are_over(void *context)
+{
+    finish_closing(context);
+}
+
 static bool has_room(const hr_server *server)
 {
     unsigned unknown = 0;
@@ -90,7 +104,9 @@ static void take_channel(hr_server *server, hr_incoming *incoming)
             "refused %s: %llu sessions are open, of at most %u, or %d have not said who they are",
             incoming->peer, (unsigned long long)server->counters.sessions_open,
             server->sessions_max, HANDSHAKES_MAX);
-        refuse(server, family_of(server), incoming);
+        turn_away(server, incoming, HR_LIMIT,
+                  "the server is full: it has as many sessions as it may, or too many that have "
+                  "not said who they are; run the same command again");
         return;
     }
     session->number = server->next_session;
@@ -136,11 +152,12 @@ static void incoming(void *context, hr_incoming *connection)
     } else if (hr_address_is_file(server->wanted)) {
         hr_log(server->env, HR_LOG_INFO, "refused %s: it speaks TLS, and here its user is asked",
                connection->peer);
-        refuse(server, family_of(server), connection);
+        turn_away(server, connection, HR_UNSUPPORTED, "");
     } else {
         hr_log(server->env, HR_LOG_INFO, "refused %s: it speaks %s", connection->peer,
                in_tls ? "TLS, and this server has no key (--insecure)" : "in clear");
-        refuse(server, family_of(server), connection);
+        turn_away(server, connection, HR_UNSUPPORTED,
+                  "this server speaks TLS to everybody: leave --insecure out");
     }
 }
 
@@ -363,6 +380,10 @@ static hr_status server_create(hr_engine *engine, hr_access *access, bool networ
     server->transport = network ? home->network : home->inproc;
     server->status = HR_AGAIN;
     server->listen_again.fire = listen_again;
+    server->farewells = (hr_farewells){.env = env,
+                                       .scratch = &engine->scratch,
+                                       .none_left = farewells_are_over,
+                                       .context = server};
     server->next_session = hr_random_u64(env) >> 16;
     env->random(env->context, server->boot_id, sizeof server->boot_id);
     hr_list_init(&server->sessions);
@@ -449,7 +470,7 @@ static void store_is_closed(void *context)
 static void finish_closing(hr_server *server)
 {
     if (!server->closing || server->store_closing || !server->store_open ||
-        !hr_list_is_empty(&server->sessions))
+        !hr_list_is_empty(&server->sessions) || server->farewells.count > 0)
         return;
     server->store_closing = true;
     hr_store_close(&server->store, store_is_closed, server);

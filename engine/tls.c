@@ -75,6 +75,23 @@ static int alert_of(unsigned long error)
                : 0;
 }
 
+/* What a peer says of itself, whatever keys we have; else HR_OK. It may say so before anybody knows
+ * who it is: then it tells us no more than if it had hung up. */
+static hr_status trouble_of_peer(const tls_filter *tls, int alert, const char **text_out)
+{
+    if (alert == SSL_AD_INTERNAL_ERROR) {
+        *text_out = "it cannot go on: it is full, or something failed there; run the same command "
+                    "again";
+        return HR_LIMIT;
+    }
+    if (tls->side == HR_SIDE_CLIENT && alert == SSL_AD_PROTOCOL_VERSION) {
+        *text_out = "it does not speak TLS 1.3: if it is a headrace server with --insecure, say so "
+                    "here too";
+        return HR_UNSUPPORTED;
+    }
+    return HR_OK;
+}
+
 static const char *advice_on_alert(const tls_filter *tls, int alert)
 {
     if (tls->shares_keys)
@@ -100,7 +117,10 @@ static hr_status fail(tls_filter *tls)
     int alert = alert_of(last);
     int reason = ERR_GET_REASON(last);
     const char *text = ERR_reason_error_string(last);
-    if (alert != 0)
+    hr_status trouble = trouble_of_peer(tls, alert, &text);
+    if (trouble != HR_OK)
+        hr_error_set(error, trouble, "%s", text);
+    else if (alert != 0)
         hr_error_set(error, HR_DENIED, "%s", advice_on_alert(tls, alert));
     else if (!tls->shares_keys && verdict != X509_V_OK)
         hr_error_set(error, HR_DENIED, "its certificate is not good: %s",
@@ -290,4 +310,11 @@ hr_status hr_filter_tls_create(const hr_env *env, const hr_identity *identity, h
     }
     *filter_out = &tls->base;
     return HR_OK;
+}
+
+void hr_tls_alert(hr_status status, uint8_t alert_out[HR_TLS_ALERT_LEN])
+{
+    uint8_t what = status == HR_UNSUPPORTED ? SSL_AD_PROTOCOL_VERSION : SSL_AD_INTERNAL_ERROR;
+    const uint8_t alert[HR_TLS_ALERT_LEN] = {0x15, 3, 3, 0, 2, 2 /* fatal */, what};
+    memcpy(alert_out, alert, sizeof alert);
 }

@@ -11,4 +11,9 @@ HR_CHECKED hr_status hr_filter_tls_create(const hr_env *env, const hr_identity *
                                           hr_side side, const char *host,
                                           const hr_filter_sink *sink, hr_filter **filter_out);
 
+#define HR_TLS_ALERT_LEN 7
+/* The record that tells a client, before there are keys, why it is not answered: HR_UNSUPPORTED,
+ * or what may pass. Nobody has signed it. */
+void hr_tls_alert(hr_status status, uint8_t alert_out[HR_TLS_ALERT_LEN]);
+
 #endif

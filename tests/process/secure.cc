@@ -146,10 +146,10 @@ TEST_F(Secure, OneSideInClear)
 {
     serve();
     Result result = get(url("file"), target("file"), {"--insecure"});
-    expect_refused(result, 11, {"--insecure"});
+    expect_refused(result, 11, {"this server speaks TLS", "--insecure"});
     end_server();
     serve({"--insecure"});
-    expect_refused(get(url("file"), target("file")), 11, {"--insecure"});
+    expect_refused(get(url("file"), target("file")), 11, {"does not speak TLS", "--insecure"});
     expect_nothing("file");
 }
 

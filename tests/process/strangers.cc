@@ -317,7 +317,8 @@ TEST_F(StrangeServer, ThatHangsUp)
         ASSERT_EQ(HR_OK, hr_stranger_accept(listener_, &fd));
         close(fd);
     }
-    expect_ended(11, {"is it a headrace server"});
+    // Full and out of memory, or something else: nothing says which, and to come again may help.
+    expect_ended(8, {"run the same command again", "is it a headrace server"});
 }
 
 TEST_F(StrangeServer, ThatDiesBeforeItWelcomes)

@@ -145,9 +145,10 @@ hr_status hr_seal_close(hr_sealer *sealer, const hr_seal_key *key, hr_receipt *r
         turn_payload(sealer, key, receipt, payload, len, true) &&
         EVP_CipherFinal_ex(sealer->context, none, &done) == 1 &&
         EVP_CIPHER_CTX_ctrl(sealer->context, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, receipt->tag) == 1;
-    if (!good)
-        ERR_clear_error();
-    return good ? HR_OK : HR_INTERNAL;
+    if (good)
+        return HR_OK;
+    ERR_clear_error();
+    return sealer->ciphers[key->cipher] == NULL ? HR_UNSUPPORTED : HR_NO_MEMORY;
 }
 
 hr_status hr_seal_open(hr_sealer *sealer, const hr_seal_key *key, hr_receipt *receipt,

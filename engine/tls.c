@@ -122,6 +122,9 @@ static hr_status fail(tls_filter *tls)
         hr_error_set(error, trouble, "%s", text);
     else if (alert != 0)
         hr_error_set(error, HR_DENIED, "%s", advice_on_alert(tls, alert));
+    else if (ERR_FATAL_ERROR(last)) /* whatever the peer did: OpenSSL itself cannot go on */
+        hr_error_set(error, HR_NO_MEMORY, "TLS 1.3 failed here: %s",
+                     text != NULL ? text : "out of memory");
     else if (!tls->shares_keys && verdict != X509_V_OK)
         hr_error_set(error, HR_DENIED, "its certificate is not good: %s",
                      X509_verify_cert_error_string(verdict));
@@ -233,9 +236,11 @@ static hr_status derive(hr_filter *filter, const char *label, const uint8_t *con
                         uint8_t *key_out, size_t key_len)
 {
     tls_filter *tls = (tls_filter *)filter;
-    int result = SSL_export_keying_material(tls->ssl, key_out, key_len, label, strlen(label),
-                                            context, len, 1);
-    return result == 1 ? HR_OK : HR_INTERNAL;
+    if (SSL_export_keying_material(tls->ssl, key_out, key_len, label, strlen(label), context, len,
+                                   1) == 1)
+        return HR_OK;
+    ERR_clear_error();
+    return HR_NO_MEMORY;
 }
 
 static void destroy(hr_filter *filter)

@@ -90,9 +90,12 @@ static bool take_key(hr_transfer *transfer, const hr_message_opened *opened)
         return true;
     hr_status status = hr_seal_derive(client->control.filter, opened->cipher, transfer->number,
                                       opened->salt, &transfer->key);
-    if (status != HR_OK)
+    if (status == HR_UNSUPPORTED)
         hr_transfer_end(transfer, status, "%s comes in cipher %u, which this build cannot read",
                         hr_transfer_shown(transfer, name, sizeof name), opened->cipher);
+    else if (status != HR_OK)
+        hr_transfer_end(transfer, status, "getting the key of %s: %s",
+                        hr_transfer_shown(transfer, name, sizeof name), hr_status_text(status));
     return status == HR_OK;
 }
 

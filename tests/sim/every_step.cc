@@ -19,6 +19,8 @@ extern "C" {
 #include "trial.h"
 }
 
+#include "short_story.h"
+
 namespace
 {
 
@@ -191,26 +193,7 @@ class EveryStep : public testing::TestWithParam<Story>
 
     void SetUp() override
     {
-        const char *const paths[] = {"t/f0", "t/a/f1", "t/a/b/f2"};
-        const size_t lens[] = {HR_CHUNK_LEN + 1, 4097, 0};
-        for (int i = 0; i < 3; i++) {
-            hr_scenario_file *file = &scenario_.files[i];
-            snprintf(file->path, sizeof file->path, "%s", paths[i]);
-            for (size_t k = 0; k < HR_SCENARIO_VERSIONS_MAX; k++)
-                file->versions[k] = {4096 * k + 100, lens[i] + k};
-            file->versions[HR_SCENARIO_VERSIONS_MAX - 1] = {7, 1000};
-        }
-        scenario_.seed = 1;
-        scenario_.file_count = 1;
-        scenario_.clients = 1;
-        scenario_.links = 2;
-        scenario_.faulty_attempts = 1;
-        for (hr_scenario_side *side : {&scenario_.server, &scenario_.client}) {
-            side->workers = 2;
-            side->storage.delay = side->transport.delayed = 0x8000;
-            side->storage.delay_ns_max = side->transport.delay_ns_max = latency_ns;
-        }
-        scenario_.crash_at_end = true;
+        scenario_ = short_story(latency_ns);
         GetParam().change(&scenario_);
     }
 

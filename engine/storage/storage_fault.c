@@ -166,6 +166,77 @@ static void draw_kind(fault_request *request, uint32_t chance)
     }
 }
 
+static bool takes_room(const hr_io *io)
+{
+    switch ((int)io->kind) {
+    case HR_IO_OPEN:
+    case HR_IO_OPEN_DIR:
+        return (io->flags & HR_IO_CREATE) != 0;
+    case HR_IO_WRITE:
+    case HR_IO_WRITE_FILES:
+    case HR_IO_ALLOCATE:
+    case HR_IO_MAKE_DIR:
+    case HR_IO_SYMLINK:
+    case HR_IO_LINK:
+    case HR_IO_SET_XATTRS:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_change(const hr_io *io)
+{
+    switch ((int)io->kind) {
+    case HR_IO_TRUNCATE:
+    case HR_IO_RENAME:
+    case HR_IO_RENAME_FILES:
+    case HR_IO_REMOVE:
+    case HR_IO_STAMP:
+    case HR_IO_SYNC:
+    case HR_IO_SYNC_DIR:
+    case HR_IO_SYNC_ALL:
+        return true;
+    default:
+        return takes_room(io);
+    }
+}
+
+static bool is_out(const fault_storage *storage, const hr_io *io)
+{
+    const hr_storage_faults *faults = &storage->faults;
+    bool over =
+        faults->outage_len > 0 && storage->count >= faults->outage_from + faults->outage_len;
+    if (storage->count < faults->outage_from || over || is_close(io))
+        return false;
+    switch (faults->outage) {
+    case HR_OUTAGE_NONE:
+        return false;
+    case HR_OUTAGE_READS:
+        return io->kind == HR_IO_READ || io->kind == HR_IO_READ_FILES;
+    case HR_OUTAGE_CHANGES:
+    case HR_OUTAGE_READ_ONLY:
+        return is_change(io);
+    case HR_OUTAGE_FULL:
+        return takes_room(io);
+    case HR_OUTAGE_ALL:
+        break;
+    }
+    return true;
+}
+
+static void fail_in_outage(fault_request *request)
+{
+    fault_storage *storage = request->storage;
+    hr_outage outage = storage->faults.outage;
+    request->fate = FATE_FAIL;
+    request->status = outage == HR_OUTAGE_FULL        ? HR_NO_SPACE
+                      : outage == HR_OUTAGE_READ_ONLY ? HR_DENIED
+                                                      : HR_IO;
+    if (request->io->kind == HR_IO_SYNC)
+        deceive(storage, request->io->file);
+}
+
 static void draw(fault_request *request)
 {
     fault_storage *storage = request->storage;
@@ -178,6 +249,10 @@ static void draw(fault_request *request)
         request->delay_ns = 1 + delay % faults->delay_ns_max;
     request->fate = FATE_PASS;
     request->status = HR_IO;
+    if (is_out(storage, request->io)) {
+        fail_in_outage(request);
+        return;
+    }
     if (storage->count != faults->fail_nth) {
         draw_kind(request, chance);
         return;
@@ -223,7 +298,7 @@ static void answer_in_time(fault_request *request)
 static void set_failure(hr_io *io, hr_status status)
 {
     io->status = status;
-    io->error = status == HR_NO_SPACE ? ENOSPC : EIO;
+    io->error = status == HR_NO_SPACE ? ENOSPC : status == HR_DENIED ? EROFS : EIO;
     io->bytes = 0;
 }
 

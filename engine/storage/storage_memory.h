@@ -39,6 +39,16 @@ void hr_disk_walk(hr_disk *disk, const char *path,
 HR_CHECKED hr_status hr_storage_memory_create(hr_loop *loop, hr_disk *disk,
                                               hr_storage **storage_out);
 
+/* Trouble that lasts: every request that it concerns fails, and does not happen. */
+typedef enum hr_outage {
+    HR_OUTAGE_NONE,
+    HR_OUTAGE_READS,     /* of content: HR_IO */
+    HR_OUTAGE_CHANGES,   /* whatever changes something, and syncs: HR_IO */
+    HR_OUTAGE_ALL,       /* HR_IO */
+    HR_OUTAGE_FULL,      /* what takes room, new names too: HR_NO_SPACE */
+    HR_OUTAGE_READ_ONLY, /* as changes, but HR_DENIED (EROFS) */
+} hr_outage;
+
 /* What the faulty wrapper does, each as a chance in 1/65536 of a request. */
 typedef struct hr_storage_faults {
     uint64_t seed;
@@ -55,6 +65,9 @@ typedef struct hr_storage_faults {
     uint64_t delay_ns_max;
     uint64_t fail_nth; /* the nth request (from 1) fails with HR_IO whatever its kind; 0: none */
     hr_io_kind *failed_out; /* set to the kind of that one; may be NULL */
+    hr_outage outage;
+    uint64_t outage_from,
+        outage_len; /* from which request (from 1) on, and for how many; 0: for good */
 } hr_storage_faults;
 
 /* Owns inner from then on (destroys it). requests_out, if not NULL, counts all requests. */

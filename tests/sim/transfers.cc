@@ -116,7 +116,7 @@ TEST(Transfers, EveryShardIsPublishedFailedOrResumable)
     // stories: the slower builds, which tell a few hundred, need not meet each of them.
     if (seed_count >= 2000) {
         for (int status : {HR_OK, HR_PARTIAL, HR_NO_SPACE, HR_NO_MEMORY, HR_PEER_LOST, HR_CHANGED,
-                           HR_IO, HR_CANCELED, HR_EXISTS})
+                           HR_IO, HR_CANCELED, HR_EXISTS, HR_DENIED})
             EXPECT_GT(sum.ended[-status], 0u) << hr_status_name((hr_status)status);
         EXPECT_GT(sum.bytes_reused, 0u);
         EXPECT_GT(sum.over_rdma, 0u);

@@ -329,6 +329,22 @@ static void draw_interruptions(hr_scenario *scenario, uint64_t seed)
     }
 }
 
+/* Likewise: a disk that is full, read-only or broken from some request on, for good or for a while.
+ */
+static void draw_outage(hr_scenario *scenario, uint64_t seed)
+{
+    static const hr_outage kinds[] = {HR_OUTAGE_FULL, HR_OUTAGE_READ_ONLY, HR_OUTAGE_CHANGES,
+                                      HR_OUTAGE_ALL, HR_OUTAGE_READS};
+    uint64_t dice = seed ^ UINT64_C(0x6f7574616765);
+    if (!one_in(&dice, 5))
+        return;
+    bool server = one_in(&dice, 4); /* which only reads */
+    hr_storage_faults *faults = &(server ? &scenario->server : &scenario->client)->storage;
+    faults->outage = kinds[server ? 3 + below(&dice, 2) : below(&dice, 5)];
+    faults->outage_from = 1 + below(&dice, 4u << below(&dice, 5));
+    faults->outage_len = one_in(&dice, 2) ? 0 : 1 + below(&dice, 16);
+}
+
 /* Likewise, and few: what a handshake costs is a story. */
 static void draw_secrecy(hr_scenario *scenario, uint64_t seed)
 {
@@ -345,6 +361,7 @@ void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
     draw_troubles(&dice, scenario);
     draw_packing(scenario, seed);
     draw_interruptions(scenario, seed);
+    draw_outage(scenario, seed);
     draw_secrecy(scenario, seed);
 }
 
@@ -352,16 +369,20 @@ void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
 
 static void print_side(const char *name, const hr_scenario_side *side)
 {
+    static const char *const outages[] = {"no outage",    "no reads", "no changes",
+                                          "nothing goes", "full",     "read-only"};
     const hr_storage_faults *storage = &side->storage;
     const hr_transport_faults *transport = &side->transport;
     fprintf(stderr,
             "  %s: %u workers, %u rails, storage: read %u write %u space %u sync %u other %u lost "
             "%u torn %u "
-            "flipped %u delay %u of %llu ns, nth %llu\n",
+            "flipped %u delay %u of %llu ns, nth %llu, %s from %llu for %llu\n",
             name, side->workers, side->rails, storage->read_error, storage->write_error,
             storage->no_space, storage->sync_error, storage->other_error, storage->lost_write,
             storage->torn_write, storage->flipped_bit, storage->delay,
-            (unsigned long long)storage->delay_ns_max, (unsigned long long)storage->fail_nth);
+            (unsigned long long)storage->delay_ns_max, (unsigned long long)storage->fail_nth,
+            outages[storage->outage], (unsigned long long)storage->outage_from,
+            (unsigned long long)storage->outage_len);
     fprintf(stderr,
             "    transport: refused %u lost %u corrupted %u delayed %u of %llu ns late %u "
             "flap %u; memory: "

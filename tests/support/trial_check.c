@@ -79,7 +79,7 @@ static bool has_storage_trouble(const hr_storage_faults *faults)
 {
     return faults->write_error || faults->no_space || faults->sync_error || faults->other_error ||
            faults->lost_write || faults->torn_write || faults->flipped_bit || faults->fail_nth ||
-           faults->read_error;
+           faults->read_error || faults->outage != HR_OUTAGE_NONE;
 }
 
 /* Whether what a run leaves can be told from what it counted. */
@@ -278,7 +278,10 @@ static bool leaves_nothing(const hr_trial *trial)
         if (trial->players[0].gets[i].status != HR_OK ||
             trial->players[0].gets[i].progress.files_kept > 0)
             return false;
-    return faults->other_error == 0 && faults->fail_nth == 0 && trial->scenario->clients == 1;
+    bool can_remove = faults->outage == HR_OUTAGE_NONE || faults->outage == HR_OUTAGE_READS ||
+                      faults->outage == HR_OUTAGE_FULL;
+    return faults->other_error == 0 && faults->fail_nth == 0 && can_remove &&
+           trial->scenario->clients == 1;
 }
 
 void hr_trial_check_rest(hr_trial *trial)

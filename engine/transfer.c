@@ -404,6 +404,7 @@ void hr_transfer_chunks_complete(hr_transfer *transfer)
         return;
     }
     transfer->state = HR_TRANSFER_CLOSING;
+    transfer->server_open = false; /* whatever comes of it here meanwhile */
     hr_client_send(transfer->client, &(hr_message){.kind = HR_MESSAGE_CLOSE,
                                                    .close = {.transfer = transfer->number}});
 }
@@ -411,7 +412,6 @@ void hr_transfer_chunks_complete(hr_transfer *transfer)
 void hr_transfer_take_closed(hr_transfer *transfer, const hr_message_closed *closed)
 {
     char name[200];
-    transfer->server_open = false;
     if (transfer->state != HR_TRANSFER_CLOSING)
         return;
     if (closed->status != HR_OK) {

@@ -208,6 +208,10 @@ void hr_trial_check_over(hr_trial_get *get)
     else if (get->status == HR_INTERNAL || get->status == HR_INVALID || get->text[0] == '\0')
         hr_trial_fail(trial, "%s ends as %s: \"%s\"", get->source, hr_status_name(get->status),
                       get->text);
+    if (get->status == HR_PROTOCOL)
+        hr_trial_fail(trial,
+                      "%s: a peer that keeps to the protocol is told that it does not: \"%s\"",
+                      get->source, get->text);
     if (get->status == HR_STALLED && !is_slow(trial->scenario))
         hr_trial_fail(trial, "%s waits for something that nobody does", get->source);
     if (get->span != NULL)

@@ -72,11 +72,19 @@ static void mismatched(hr_transfer *transfer, const hr_landing *landing)
                     (unsigned long long)landing->chunk * transfer->chunk_len);
 }
 
+/* Of what an earlier run left: lost with a crash, or on sectors that cannot be read any more, it is
+ * missing, and writing it again may be what mends them. */
+static bool is_missing(const hr_transfer *transfer, const hr_landing *landing)
+{
+    return transfer->state != HR_TRANSFER_REREADING &&
+           (landing->status == HR_INTEGRITY || landing->status == HR_IO);
+}
+
 static void check_failed(hr_transfer *transfer, const hr_landing *landing)
 {
     hr_plan_returned(&transfer->plan, landing->chunk);
-    if (landing->status == HR_INTEGRITY && transfer->state != HR_TRANSFER_REREADING)
-        return; /* lost with the crash: it is simply missing */
+    if (is_missing(transfer, landing))
+        return;
     if (landing->status == HR_INTEGRITY)
         hr_draft_distrust(&transfer->draft);
     hr_transfer_end(transfer, landing->status, "reading %s again, chunk %u: %s",

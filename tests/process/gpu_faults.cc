@@ -94,6 +94,30 @@ std::string name_of(const testing::TestParamInfo<const char *> &call)
     return call.param;
 }
 
+// A context that is lost when some of the chunks are there, and the next run of the same command.
+TEST_F(Headrace, AGpuThatIsLostInMidTransferAndIsThereAgain)
+{
+    const uint64_t len = 2 * CHUNK + 70000;
+    write_text(at("plain"), text(len));
+    Program pack;
+    pack.start({"pack", at("plain"), data("shard"), "--codec", "lz4"});
+    ASSERT_EQ(0, pack.wait()) << pack.errors();
+    serve();
+    Surroundings well, lost;
+    well.environment = lost.environment = {std::string("LD_LIBRARY_PATH=") + fake_cuda_folder(),
+                                           "FAKE_CUDA_LEFT=" + at("left")};
+    lost.environment.push_back("FAKE_CUDA_FAILED=" + at("failed"));
+    lost.environment.push_back("FAKE_CUDA_FAIL=copy:4:" + std::to_string(illegal_address));
+    Result result = get(url("shard"), "cuda:0", {}, lost);
+    ASSERT_TRUE(exists(at("failed"))) << "there was no fourth copy";
+    expect_refused(result, 8, {"cuda:0", "chunk "});
+    EXPECT_EQ("0\n", read_text(at("left")));
+    result = get(url("shard"), "cuda:0", {}, well);
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(len, result.summary.number("bytes_total"));
+    EXPECT_EQ("0\n", read_text(at("left")));
+}
+
 INSTANTIATE_TEST_SUITE_P(Driver, GpuFaults, testing::ValuesIn(calls), name_of);
 
 } // namespace

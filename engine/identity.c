@@ -73,16 +73,22 @@ static hr_status read_keys(hr_identity *identity, const char *path, const char *
                             path, why.text);
     snprintf(identity->name, sizeof identity->name, "key:%s", list[0].id);
     /* One hash, since a key of this kind belongs to one. */
-    if (SSL_CTX_set_ciphersuites(identity->context, "TLS_AES_256_GCM_SHA384") != 1)
-        return hr_error_set(error, HR_INTERNAL, "OpenSSL has no AES-256-GCM");
-    return HR_OK;
+    if (SSL_CTX_set_ciphersuites(identity->context, "TLS_AES_256_GCM_SHA384") == 1)
+        return HR_OK;
+    bool unknown = ERR_GET_REASON(ERR_peek_error()) == SSL_R_NO_CIPHER_MATCH;
+    ERR_clear_error();
+    return hr_error_set(error, unknown ? HR_UNSUPPORTED : HR_NO_MEMORY, "setting up TLS: %s",
+                        unknown ? "OpenSSL has no AES-256-GCM" : "out of memory");
 }
 
 /* ---- certificates ---- */
 
 static hr_status tls_error(hr_error *error, hr_status status, const char *what, const char *path)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long last = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(last);
+    if (ERR_GET_REASON(last) == ERR_R_MALLOC_FAILURE)
+        status = HR_NO_MEMORY;
     hr_status set = hr_error_set(error, status, "%s %.300s: %s", what, path,
                                  reason != NULL ? reason : "it cannot be used");
     ERR_clear_error();

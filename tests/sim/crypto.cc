@@ -212,7 +212,7 @@ TEST_P(Crypto, AnAllocationFails)
     const uint64_t allocations = allocations_made;
     printf("%llu allocations\n", (unsigned long long)allocations);
     const char *every = getenv("HEADRACE_CRYPTO_STRIDE");
-    const uint64_t step = every != nullptr ? strtoull(every, nullptr, 10) : 97;
+    const uint64_t step = every != nullptr ? strtoull(every, nullptr, 10) : 67;
     for (uint64_t nth = 1; nth <= allocations && !HasFailure(); nth += step) {
         allocation_to_fail = nth;
         play("allocation " + std::to_string(nth) + " of OpenSSL");

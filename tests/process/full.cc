@@ -42,6 +42,7 @@ class Full : public Headrace
             listening_.set_value(hr_server_address(server));
             while (!stop_)
                 hr_engine_step(engine_, HR_WAIT_FOREVER);
+            woken_.get_future().wait();
             hr_server_destroy(server);
             hr_engine_destroy(engine_);
         });
@@ -75,12 +76,15 @@ class Full : public Headrace
     }
     void TearDown() override
     {
+        // It may see the one before the other comes, and its engine is not to end before that.
         stop_ = true;
         hr_engine_wake(engine_);
+        woken_.set_value();
         thread_.join();
     }
 
     std::promise<std::string> listening_;
+    std::promise<void> woken_;
     std::atomic<bool> stop_{false};
     hr_engine *engine_ = nullptr;
     std::thread thread_;

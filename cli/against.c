@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify --against: a tree and what it was brought from, each through a client of its own, so that
  * either may be here or on a server. */
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "interrupt.h"
 #include "launch.h"
@@ -58,6 +60,16 @@ static hr_status start(against_job *job, const char *tree, hr_error *error)
     return status;
 }
 
+/* What is on a server is taken for a tree. */
+static bool is_file(const hr_cli_source *tree)
+{
+    char path[2 * HR_CLI_PATH_MAX];
+    const char *slash = strchr(tree->path, '/');
+    struct stat info;
+    snprintf(path, sizeof path, "%s%s", tree->root, slash != NULL ? slash : "");
+    return tree->local && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 static hr_status follow(against_job *job, hr_error *error)
 {
     hr_rule rules[HR_OPTION_LIST_MAX];
@@ -66,6 +78,7 @@ static hr_status follow(against_job *job, hr_error *error)
         .source = job->source_client,
         .tree_path = job->tree.path,
         .source_path = job->source.path,
+        .file = is_file(&job->tree),
         .owner = job->settings->preserve,
         .rules = rules,
         .rule_count = hr_cli_rules(job->settings, rules),

@@ -35,17 +35,17 @@ static const hr_option options[] = {
         "How chunks of the export NAME cross: clear, with digests, or aead, encrypted. May be "
         "repeated.",
         .argument = "NAME=HOW"),
-    ROW("insecure", FLAG, insecure, SERVE | GET | LS,
+    ROW("insecure", FLAG, insecure, SERVE | GET | LS | VERIFY,
         "In clear, and nobody is asked who he is; both sides have to say it."),
     ROW("unconfined", FLAG, unconfined, SERVE,
         "Does not give up the rights that a server does not need."),
-    ROW("key", STRING, key, SERVE | GET | LS,
+    ROW("key", STRING, key, SERVE | GET | LS | VERIFY,
         "The key that both sides share, or a certificate; without it the user's own key.",
         .argument = "FILE"),
-    ROW("ca", STRING, ca, SERVE | GET | LS,
+    ROW("ca", STRING, ca, SERVE | GET | LS | VERIFY,
         "The authorities that sign certificates; without it those in the file of --key.",
         .argument = "FILE"),
-    ROW("crl", STRING, crl, SERVE | GET | LS, "The certificates that were revoked.",
+    ROW("crl", STRING, crl, SERVE | GET | LS | VERIFY, "The certificates that were revoked.",
         .argument = "FILE"),
     ROW("pool", BYTES, pool_len, SERVE | DOCTOR, "The slots that each worker takes at the start.",
         .argument = "SIZE", .fallback = "64MiB", .min = "16MiB", .max = "1TiB"),
@@ -73,8 +73,8 @@ static const hr_option options[] = {
         "Of a tree, removes from TARGET what SOURCE does not have, after all has come and only if "
         "nothing failed. What is excluded stays."),
     ROW("preserve", FLAG, preserve, GET | VERIFY,
-        "Also keeps owner and group, with them setuid, setgid and sticky, and of a tree extended "
-        "attributes; takes root."),
+        "Also keeps (verify: compares) owner and group, with them setuid, setgid and sticky; of a "
+        "tree get keeps extended attributes too. Takes root."),
     ROW("limit", RATE, limit_bytes_per_s, GET, "Moves at most so many bytes per second.",
         .argument = "RATE", .min = "1K"),
     ROW("deadline", DURATION, deadline_ns, GET,
@@ -109,7 +109,7 @@ static const hr_option options[] = {
         "Threads that compress or check; 0 is one a core.", .letter = 'T', .argument = "N",
         .max = "256"),
     ROW("against", STRING, against, VERIFY,
-        "Compares the tree PATH with what it was brought from, and names each difference.",
+        "Compares the tree or file PATH with what it was brought from, and names each difference.",
         .argument = "SOURCE"),
     ROW("dir", STRING, directory, DOCTOR, "Where files would be read from or written to.",
         .argument = "DIR", .fallback = "."),
@@ -171,7 +171,8 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments_max = 2,
             .summary = "Brings a file or a tree here, verified.",
             .details =
-                "SOURCE  hr://host[:port]/export/path (%XX stands for a byte) or a local path\n"
+                "SOURCE  hr://host[:port]/export/path (%XX stands for a byte), a local path, or\n"
+                "        hr+unix:///path/to/socket:export/path of a server on this machine\n"
                 "TARGET  a path, or host: to bring it to memory, or cuda:N to that of a GPU,\n"
                 "        both as a measurement\n"
                 "\n"
@@ -192,7 +193,8 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments_max = 1,
             .summary = "Lists a directory, or the exports of a server.",
             .details =
-                "SOURCE  hr://host[:port][/export[/path]] or a local path\n"
+                "SOURCE  hr://host[:port][/export[/path]], a local path, or\n"
+                "        hr+unix:///path/to/socket:[export[/path]]\n"
                 "\n"
                 "Names are written as they are where that is harmless; a backslash and what\n"
                 "is no printable UTF-8 become \\\\, \\n and \\xNN.",
@@ -219,12 +221,14 @@ static const hr_verb verbs[HR_CLI_VERBS] = {
             .arguments = "PATH...",
             .arguments_min = 1,
             .arguments_max = 1024,
-            .summary = "Checks every digest of packed shards, or a tree against its source.",
-            .details = "PATH    a packed shard, or a file that has its digests in PATH.hrindex;\n"
-                       "        with --against SOURCE a directory, and SOURCE as for get\n"
-                       "\n"
-                       "The first chunk that is damaged is named, and the exit code is 5; of a\n"
-                       "tree every difference is, and both sides read all of it.",
+            .summary =
+                "Checks every digest of packed shards, or a tree or file against its source.",
+            .details =
+                "PATH    a packed shard, or a file that has its digests in PATH.hrindex;\n"
+                "        with --against SOURCE a directory or a file, and SOURCE as for get\n"
+                "\n"
+                "The first chunk that is damaged is named, and the exit code is 5; of a\n"
+                "tree every difference is, and both sides read all of it.",
         },
     [HR_CLI_DOCTOR] =
         {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client.h"
 #include "keep.h"
@@ -16,6 +17,8 @@
 #define RUNNING_MAX 4
 #define TREE        0 /* of the two sides */
 #define SOURCE      1
+
+#define TIME_TEXT_MAX 64
 
 /* An entry of one side; its strings lie behind it. */
 typedef struct compared_entry {
@@ -53,6 +56,7 @@ struct hr_compare {
     compared_side sides[2];
     hr_list folders, running;
     compared_folder *folder; /* at hand */
+    bool unlisted; /* a side of the folder could not be read: nothing is said of its names */
     bool canceled, pumping;
     hr_letter cancel_letter;
     bool cancel_posted, cancel_taken;
@@ -180,6 +184,7 @@ static bool read_listing(hr_compare *compare, compared_side *side)
         tell(compare, compare->folder->path, status, "%s", hr_listing_error(side->listing)->text);
     else if (status != HR_OK && status != HR_AGAIN)
         fail(compare, status, hr_listing_error(side->listing)->text);
+    compare->unlisted = compare->unlisted || status != HR_OK;
     hr_listing_destroy(side->listing);
     side->listing = NULL;
     if (side->count > 0)
@@ -261,12 +266,27 @@ static void compare_contents(hr_compare *compare, const char *path, uint64_t siz
     compare->running_count++;
     hr_list_append(&compare->running, &files->node);
     for (unsigned i = 0; i < 2; i++) {
-        if (!join(files->full[i], sizeof files->full[i], compare->sides[i].path, path))
+        const char *below = compare->options.file ? "" : path;
+        if (!join(files->full[i], sizeof files->full[i], compare->sides[i].path, below))
             files->full[i][0] = '\0';
         files->same.sides[i] =
             (hr_same_side){.client = compare->sides[i].client, .path = files->full[i]};
     }
     hr_same_start(&files->same);
+}
+
+/* "2026-11-29T03:04:05.000000001Z" */
+static const char *time_text(char text[TIME_TEXT_MAX], int64_t ns)
+{
+    const int64_t second = (int64_t)HR_NS_PER_S;
+    int64_t part = (ns % second + second) % second; /* also before 1970 */
+    time_t seconds = (time_t)((ns - part) / second);
+    struct tm when = {0};
+    size_t len = gmtime_r(&seconds, &when) != NULL
+                     ? strftime(text, TIME_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &when)
+                     : 0;
+    snprintf(text + len, TIME_TEXT_MAX - len, ".%09lldZ", (long long)part);
+    return text;
 }
 
 static void compare_attributes(hr_compare *compare, const char *path, const hr_entry *tree,
@@ -275,14 +295,13 @@ static void compare_attributes(hr_compare *compare, const char *path, const hr_e
     bool owner = compare->options.owner;
     uint32_t mode = hr_kept_mode(tree->mode, owner),
              source_mode = hr_kept_mode(source->mode, owner);
+    char text[2][TIME_TEXT_MAX];
     if (tree->type != HR_ENTRY_SYMLINK && mode != source_mode)
         tell(compare, path, HR_OK, "its permissions are %04o, the source's %04o", mode,
              source_mode);
     if (tree->mtime_ns != source->mtime_ns)
-        tell(compare, path, HR_OK, "its time is %lld.%09lld, the source's %lld.%09lld",
-             (long long)(tree->mtime_ns / 1000000000), (long long)(tree->mtime_ns % 1000000000),
-             (long long)(source->mtime_ns / 1000000000),
-             (long long)(source->mtime_ns % 1000000000));
+        tell(compare, path, HR_OK, "its time is %s, the source's %s",
+             time_text(text[TREE], tree->mtime_ns), time_text(text[SOURCE], source->mtime_ns));
     if (owner && (tree->uid != source->uid || tree->gid != source->gid))
         tell(compare, path, HR_OK, "it belongs to %u:%u, the source's to %u:%u", tree->uid,
              tree->gid, source->uid, source->gid);
@@ -311,6 +330,19 @@ static void compare_pair(hr_compare *compare, const char *path, const hr_entry *
         compare->progress.bytes += tree->size;
         compare_contents(compare, path, tree->size);
     }
+}
+
+/* Each side lists itself, under its own name. */
+static void compare_files(hr_compare *compare, compared_side *tree, compared_side *source)
+{
+    bool files = tree->count == 1 && source->count == 1 &&
+                 tree->entries[0]->entry.type == HR_ENTRY_FILE &&
+                 source->entries[0]->entry.type == HR_ENTRY_FILE;
+    if (files)
+        compare_pair(compare, tree->entries[0]->name, &tree->entries[0]->entry,
+                     &source->entries[0]->entry);
+    else
+        fail(compare, HR_INVALID, "a file is compared with a file, and the source is none");
 }
 
 /* The next name of both lists. False: there is none. */
@@ -347,6 +379,7 @@ static void next_folder(hr_compare *compare)
 {
     hr_list *node = hr_list_take_first(&compare->folders);
     compare->folder = HR_CONTAINER(node, compared_folder, node);
+    compare->unlisted = false;
     start_listing(compare, &compare->sides[TREE]);
     start_listing(compare, &compare->sides[SOURCE]);
 }
@@ -387,9 +420,11 @@ static bool go_on(hr_compare *compare)
     for (unsigned i = 0; i < 2; i++)
         if (compare->sides[i].listing != NULL && !read_listing(compare, &compare->sides[i]))
             return false;
-    if (compare->running_count >= RUNNING_MAX)
+    if (compare->canceled || compare->running_count >= RUNNING_MAX)
         return false;
-    if (!merge_next(compare))
+    if (!compare->unlisted && compare->options.file)
+        compare_files(compare, &compare->sides[TREE], &compare->sides[SOURCE]);
+    if (compare->unlisted || compare->options.file || !merge_next(compare))
         leave_folder(compare);
     return true;
 }

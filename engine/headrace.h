@@ -437,6 +437,7 @@ typedef struct hr_compare hr_compare;
 typedef struct hr_compare_options {
     hr_client *tree, *source;
     const char *tree_path, *source_path; /* "EXPORT/directory" */
+    bool file;                           /* both are files, whatever their names */
     bool owner;                          /* also owner, group, setuid, setgid and sticky */
     const hr_rule *rules;                /* as in hr_get_options: what is not compared */
     size_t rule_count;

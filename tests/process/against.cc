@@ -138,6 +138,56 @@ TEST_F(Against, ASourceThatIsNotThereIsSaid)
     source_ += "/nowhere";
     EXPECT_EQ(4, verify());
     EXPECT_NE(std::string::npos, errors_.find("nowhere")) << errors_;
+    EXPECT_TRUE(lines_.empty()) << "a difference that nobody has seen: " << lines_[0];
+}
+
+// What the names of an unreadable directory are nobody knows; so none of them is said to differ.
+TEST_F(Against, NothingIsSaidOfNamesThatCannotBeListed)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: no other user to be";
+    Surroundings nobody;
+    nobody.user = NOBODY;
+    end_server();
+    serve({}, nobody);
+    source_ = "hr://" + address_ + "/data";
+    ASSERT_EQ(0, chmod(data("a").c_str(), 0700));
+    ASSERT_EQ(0, chmod(target("tree/a").c_str(), 0700));
+    EXPECT_EQ(3, verify()) << errors_;
+    ASSERT_EQ(1u, lines_.size()) << lines_[1];
+    EXPECT_EQ("a: listing data/a: permission denied", lines_[0]);
+}
+
+TEST_F(Against, AFileIsComparedWithAFile)
+{
+    const std::string mine = target("renamed");
+    ASSERT_EQ(0, get(source_ + "/big", mine).exit_code);
+    const auto compare = [&](const std::string &source) {
+        Program program;
+        program.start({"verify", mine, "--against", source});
+        int exit_code = program.wait();
+        errors_ = program.errors();
+        return std::to_string(exit_code) + " " + program.out();
+    };
+    EXPECT_EQ("0 the same: 1 file, 73.4 MB compared\n", compare(source_ + "/big")) << errors_;
+    EXPECT_EQ("0 the same: 1 file, 73.4 MB compared\n", compare(data("big"))) << errors_;
+    EXPECT_EQ("2 ", compare(source_)) << "a directory: " << errors_;
+
+    change_unseen(mine, [&] {
+        int file = open(mine.c_str(), O_WRONLY);
+        ASSERT_EQ(1, pwrite(file, "!", 1, (off_t)(69 * MIB)));
+        ASSERT_EQ(0, close(file));
+    });
+    EXPECT_EQ("5 renamed: its content is another\n", compare(source_ + "/big")) << errors_;
+}
+
+TEST_F(Against, AServerWithoutKeysIsAskedToo)
+{
+    end_server();
+    serve({"--insecure"});
+    source_ = "hr://" + address_ + "/data";
+    EXPECT_EQ(11, verify());
+    EXPECT_EQ(0, verify({"--insecure"})) << errors_;
 }
 
 } // namespace

@@ -134,6 +134,7 @@ static void source_looked_at(hr_io *io)
 static void answer_close_of_bundles(hr_source *source)
 {
     hr_session *session = source->session;
+    source->ended = HR_OK;
     hr_control_send(
         &session->control,
         &(hr_message){

@@ -352,6 +352,26 @@ TEST_F(Secure, TheAuditHasALineForEachSessionAndTransfer)
     EXPECT_EQ(0600u, info.st_mode & 07777);
 }
 
+// Small files come in bundles, which end in another way than files.
+TEST_F(Secure, TheAuditSaysOfATreeThatAllOfItCame)
+{
+    serve({"--audit", at("audit")});
+    make_directory(at("data/tree"));
+    for (const char *name : {"data/tree/a", "data/tree/b", "data/tree/c"})
+        write_text(at(name), "small");
+    EXPECT_EQ(0, get(url("tree"), target("tree")).exit_code);
+    end_server();
+    std::istringstream lines(read_text(at("audit")));
+    unsigned transfers = 0;
+    for (std::string text; std::getline(lines, text);) {
+        Json line(text);
+        ASSERT_TRUE(line.is_valid()) << text;
+        transfers += line.text("what") == "transfer" && line.number("bytes_sent") > 0;
+        EXPECT_EQ("HR_OK", line.text("status")) << text;
+    }
+    EXPECT_LE(1u, transfers);
+}
+
 // ---- strangers before the handshake is over ----
 
 TEST_F(Secure, WhoSpeaksInClearIsShownOut)

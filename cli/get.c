@@ -26,9 +26,10 @@ static hr_status read_arguments(get_job *job, char **arguments, hr_error *error)
         status = hr_cli_target_parse(arguments[1], &job->target, error);
     if (status == HR_OK && job->source.path[0] == '\0')
         return hr_error_set(error, HR_INVALID,
-                            "the source names no export: it is hr://%s/EXPORT/path; headrace ls %s "
-                            "tells the exports",
-                            job->source.address, arguments[0]);
+                            "the source %.200s names no export: it is "
+                            "hr://host[:port]/EXPORT/path, or "
+                            "hr+unix:///path/to/socket:EXPORT/path; headrace ls tells the exports",
+                            arguments[0]);
     if (status == HR_OK)
         status = hr_cli_source_resolve(&job->source, error);
     return status;

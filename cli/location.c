@@ -181,6 +181,17 @@ static hr_status copy_path(const char *text, char path_out[HR_CLI_PATH_MAX], hr_
     return HR_OK;
 }
 
+/* Nothing is piped: what has arrived is verified in its place. */
+static hr_status refuse_dash(const char *text, hr_error *error)
+{
+    if (strcmp(text, "-") != 0)
+        return HR_OK;
+    return hr_error_set(
+        error, HR_INVALID,
+        "'-' would be standard input or output, which cannot be verified or resumed: "
+        "name a file (./- is one of that name)");
+}
+
 /* "NAME://...": somebody expects that we speak NAME. */
 static bool is_foreign_url(const char *text)
 {
@@ -202,7 +213,7 @@ hr_status hr_cli_source_parse(const char *text, hr_cli_source *source_out, hr_er
         return hr_error_set(error, HR_INVALID,
                             "'%s' is no source: it is hr://host[:port]/export/path or a local path",
                             quote(quoted, text));
-    else
+    else if ((status = refuse_dash(text, error)) == HR_OK)
         status = copy_path(text, source.path, error);
     if (status == HR_OK)
         *source_out = source;
@@ -222,16 +233,26 @@ static void typed_name(const char *path, char name_out[HR_CLI_PATH_MAX])
     memmove(name_out, says_nothing ? "" : name, says_nothing ? 1 : strlen(name) + 1);
 }
 
-hr_status hr_cli_source_resolve(hr_cli_source *source, hr_error *error)
+/* Who writes host:path, as for rsync or scp, gets that path as a local one. */
+static hr_status not_resolved(const char *path, int number, hr_error *error)
 {
     char quoted[QUOTED_MAX];
+    const char *colon = strchr(path, ':');
+    bool host = number == ENOENT && colon != NULL && is_host(path, (size_t)(colon - path)) &&
+                path[0] != '.';
+    return hr_error_set(error, hr_status_from_errno(number), "opening '%s': %s%s",
+                        quote(quoted, path), strerror(number),
+                        host ? "; on a server it is hr://host[:port]/export/path" : "");
+}
+
+hr_status hr_cli_source_resolve(hr_cli_source *source, hr_error *error)
+{
     char name[HR_CLI_PATH_MAX];
     if (!source->local)
         return HR_OK;
     char *real = realpath(source->path, NULL);
     if (real == NULL)
-        return hr_error_set(error, hr_status_from_errno(errno), "source '%s': %s",
-                            quote(quoted, source->path), strerror(errno));
+        return not_resolved(source->path, errno, error);
     const char *real_name = last_name(real);
     typed_name(source->path, name);
     hr_status status = take_name(source, name[0] != '\0' ? name : real_name, error);
@@ -277,7 +298,7 @@ hr_status hr_cli_target_parse(const char *text, hr_cli_target *target_out, hr_er
         return hr_error_set(error, HR_INVALID,
                             "'%s' is no target: content is brought here, to a path or to host:",
                             quote(quoted, text));
-    else
+    else if ((status = refuse_dash(text, error)) == HR_OK)
         status = copy_path(text, target.path, error);
     if (status != HR_OK)
         return status;

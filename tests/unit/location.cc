@@ -207,7 +207,27 @@ TEST_F(LocalSource, SaysWhatIsMissing)
     hr_error error = {};
     EXPECT_EQ(hr_cli_source_resolve(&at, &error), HR_NOT_FOUND);
     EXPECT_EQ(std::string(error.text),
-              "source '" + folder() + "/none\\n': No such file or directory");
+              "opening '" + folder() + "/none\\n': No such file or directory");
+}
+
+TEST_F(LocalSource, SaysHowAServerIsNamedToWhoNamesItAsForRsync)
+{
+    hr_cli_source at = source("storage:data/none");
+    hr_error error = {};
+    EXPECT_EQ(hr_cli_source_resolve(&at, &error), HR_NOT_FOUND);
+    EXPECT_NE(std::string(error.text).find("hr://host[:port]/export/path"), std::string::npos)
+        << error.text;
+}
+
+TEST(Locations, ADashIsNoFile)
+{
+    hr_cli_source at = {};
+    hr_cli_target to = {};
+    hr_error error = {};
+    EXPECT_EQ(hr_cli_source_parse("-", &at, &error), HR_INVALID);
+    EXPECT_EQ(hr_cli_target_parse("-", &to, &error), HR_INVALID);
+    EXPECT_NE(std::string(error.text).find("./-"), std::string::npos) << error.text;
+    EXPECT_EQ(hr_cli_target_parse("./-", &to, &error), HR_OK);
 }
 
 TEST(Target, KnowsMemoryGpusAndPaths)

@@ -367,6 +367,15 @@ static bool requires(const char *require, const char *what)
     return false;
 }
 
+static bool is_requirement(const char *word, size_t len)
+{
+    static const char *const known[] = {"tcp", "rdma", "gpu", "gpudirect", "local", "aead"};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strlen(known[i]) == len && memcmp(known[i], word, len) == 0)
+            return true;
+    return false;
+}
+
 /* "tcp,local": what is asked for and cannot be is refused here, before anything moves. Whether the
  * server has RDMA too, whether it works, and whether chunks come sealed, is seen later. */
 static hr_status check_requirements(const hr_engine *engine, const char *require, bool network,
@@ -395,6 +404,12 @@ static hr_status check_requirements(const hr_engine *engine, const char *require
         if (tcp && *rdma_out)
             return hr_error_set(error, HR_UNSUPPORTED,
                                 "tcp and rdma are required: the data takes one of them");
+        if (!met && !is_requirement(require, len))
+            return hr_error_set(
+                error, HR_INVALID,
+                "'%.*s' cannot be required: it is one of tcp, rdma, gpu, gpudirect, "
+                "local, aead",
+                (int)(len < 64 ? len : 64), require);
         if (!met)
             return hr_error_set(error, HR_UNSUPPORTED,
                                 "%.*s is required, and this path is %s; without --require the "

@@ -34,6 +34,11 @@ hr_status hr_key_file_make(const char *path, bool overwrite, char path_out[HR_KE
                        : hr_secret_create(path_out, line, error);
     explicit_bzero(&key, sizeof key);
     explicit_bzero(line, sizeof line);
+    if (status == HR_EXISTS)
+        hr_error_set(error, status,
+                     "%.300s exists already; --overwrite replaces it, and who has the old one is "
+                     "let in no more",
+                     path_out);
     return status;
 }
 
@@ -69,7 +74,10 @@ hr_status hr_key_file_show(const char *path, char *out, size_t out_max, hr_error
     if (strstr(text, "-----BEGIN ") == NULL)
         status = show_keys(chosen, text, out, out_max, error);
     else if (hr_authority_describe(text, out, out_max) != HR_OK)
-        status = hr_error_set(error, HR_INVALID, "%.300s holds no certificate", chosen);
+        status = hr_error_set(error, HR_INVALID, "%.300s holds no certificate%s", chosen,
+                              strstr(text, "PRIVATE KEY-----") != NULL
+                                  ? ", only a private key, of which nothing is shown"
+                                  : "");
     else if (strlen(out) + 1 < out_max)
         memcpy(out + strlen(out), "\n", 2);
     hr_secret_release(env, text);

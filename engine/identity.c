@@ -269,9 +269,13 @@ static hr_status make_own_key(const hr_env *env, const char *path, hr_error *err
     hr_key key;
     char line[HR_KEY_LINE_MAX];
     hr_error lost_race = {.status = HR_OK};
-    hr_status status = hr_secret_make_directories(path, error);
+    hr_error why = {.status = HR_OK};
+    hr_status status = hr_secret_make_directories(path, &why);
     if (status != HR_OK)
-        return status;
+        return hr_error_set(error, status,
+                            "the key of this user cannot be made at %.200s: %.200s; name another "
+                            "with --key FILE",
+                            path, why.text);
     hr_key_make(env, &key);
     hr_key_print(&key, line);
     status = hr_secret_create(path, line, &lost_race);
@@ -280,7 +284,10 @@ static hr_status make_own_key(const hr_env *env, const char *path, hr_error *err
     if (status == HR_EXISTS) /* another one was faster, and its key is as good */
         return HR_OK;
     if (status != HR_OK)
-        return hr_error_set(error, status, "%s", lost_race.text);
+        return hr_error_set(error, status,
+                            "the key of this user cannot be made: %.300s; name another with --key "
+                            "FILE",
+                            lost_race.text);
     hr_log(env, HR_LOG_INFO, "made the key of this user: %s", path);
     return HR_OK;
 }

@@ -288,6 +288,15 @@ static void start_listening(hr_server *server)
         hr_error_set(&server->error, status,
                      "listening on %s: this is no address of this machine; ip address shows them",
                      server->wanted);
+    else if (status == HR_DENIED && !hr_address_is_file(server->wanted))
+        hr_error_set(
+            &server->error, status,
+            "listening on %s: permission denied; ports below 1024 take root, others do not",
+            server->wanted);
+    else if (status == HR_INVALID)
+        hr_error_set(&server->error, status,
+                     "listening on %s: it is no ADDR:PORT, such as 0.0.0.0:7431 or [::]:7431",
+                     server->wanted);
     else if (status != HR_OK)
         hr_error_set(&server->error, status, "listening on %s: %s", server->wanted,
                      hr_status_text(status));
@@ -409,7 +418,8 @@ hr_status hr_server_open(hr_engine *engine, const hr_server_options *options,
     if (options->export_count == 0)
         return hr_error_set(error, HR_INVALID, "nothing to serve: name a directory");
     if (strrchr(address, ':') == NULL)
-        return hr_error_set(error, HR_INVALID, "listening on %s: it is no ADDR:PORT", address);
+        return hr_error_set(error, HR_INVALID,
+                            "listening on %s: it is no ADDR:PORT, such as 0.0.0.0:7431", address);
     for (size_t i = 0; i < options->export_count; i++)
         if (options->exports[i].aead && (options->trust.insecure || hr_address_is_file(address)))
             return hr_error_set(error, HR_POLICY,

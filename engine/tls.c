@@ -109,6 +109,20 @@ static const char *advice_on_alert(const tls_filter *tls, int alert)
     }
 }
 
+static const char *advice_on_verdict(long verdict)
+{
+    switch (verdict) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return "; it is for another name: connect by the one that it was made for";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return ": it needs a new one, or one of the clocks is wrong";
+    default:
+        return "";
+    }
+}
+
 static hr_status fail(tls_filter *tls)
 {
     hr_error *error = &tls->base.error;
@@ -126,11 +140,13 @@ static hr_status fail(tls_filter *tls)
         hr_error_set(error, HR_NO_MEMORY, "TLS 1.3 failed here: %s",
                      text != NULL ? text : "out of memory");
     else if (!tls->shares_keys && verdict != X509_V_OK)
-        hr_error_set(error, HR_DENIED, "its certificate is not good: %s",
-                     X509_verify_cert_error_string(verdict));
+        hr_error_set(error, HR_DENIED, "its certificate is not good: %s%s",
+                     X509_verify_cert_error_string(verdict), advice_on_verdict(verdict));
     else if (tls->side == HR_SIDE_CLIENT && tls->shares_keys &&
              reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
-        hr_error_set(error, HR_DENIED, "it does not have our key, and shows a certificate");
+        hr_error_set(error, HR_DENIED,
+                     "it does not have our key, and shows a certificate: name one of your own with "
+                     "--key");
     else
         hr_error_set(error, tls->base.ready ? HR_PROTOCOL : HR_DENIED, "TLS 1.3 failed: %s",
                      text != NULL ? text : "what came is none");

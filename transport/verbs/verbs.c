@@ -165,9 +165,7 @@ static hr_status explain_nothing(const hr_verbs *verbs, hr_error *error)
     int count = 0;
     struct ibv_device **list = verbs->calls->get_device_list(&count);
     if (list == NULL || count == 0)
-        hr_error_set(error, HR_UNSUPPORTED,
-                     "this machine has no RDMA device (where the kernel has soft-RoCE, "
-                     "scripts/softroce up makes one of a network interface)");
+        hr_error_set(error, HR_UNSUPPORTED, "this machine has no RDMA device");
     for (int i = 0; list != NULL && i < count; i++) {
         struct ibv_context *context = verbs->calls->open_device(list[i]);
         if (context != NULL)

@@ -6,6 +6,9 @@
 #include "output.h"
 #include "units.h"
 
+/* A full disk fails one file after the other: so many are named. */
+#define WITHOUT_SPACE_TOLD 10
+
 static json_t *text_of(const char *text)
 {
     return hr_cli_json_text(text, strlen(text));
@@ -77,7 +80,7 @@ void hr_cli_report_step(hr_cli_report *report, const hr_get *get)
 
 void hr_cli_report_file(void *context, const hr_file_report *file)
 {
-    const hr_cli_report *report = context;
+    hr_cli_report *report = context;
     char quoted[300];
     if (report->settings->json) {
         if (report->settings->quiet && file->status == HR_OK)
@@ -89,6 +92,9 @@ void hr_cli_report_file(void *context, const hr_file_report *file)
                       "bytes_reused", (json_int_t)file->bytes_reused);
         hr_cli_json_name(object, "path", file->path, strlen(file->path));
         hr_cli_print_json(object);
+    } else if (file->status == HR_NO_SPACE && file->path[0] != '\0' &&
+               ++report->without_space > WITHOUT_SPACE_TOLD) {
+        return;
     } else if (file->status != HR_OK && file->path[0] != '\0') {
         /* A single file's failure is that of the whole, which is told at the end. */
         hr_quote(quoted, sizeof quoted, file->path, strlen(file->path));
@@ -124,6 +130,7 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
     char bytes[HR_CLI_UNIT_MAX], reused[HR_CLI_UNIT_MAX], moved[HR_CLI_UNIT_MAX];
     char time[HR_CLI_UNIT_MAX], rate[HR_CLI_UNIT_MAX];
     unsigned long long files = count->files - count->files_kept;
+    const char *same = report->settings->checksum ? "same content" : "same size and time";
     hr_cli_bytes(bytes, count->bytes);
     hr_cli_bytes(reused, count->bytes_reused);
     if (report->settings->dry_run) {
@@ -131,7 +138,7 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
         hr_cli_print("would move %s: %llu file%s of %s, %s already there",
                      hr_cli_bytes(moved, missing), files, files == 1 ? "" : "s", bytes, reused);
         if (count->files_kept > 0)
-            hr_cli_print(", %llu kept (same size and time)", (unsigned long long)count->files_kept);
+            hr_cli_print(", %llu kept (%s)", (unsigned long long)count->files_kept, same);
         if (report->settings->remove)
             hr_cli_print(", %llu to be removed", (unsigned long long)count->removed);
         hr_cli_print("\n");
@@ -145,7 +152,7 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
     if (count->bytes_reused > 0)
         hr_cli_print(", %s already there", reused);
     if (count->files_kept > 0)
-        hr_cli_print(", %llu kept (same size and time)", (unsigned long long)count->files_kept);
+        hr_cli_print(", %llu kept (%s)", (unsigned long long)count->files_kept, same);
     if (report->settings->remove)
         hr_cli_print(", %llu removed", (unsigned long long)count->removed);
     hr_cli_print("; %s\n", path);
@@ -163,6 +170,9 @@ void hr_cli_report_end(hr_cli_report *report, const hr_get *get, hr_status statu
         if (!report->plan_told && status == HR_OK)
             tell_plan(report, &count, path);
     }
+    if (report->without_space > WITHOUT_SPACE_TOLD)
+        hr_cli_say("%llu more failed for want of space; --json names each",
+                   (unsigned long long)(report->without_space - WITHOUT_SPACE_TOLD));
     if (report->settings->json)
         sum_up_json(&count, path, status, error->text, seconds);
     else if (status == HR_OK && !report->settings->quiet)

@@ -12,6 +12,7 @@ typedef struct hr_cli_report {
     const char *source, *target; /* as on the command line */
     hr_cli_ticker ticker;
     bool plan_told;
+    uint64_t without_space; /* files that failed for want of it */
 } hr_cli_report;
 
 void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings, const char *source,

@@ -96,8 +96,9 @@ static void end_json(const hr_cli_tally *tally, const hr_packed_progress *count,
 /* "lz4, 954 chunks, 12 of them stored as they are" */
 static void describe(char *out, size_t size, const hr_packed_progress *count)
 {
-    int used = snprintf(out, size, "%s, %llu chunk%s", count->codec,
-                        (unsigned long long)count->chunks, count->chunks == 1 ? "" : "s");
+    const char *codec = count->codec[0] != '\0' ? count->codec : "nothing to do";
+    int used = snprintf(out, size, "%s, %llu chunk%s", codec, (unsigned long long)count->chunks,
+                        count->chunks == 1 ? "" : "s");
     if (count->chunks_stored > 0 && strcmp(count->codec, "none") != 0)
         used += snprintf(out + used, size - (size_t)used, ", %llu of them stored as they are",
                          (unsigned long long)count->chunks_stored);

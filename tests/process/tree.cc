@@ -81,6 +81,28 @@ TEST_F(Tree, SaysOfEachFileThatCouldNotComeWhy)
     EXPECT_FALSE(exists(target("tree/fifo")));
 }
 
+// A full disk fails thousands of files in the same way: a person is told of the first of them.
+TEST_F(Tree, OfFilesWithoutSpaceTheFirstAreNamedAndTheRestCounted)
+{
+    for (unsigned i = 0; i < 13; i++)
+        offer("file" + std::to_string(i), 100000);
+    offer("small", 10);
+    serve();
+    Surroundings under;
+    under.limits = {{RLIMIT_FSIZE, 65536}};
+    Program program;
+    program.start({"get", "hr://" + address_ + "/data", target("tree")}, under);
+    EXPECT_EQ(3, program.wait());
+    const std::string said = program.errors();
+    unsigned named = 0;
+    for (size_t at = 0; (at = said.find("headrace: file", at)) != std::string::npos; at++)
+        named++;
+    EXPECT_EQ(10u, named) << said;
+    EXPECT_NE(std::string::npos, said.find("3 more failed for want of space")) << said;
+    EXPECT_NE(std::string::npos, said.find("13 of 14 files failed")) << said;
+    EXPECT_TRUE(hr_temp_holds(target("tree/small").c_str(), 10, 1));
+}
+
 TEST_F(Tree, FilesThatExistAreConflictsOfTheirOwn)
 {
     offer("old", 10);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address.h"
 #include "codec.h"
 #include "get.h"
 #include "links.h"
@@ -37,14 +38,16 @@ void hr_get_describe(hr_get *get)
                                                                  : "host slots";
     char way[280];
     bool rdma = client->rail_info.device[0] != '\0' && client->no_rdma[0] == '\0';
+    bool by_socket = hr_address_is_file(client->address); /* on this machine: by no NIC */
     if (!client->network)
         snprintf(way, sizeof way, "local");
     else if (rdma)
         snprintf(way, sizeof way, "verbs (%s%s)%s", client->rail_info.device,
                  client->rail_info.software ? ", soft-RoCE" : "", client->rail_why);
     else
-        snprintf(way, sizeof way, "%s", hr_get_home(get)->network->ops->name);
-    bool why = client->network && !rdma && client->no_rdma[0] != '\0';
+        snprintf(way, sizeof way, "%s",
+                 by_socket ? "socket" : hr_get_home(get)->network->ops->name);
+    bool why = client->network && !by_socket && !rdma && client->no_rdma[0] != '\0';
     char decoded[60] = "";
     if (get->codec != HR_CODEC_STORED && get->gpu_way[0] != '\0' && !get->detour)
         snprintf(decoded, sizeof decoded, ", %s decoded there", hr_codec_find(get->codec)->name);

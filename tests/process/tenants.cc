@@ -132,7 +132,9 @@ TEST_F(Users, OfTheServerItselfAreLetInWithoutAKey)
     Surroundings fresh;
     fresh.environment = {"XDG_CONFIG_HOME=" + at("config")};
     serve_at_socket();
-    expect_got(get(source("file"), target("file"), {}, fresh), "file", CHUNK + 1);
+    Result result = get(source("file"), target("file"), {}, fresh);
+    EXPECT_EQ(0u, result.summary.text("path").find("socket, 1 link")) << "no TCP is on the way";
+    expect_got(result, "file", CHUNK + 1);
     EXPECT_FALSE(exists(at("config"))) << "and none is made";
     expect_refused(get(source("file"), target("x"), {"--require", "aead"}), 11, {"aead"});
     end_server();

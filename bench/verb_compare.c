@@ -9,7 +9,7 @@
 
 /* What was found wrong. */
 typedef struct findings {
-    unsigned slower, missing, below, above;
+    unsigned compared, slower, missing, below, above;
     double
         least_caught; /* the largest noise of all: a smaller change could not be seen everywhere */
 } findings;
@@ -42,6 +42,7 @@ static void compare_rows(const hr_bench_result *before, const hr_bench_result *a
         hr_bench_change change = hr_bench_compare(&row->rates, &other->rates);
         printf("%-28s %8.2f %8.2f %+7.1f %% %7.1f %%  %s\n", row->title, change.before,
                change.after, 100 * change.part, 100 * change.noise, verdict_text(change.kind));
+        found->compared++;
         found->slower += change.kind == HR_BENCH_SLOWER;
         if (change.noise > found->least_caught)
             found->least_caught = change.noise;
@@ -125,6 +126,11 @@ static hr_status compare(const hr_bench_settings *settings, char **paths, unsign
                    100 * found.least_caught);
     }
     check_bounds(settings, &results[count - 1], &found);
+    if (count == 2 && found.compared == 0 && !settings->gate)
+        return hr_error_set(error, HR_INVALID,
+                            "%.200s and %.200s have no measurement in common: compare results of "
+                            "the same command",
+                            results[0].path, results[1].path);
     return conclude(settings, &found, error);
 }
 

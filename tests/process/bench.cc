@@ -467,6 +467,16 @@ TEST_F(Bench, ComparesWhatItWroteAndHoldsItAgainstBounds)
     EXPECT_EQ(wait(), 0) << hr_process_stderr(&process);
     start({"compare", result.c_str()});
     EXPECT_EQ(wait(), 2);
+
+    std::string other = std::string(directory) + "/other.json";
+    start({"wire", "--rounds", "1", "--seconds", "100ms", "-o", other.c_str()});
+    ASSERT_EQ(wait(), 0) << hr_process_stderr(&process);
+    start({"compare", other.c_str(), result.c_str()});
+    EXPECT_EQ(wait(), 2) << "nothing was compared";
+    EXPECT_NE(std::string(hr_process_stderr(&process)).find("no measurement in common"),
+              std::string::npos);
+    start({"compare", other.c_str(), result.c_str(), "--gate"});
+    EXPECT_EQ(wait(), 3);
 }
 
 TEST_F(Bench, MakesRowsForASpreadsheet)

@@ -297,7 +297,8 @@ static bool set_up(tls_filter *tls, const char *host)
     }
     BIO_set_mem_eof_return(tls->in, -1);
     SSL_set_bio(tls->ssl, tls->in, tls->out);
-    SSL_set_app_data(tls->ssl, tls);
+    if (SSL_set_app_data(tls->ssl, tls) != 1)
+        return false;
     if (tls->side == HR_SIDE_SERVER) {
         SSL_set_accept_state(tls->ssl);
         if (tls->shares_keys)

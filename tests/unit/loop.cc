@@ -53,11 +53,16 @@ TEST_P(Loop, MovesAndClearsTimers)
 {
     std::vector<int> order;
     Timer early(&order, 1), late(&order, 2), cleared(&order, 3), last(&order, 4);
-    SetTimer(&late, 1000);
-    SetTimer(&early, HR_NS_PER_MS);
-    SetTimer(&cleared, 1000);
-    SetTimer(&last, 3 * HR_NS_PER_MS);
-    SetTimer(&late, 2 * HR_NS_PER_MS);
+    // From one look at the clock: between two of them any time may pass.
+    const uint64_t now_ns = hr_loop_now_ns(loop);
+    const auto set = [&](hr_timer *timer, uint64_t in_ns) {
+        ASSERT_EQ(hr_loop_timer_set(loop, timer, now_ns + in_ns), HR_OK);
+    };
+    set(&late, 1000);
+    set(&early, HR_NS_PER_MS);
+    set(&cleared, 1000);
+    set(&last, 3 * HR_NS_PER_MS);
+    set(&late, 2 * HR_NS_PER_MS);
     hr_loop_timer_clear(loop, &cleared);
     hr_loop_timer_clear(loop, &cleared); // harmless
     while (order.size() < 3)
@@ -301,12 +306,8 @@ TEST_P(Loop, LooksAtAPollerInEachStep)
 TEST_P(Loop, APollerThatFindsNothingRestsBeforeTheLoopSleeps)
 {
     Poller poller(loop);
-    std::vector<int> order;
-    Timer timer(&order, 1);
-    SetTimer(&timer, HR_NS_PER_MS);
     hr_loop_poller_add(loop, &poller);
-    while (order.empty())
-        hr_loop_step(loop, HR_NEVER);
+    hr_loop_step(loop, hr_loop_now_ns(loop) + HR_NS_PER_MS); // or later: it may sleep
     EXPECT_EQ(poller.rests, 1);
     int looks = poller.looks;
     EXPECT_GE(looks, 128);
@@ -351,26 +352,19 @@ TEST_P(RealLoop, LookingCostsNoSystemCall)
     recv.len = 1;
     hr_loop_submit(loop, &recv);
     hr_loop_step(loop, 0);
-    std::vector<int> order;
-    Timer timer(&order, 1);
-    SetTimer(&timer, HR_NS_PER_MS);
     Poller poller(loop);
     hr_loop_poller_add(loop, &poller);
     hr_loop_counters before = hr_loop_count(loop);
-    hr_loop_step(loop, HR_NEVER);
+    hr_loop_step(loop, hr_loop_now_ns(loop) + HR_NS_PER_MS);
     EXPECT_EQ(poller.rests, 1);
     // The sleep submits, too; no spinning over the ring on top.
     EXPECT_LE(hr_loop_count(loop).syscalls - before.syscalls, 1u);
     // Nor while it rests, whatever wakes the loop.
-    while (order.empty())
-        hr_loop_step(loop, HR_NEVER);
-    SetTimer(&timer, HR_NS_PER_MS);
     before = hr_loop_count(loop);
-    hr_loop_step(loop, HR_NEVER);
+    hr_loop_step(loop, hr_loop_now_ns(loop) + HR_NS_PER_MS);
     EXPECT_LE(hr_loop_count(loop).syscalls - before.syscalls, 1u);
     EXPECT_EQ(poller.rests, 1);
     hr_loop_poller_remove(loop, &poller);
-    hr_loop_timer_clear(loop, &timer);
     hr_loop_cancel(loop, &recv);
     StepUntilDone(recv);
 }

@@ -78,7 +78,9 @@ TEST_F(Server, IsNotStoppedByAClientThatIs)
     for (const char *name : {"one", "two"})
         expect_got(get(url("file"), target(name)), name, 30 * CHUNK);
     stopped.signal(SIGCONT);
-    EXPECT_EQ(0, stopped.wait()) << stopped.errors();
+    // On a slow machine it stood for longer than the 10 s after which a peer is given up.
+    const int code = stopped.wait();
+    EXPECT_TRUE(code == 0 || code == 8) << code << ": " << stopped.errors();
 }
 
 TEST_F(Server, ThatIsStoppedForGoodIsNoticed)

@@ -5,6 +5,12 @@
 
 #include "units.h"
 
+/* A count may go back: of small files that come once more. */
+static uint64_t more_than(uint64_t count, uint64_t other)
+{
+    return count > other ? count - other : 0;
+}
+
 bool hr_cli_progress_is_due(const hr_cli_progress *progress, uint64_t now_ns)
 {
     return now_ns >= progress->due_ns;
@@ -15,8 +21,10 @@ void hr_cli_progress_sample(hr_cli_progress *progress, uint64_t now_ns,
 {
     unsigned slot = progress->count++ % HR_CLI_PROGRESS_SEEN;
     progress->seen[slot].at_ns = now_ns;
-    progress->seen[slot].bytes = count->bytes_verified;
-    progress->seen[slot].files = count->files_done + count->files_failed;
+    /* What was there is counted as fast as it is looked at, and says nothing of what is to come. */
+    progress->seen[slot].bytes = more_than(count->bytes_verified, count->bytes_reused);
+    progress->seen[slot].files =
+        more_than(count->files_done + count->files_failed, count->files_kept);
     progress->due_ns = now_ns + HR_CLI_PROGRESS_NS;
 }
 
@@ -30,8 +38,8 @@ static double seen_seconds(const hr_cli_progress *progress, uint64_t *bytes_out,
     unsigned newest = (progress->count - 1) % HR_CLI_PROGRESS_SEEN;
     unsigned oldest =
         progress->count > HR_CLI_PROGRESS_SEEN ? progress->count % HR_CLI_PROGRESS_SEEN : 0;
-    *bytes_out = progress->seen[newest].bytes - progress->seen[oldest].bytes;
-    *files_out = progress->seen[newest].files - progress->seen[oldest].files;
+    *bytes_out = more_than(progress->seen[newest].bytes, progress->seen[oldest].bytes);
+    *files_out = more_than(progress->seen[newest].files, progress->seen[oldest].files);
     return (double)(progress->seen[newest].at_ns - progress->seen[oldest].at_ns) / 1e9;
 }
 
@@ -42,21 +50,20 @@ uint64_t hr_cli_progress_rate(const hr_cli_progress *progress)
     return seconds > 0 ? (uint64_t)((double)bytes / seconds) : 0;
 }
 
-static double work_of(uint64_t bytes, uint64_t files)
-{
-    return (double)bytes + (double)files * HR_CLI_PROGRESS_FILE;
-}
-
 double hr_cli_progress_left(const hr_cli_progress *progress, const hr_get_progress *count)
 {
     uint64_t bytes, files, over = count->files_done + count->files_failed;
     double seconds = seen_seconds(progress, &bytes, &files);
-    double done = work_of(bytes, files);
-    if (count->listing || seconds <= 0 || done <= 0)
+    uint64_t bytes_left = more_than(count->bytes, count->bytes_verified);
+    uint64_t files_left = more_than(count->files, over);
+    if (count->listing || seconds <= 0 || bytes + files == 0 || (bytes == 0 && bytes_left > 0))
         return -1;
-    bytes = count->bytes > count->bytes_verified ? count->bytes - count->bytes_verified : 0;
-    files = count->files > over ? count->files - over : 0;
-    return work_of(bytes, files) * seconds / done;
+    /* The time went to bytes and to files; to these at most half of it where there were both. */
+    double each = HR_CLI_PROGRESS_FILE, most = bytes > 0 ? seconds / 2 : seconds;
+    if (files > 0 && (bytes == 0 || each * (double)files > most))
+        each = most / (double)files;
+    double of_bytes = bytes > 0 ? (seconds - each * (double)files) / (double)bytes : 0;
+    return (double)bytes_left * of_bytes + (double)files_left * each;
 }
 
 /* "  24%  1.10 GB/s  3.45 s left", as much of it as is known. */

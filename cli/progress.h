@@ -11,10 +11,9 @@
 #define HR_CLI_PROGRESS_NS   200000000u /* five times a second is as often as an eye needs */
 #define HR_CLI_PROGRESS_SEEN 25         /* the rate is that of the last five seconds */
 #define HR_CLI_LINE_MAX      400
-/* What a file costs beside its bytes, in bytes that cross in the same time: opening, naming and
- * syncing take some 60 microseconds. Time left is told by both, for trees of many small files too.
- */
-#define HR_CLI_PROGRESS_FILE (64u << 10)
+/* What a file costs beside its bytes, in seconds: opening, naming and syncing it. How long a byte
+ * takes depends on the wire and on --limit, and this does not. */
+#define HR_CLI_PROGRESS_FILE 60e-6
 
 /* Starts zeroed. */
 typedef struct hr_cli_progress {
@@ -29,7 +28,7 @@ bool hr_cli_progress_is_due(const hr_cli_progress *progress, uint64_t now_ns);
 /* Each now_ns later than the one before. */
 void hr_cli_progress_sample(hr_cli_progress *progress, uint64_t now_ns,
                             const hr_get_progress *count);
-/* Bytes per second; 0 before there are two samples. */
+/* Bytes per second that were not there before this run; 0 before there are two samples. */
 uint64_t hr_cli_progress_rate(const hr_cli_progress *progress);
 /* Seconds; less than 0: it cannot be told, as not all is listed yet or nothing moves. */
 double hr_cli_progress_left(const hr_cli_progress *progress, const hr_get_progress *count);

@@ -115,6 +115,42 @@ TEST(Progress, ForetellsByBytesAndByFiles)
     EXPECT_LT(hr_cli_progress_left(&progress, &count), 0.2);
 }
 
+// A slow wire makes bytes slow and not names, which come by the thousand at a batch's end.
+TEST(Progress, ForetellsOverASlowWireWithSmallAndLargeFiles)
+{
+    hr_cli_progress progress = {};
+    hr_get_progress count = {};
+    count.files = 5010;
+    count.bytes = 100000000;
+    count.bytes_verified = 20000000;
+    sample(&progress, 0, 0, 0);
+    sample(&progress, 2 * kSecond, 20000000, 0); // none has its name yet
+    EXPECT_NEAR(hr_cli_progress_left(&progress, &count), 8, 0.5);
+    sample(&progress, 3 * kSecond, 30000000, 5000); // and then all of the small ones
+    count.bytes_verified = 30000000;
+    count.files_done = 5000;
+    EXPECT_NEAR(hr_cli_progress_left(&progress, &count), 7, 1);
+}
+
+// What an earlier run left is verified in no time, and is no measure of what is missing.
+TEST(Progress, ForetellsByWhatMovesInThisRun)
+{
+    hr_cli_progress progress = {};
+    hr_get_progress count = {};
+    count.files = 1001;
+    count.bytes = 10000000000;
+    sample(&progress, 0, 0, 0);
+    count.bytes_verified = count.bytes_reused = 9000000000;
+    count.files_done = count.files_kept = 1000;
+    hr_cli_progress_sample(&progress, kSecond / 5, &count);
+    EXPECT_EQ(hr_cli_progress_rate(&progress), 0u);
+    EXPECT_LT(hr_cli_progress_left(&progress, &count), 0) << "nothing has moved yet";
+    count.bytes_verified += 100000000;
+    hr_cli_progress_sample(&progress, kSecond, &count);
+    EXPECT_EQ(hr_cli_progress_rate(&progress), 100000000u);
+    EXPECT_NEAR(hr_cli_progress_left(&progress, &count), 9, 0.1);
+}
+
 TEST(Progress, KeepsToItsLineWhateverThePathSays)
 {
     char out[HR_CLI_LINE_MAX];

@@ -99,6 +99,13 @@ void hr_get_end(hr_get *get, hr_status status, const char *format, ...)
 
 /* ---- items ---- */
 
+static void end_strictly(hr_get *get, const char *path, const hr_error *error)
+{
+    char quoted[300];
+    hr_get_end(get, error->status, "--strict: ended by %s: %s",
+               hr_quote(quoted, sizeof quoted, path, strlen(path)), error->text);
+}
+
 static void report(hr_get *get, const char *path, const hr_error *error, uint64_t bytes,
                    const hr_transfer_counters *counters)
 {
@@ -109,7 +116,7 @@ static void report(hr_get *get, const char *path, const hr_error *error, uint64_
     if (error->status != HR_OK && get->is_tree)
         hr_keep_failed(&get->keep, path);
     if (get->options.strict && get->is_tree && error->status != HR_OK)
-        hr_get_end(get, error->status, "%s", error->text);
+        end_strictly(get, path, error);
     if (get->options.file_done == NULL)
         return;
     hr_file_report file = {
@@ -158,6 +165,13 @@ static void free_item(hr_get_item *item)
     hr_release(get->env, item);
 }
 
+/* It did not fail: it was under way when the tree was ended, which is told once. */
+static bool is_given_up(const hr_get *get, const hr_transfer *transfer)
+{
+    return get->is_tree && get->ending && transfer->error.status == get->error.status &&
+           strcmp(transfer->error.text, get->error.text) == 0;
+}
+
 static void item_over(void *context, hr_transfer *transfer)
 {
     hr_get_item *item = context;
@@ -172,9 +186,10 @@ static void item_over(void *context, hr_transfer *transfer)
         get->progress.files_kept++;
         get->progress.bytes -= transfer->size;
     }
-    if (!transfer->is_directory || transfer->error.status != HR_OK) {
+    bool failed = transfer->error.status != HR_OK;
+    if ((failed || !transfer->is_directory) && !is_given_up(get, transfer)) {
         report(get, item->path, &transfer->error, transfer->size, counters);
-        if (!get->is_tree && transfer->error.status != HR_OK)
+        if (!get->is_tree && failed)
             hr_error_set(&get->error, transfer->error.status, "%s", transfer->error.text);
     }
     free_item(item);

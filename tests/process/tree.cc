@@ -367,6 +367,23 @@ TEST_F(Tree, StrictEndsWithTheFirstFailure)
     EXPECT_NE(std::string::npos, result.errors.find("it is neither a file nor")) << result.errors;
 }
 
+// What was under way has not failed: only that it was interrupted is said, and once.
+TEST_F(Tree, ThatIsInterruptedSaysSoOnce)
+{
+    offer("one", 8 * CHUNK);
+    offer("two", 8 * CHUNK);
+    serve();
+    Program program;
+    start_get(program, "hr://" + address_ + "/data", target("tree"), {"--limit", "5M"});
+    do
+        ASSERT_TRUE(program.next("progress").is_valid()) << program.errors();
+    while (hr_temp_count(target("tree").c_str(), ".headrace-") < 4);
+    program.signal(SIGINT);
+    Result result = result_of(program);
+    EXPECT_EQ(9, result.exit_code);
+    EXPECT_EQ(0u, result.summary.number("files_failed"));
+}
+
 TEST_F(Tree, OneUnreadableFileStopsNoOther)
 {
     if (geteuid() != 0)

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "client.h"
+#include "granularity.h"
 #include "keep.h"
 #include "pattern.h"
 #include "same.h"
@@ -299,7 +300,7 @@ static void compare_attributes(hr_compare *compare, const char *path, const hr_e
     if (tree->type != HR_ENTRY_SYMLINK && mode != source_mode)
         tell(compare, path, HR_OK, "its permissions are %04o, the source's %04o", mode,
              source_mode);
-    if (tree->mtime_ns != source->mtime_ns)
+    if (!hr_is_time_of(tree->mtime_ns, source->mtime_ns))
         tell(compare, path, HR_OK, "its time is %s, the source's %s",
              time_text(text[TREE], tree->mtime_ns), time_text(text[SOURCE], source->mtime_ns));
     if (owner && (tree->uid != source->uid || tree->gid != source->gid))

@@ -10,6 +10,7 @@
 #include "bytes.h"
 #include "crc32c.h"
 #include "draft.h"
+#include "granularity.h"
 
 #define LOCK_TRIES 16
 
@@ -362,7 +363,8 @@ static void looked_up_name(hr_io *io)
                       "bring it to host:",
                       draft->shown);
     else if (io->status == HR_OK && draft->options.keep_same && io->info.type == HR_FILE_REGULAR &&
-             io->info.size == draft->options.size && io->info.mtime_ns == draft->options.mtime_ns)
+             io->info.size == draft->options.size &&
+             hr_is_time_of(io->info.mtime_ns, draft->options.mtime_ns))
         keep_same(draft, &looked);
     else if (io->status == HR_OK && draft->options.fresh)
         hr_draft_fail(draft, HR_EXISTS, "%s" HR_DRAFT_CAME, draft->shown);

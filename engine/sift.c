@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "get.h"
+#include "granularity.h"
 
 hr_file_info hr_sift_info(const hr_get *get, const hr_entry *entry)
 {
@@ -97,7 +98,7 @@ static hr_status compare(const hr_get *get, const hr_io_file *there, const hr_fi
         return there->status;
     if (there->info.type != HR_FILE_REGULAR || get->options.unpack)
         return HR_INVALID; /* what was listed is not what it becomes */
-    if (there->info.size == listed->size && there->info.mtime_ns == listed->mtime_ns)
+    if (there->info.size == listed->size && hr_is_time_of(there->info.mtime_ns, listed->mtime_ns))
         return HR_OK;
     return get->options.overwrite ? HR_NOT_FOUND : HR_EXISTS;
 }

@@ -106,6 +106,30 @@ TEST_F(TreeAgain, ClearsTheDraftOfAFileThatHasBecomeSmall)
     EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
 }
 
+// vfat keeps every second second, exfat hundredths: what was brought there is not another version.
+TEST_F(TreeAgain, KeepsWhatAFileSystemWithCoarseTimesHas)
+{
+    offer("small", 1000, 1);
+    offer("large", 2 * CHUNK, 1);
+    for (const char *name : {"small", "large"}) {
+        const timespec times[2] = {{1600000001, 234567891}, {1600000001, 234567891}};
+        ASSERT_EQ(0, utimensat(AT_FDCWD, data(name).c_str(), times, 0));
+    }
+    serve();
+    ASSERT_EQ(0, get_tree().exit_code);
+    for (const char *name : {"small", "large"}) {
+        const timespec times[2] = {{1600000000, 0}, {1600000000, 0}};
+        ASSERT_EQ(0, utimensat(AT_FDCWD, target(std::string("tree/") + name).c_str(), times, 0));
+    }
+    Result result = get_tree();
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(2u, result.summary.number("files_kept"));
+
+    const timespec times[2] = {{1599999998, 0}, {1599999998, 0}};
+    ASSERT_EQ(0, utimensat(AT_FDCWD, target("tree/small").c_str(), times, 0));
+    EXPECT_EQ(3, get_tree().exit_code) << "that is another time";
+}
+
 // Size and time say that nothing changed, the time of the last change of anything says otherwise.
 TEST_F(TreeAgain, SeesAContentWhoseTimeWasSetBack)
 {

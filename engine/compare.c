@@ -16,7 +16,8 @@
 #include "same.h"
 
 #define RUNNING_MAX 4
-#define TREE        0 /* of the two sides */
+#define PATIENCE_NS (60 * HR_NS_PER_S) /* with contents of which nothing is told, as in a get */
+#define TREE        0                  /* of the two sides */
 #define SOURCE      1
 
 #define TIME_TEXT_MAX 64
@@ -65,6 +66,8 @@ struct hr_compare {
     hr_compare_progress progress;
     uint64_t compared; /* bytes of files that are over */
     uint64_t failures;
+    hr_timer watch;
+    uint64_t watched, moved_ns; /* what there was when it last went on, and when */
     hr_status status;
     hr_error error;
 };
@@ -396,6 +399,7 @@ static void leave_folder(hr_compare *compare)
 static void settle(hr_compare *compare)
 {
     uint64_t differences = compare->progress.differences;
+    hr_loop_timer_clear(hr_engine_home(compare->engine)->loop, &compare->watch);
     if (compare->error.status != HR_OK)
         compare->status = compare->error.status;
     else if (differences > compare->failures)
@@ -459,6 +463,42 @@ static void pump(hr_compare *compare)
         settle(compare);
 }
 
+/* ---- time ---- */
+
+static uint64_t bytes_compared(const hr_compare *compare)
+{
+    uint64_t sum = compare->compared;
+    for (hr_list *node = compare->running.next; node != &compare->running; node = node->next)
+        sum += HR_CONTAINER(node, compared_files, node)->same.compared;
+    return sum;
+}
+
+static hr_status watch(hr_compare *compare)
+{
+    return hr_loop_timer_set(hr_engine_home(compare->engine)->loop, &compare->watch,
+                             hr_now_ns(compare->env) + PATIENCE_NS / 4);
+}
+
+/* Who lists has an eye on that; nobody else has one on contents. */
+static void is_due(hr_timer *timer)
+{
+    hr_compare *compare = HR_CONTAINER(timer, hr_compare, watch);
+    uint64_t now_ns = hr_now_ns(compare->env);
+    uint64_t sum =
+        bytes_compared(compare) + compare->progress.files + compare->progress.differences;
+    if (sum != compare->watched || compare->running_count == 0) {
+        compare->watched = sum;
+        compare->moved_ns = now_ns;
+    }
+    if (now_ns - compare->moved_ns >= PATIENCE_NS)
+        fail(compare, HR_STALLED,
+             "no content could be compared for 60 s: the server does not tell its digests, or a "
+             "disk does not answer; try again when they do");
+    else if (watch(compare) != HR_OK)
+        fail(compare, HR_NO_MEMORY, "setting a timer: out of memory");
+    pump(compare);
+}
+
 /* ---- the interface ---- */
 
 static void release(hr_compare *compare)
@@ -500,6 +540,13 @@ hr_status hr_compare_start(const hr_compare_options *options, hr_compare **compa
         release(compare);
         return hr_error_set(error, status, "comparing: %s", hr_status_text(status));
     }
+    compare->watch.fire = is_due;
+    compare->moved_ns = hr_now_ns(env);
+    status = watch(compare);
+    if (status != HR_OK) {
+        release(compare);
+        return hr_error_set(error, status, "comparing: %s", hr_status_text(status));
+    }
     push_folder(compare, "");
     pump(compare);
     *compare_out = compare;
@@ -519,9 +566,7 @@ const hr_error *hr_compare_error(const hr_compare *compare)
 hr_compare_progress hr_compare_count(const hr_compare *compare)
 {
     hr_compare_progress progress = compare->progress;
-    progress.bytes_compared = compare->compared;
-    for (hr_list *node = compare->running.next; node != &compare->running; node = node->next)
-        progress.bytes_compared += HR_CONTAINER(node, compared_files, node)->same.compared;
+    progress.bytes_compared = bytes_compared(compare);
     return progress;
 }
 

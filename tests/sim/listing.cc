@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server that lives, and never answers when it is asked for a directory: no get has an eye on
-// `ls`, and it ends all the same.
+// A server that lives, and never answers when it is asked for a directory, or for the digest of a
+// file: no get has an eye on `ls` and on `verify --against`, and they end all the same.
 #include "two_rails.h"
 
 extern "C" {
@@ -12,10 +12,11 @@ namespace
 {
 
 hr_status (*inner_send)(hr_channel *, const void *, size_t);
+hr_message_kind unanswered;
 
-hr_status send_no_entries(hr_channel *channel, const void *bytes, size_t len)
+hr_status send_all_but(hr_channel *channel, const void *bytes, size_t len)
 {
-    if (kind_of_frame(bytes, len) == HR_MESSAGE_ENTRIES)
+    if (kind_of_frame(bytes, len) == unanswered)
         return HR_OK;
     return inner_send(channel, bytes, len);
 }
@@ -25,52 +26,103 @@ hr_status wrap(hr_transport *inner, hr_transport **transport_out)
     static hr_transport_ops ops;
     if (take_ops(inner, false, &ops)) {
         inner_send = ops.channel.send;
-        ops.channel.send = send_no_entries;
+        ops.channel.send = send_all_but;
     }
     *transport_out = inner;
     return HR_OK;
 }
 
-TEST(Listing, ThatIsNotAnsweredComesToAnEnd)
+class Unanswered : public testing::Test
 {
-    hr_world world;
-    hr_error error = {};
-    ASSERT_EQ(HR_OK, hr_world_init(&world, 1));
-    world.server_side.wrap_transport = wrap;
-    ASSERT_EQ(HR_OK, hr_disk_put(world.server_disk, "/data/shard", "x", 1));
-    hr_engine *there = nullptr, *here = nullptr;
-    ASSERT_EQ(HR_OK, hr_world_engine(&world, true, &there, &error)) << error.text;
-    ASSERT_EQ(HR_OK, hr_world_engine(&world, false, &here, &error)) << error.text;
-    hr_export data = {.name = "data", .path = "/data"};
-    hr_server_options offered = {.listen = "127.0.0.1:7431", .exports = &data};
-    offered.export_count = 1;
-    offered.trust.insecure = true;
-    hr_server *server = nullptr;
-    ASSERT_EQ(HR_OK, hr_server_open(there, &offered, &server, &error)) << error.text;
-    while (hr_server_status(server) == HR_AGAIN)
-        ASSERT_TRUE(hr_sim_step(&world.sim, HR_NEVER));
-    hr_client_options wanted = {.address = "127.0.0.1:7431"};
-    wanted.trust.insecure = true;
-    hr_client *client = nullptr;
-    ASSERT_EQ(HR_OK, hr_client_open(here, &wanted, &client, &error)) << error.text;
-    hr_listing *listing = nullptr;
-    ASSERT_EQ(HR_OK, hr_listing_open(client, "data", &listing, &error)) << error.text;
-
-    const uint64_t until_ns = world.sim.now_ns + 600 * HR_NS_PER_S;
-    while (hr_listing_status(listing) == HR_AGAIN && hr_sim_step(&world.sim, until_ns) &&
-           world.sim.now_ns < until_ns) {
+  protected:
+    void SetUp() override
+    {
+        hr_error error = {};
+        ASSERT_EQ(HR_OK, hr_world_init(&world_, 1));
+        world_.server_side.wrap_transport = wrap;
+        ASSERT_EQ(HR_OK, hr_disk_put(world_.server_disk, "/data/shard", "x", 1));
+        ASSERT_EQ(HR_OK, hr_disk_put(world_.server_disk, "/copy/shard", "x", 1));
+        ASSERT_EQ(HR_OK, hr_world_engine(&world_, true, &there_, &error)) << error.text;
+        ASSERT_EQ(HR_OK, hr_world_engine(&world_, false, &here_, &error)) << error.text;
+        hr_export exports[2] = {{.name = "data", .path = "/data"},
+                                {.name = "copy", .path = "/copy"}};
+        hr_server_options offered = {.listen = "127.0.0.1:7431", .exports = exports};
+        offered.export_count = 2;
+        offered.trust.insecure = true;
+        ASSERT_EQ(HR_OK, hr_server_open(there_, &offered, &server_, &error)) << error.text;
+        while (hr_server_status(server_) == HR_AGAIN)
+            ASSERT_TRUE(hr_sim_step(&world_.sim, HR_NEVER));
+        hr_client_options wanted = {.address = "127.0.0.1:7431"};
+        wanted.trust.insecure = true;
+        ASSERT_EQ(HR_OK, hr_client_open(here_, &wanted, &client_, &error)) << error.text;
     }
-    EXPECT_EQ(HR_STALLED, hr_listing_status(listing));
+    void TearDown() override
+    {
+        hr_client_destroy(client_);
+        hr_server_destroy(server_);
+        hr_engine_destroy(here_);
+        hr_engine_destroy(there_);
+        hr_world_fini(&world_);
+        EXPECT_EQ(0u, world_.sim.allocated);
+    }
+    template <typename Status> hr_status wait(Status status)
+    {
+        const uint64_t until_ns = world_.sim.now_ns + 600 * HR_NS_PER_S;
+        while (status() == HR_AGAIN && hr_sim_step(&world_.sim, until_ns) &&
+               world_.sim.now_ns < until_ns) {
+        }
+        return status();
+    }
+
+    hr_world world_;
+    hr_engine *there_ = nullptr, *here_ = nullptr;
+    hr_server *server_ = nullptr;
+    hr_client *client_ = nullptr;
+};
+
+TEST_F(Unanswered, AListingComesToAnEnd)
+{
+    unanswered = HR_MESSAGE_ENTRIES;
+    hr_error error = {};
+    hr_listing *listing = nullptr;
+    ASSERT_EQ(HR_OK, hr_listing_open(client_, "data", &listing, &error)) << error.text;
+    EXPECT_EQ(HR_STALLED, wait([listing] { return hr_listing_status(listing); }));
     EXPECT_STREQ("127.0.0.1:7431 did not answer for 60 s when it was asked for a directory",
                  hr_listing_error(listing)->text);
-
     hr_listing_destroy(listing);
-    hr_client_destroy(client);
-    hr_server_destroy(server);
-    hr_engine_destroy(here);
-    hr_engine_destroy(there);
-    hr_world_fini(&world);
-    EXPECT_EQ(0u, world.sim.allocated);
+}
+
+TEST_F(Unanswered, AComparisonComesToAnEnd)
+{
+    unanswered = HR_MESSAGE_DIGESTED;
+    hr_error error = {};
+    hr_compare_options options = {.tree = client_, .source = client_};
+    options.tree_path = "copy";
+    options.source_path = "data";
+    hr_compare *compare = nullptr;
+    ASSERT_EQ(HR_OK, hr_compare_start(&options, &compare, &error)) << error.text;
+    EXPECT_EQ(HR_STALLED, wait([compare] { return hr_compare_status(compare); }));
+    EXPECT_EQ(
+        0u,
+        std::string(hr_compare_error(compare)->text).find("no content could be compared for 60 s"))
+        << hr_compare_error(compare)->text;
+    hr_compare_destroy(compare);
+}
+
+// And one that is answered: the time it is allowed does not end it.
+TEST_F(Unanswered, AComparisonThatIsAnsweredIsOver)
+{
+    unanswered = hr_message_kind(0); // none
+    hr_error error = {};
+    hr_compare_options options = {.tree = client_, .source = client_};
+    options.tree_path = "copy";
+    options.source_path = "data";
+    hr_compare *compare = nullptr;
+    ASSERT_EQ(HR_OK, hr_compare_start(&options, &compare, &error)) << error.text;
+    wait([compare] { return hr_compare_status(compare); });
+    EXPECT_EQ(1u, hr_compare_count(compare).files);
+    EXPECT_EQ(1u, hr_compare_count(compare).bytes_compared);
+    hr_compare_destroy(compare);
 }
 
 } // namespace

@@ -62,7 +62,9 @@ typedef struct hr_draft {
     hr_file *file;
     bool owned; /* the lock is held: the temporary files are ours */
     bool opened, fresh, published, poisoned, keep;
-    bool found; /* an earlier run left a journal, and nothing speaks against it yet */
+    bool found;         /* an earlier run left a journal, and nothing speaks against it yet */
+    hr_file_info there; /* what has the name, and stays */
+    bool taken;         /* it is not what the source is */
     char *name, *data_path, *journal_path; /* beneath the directory */
     char *parent;                          /* the start of the memory of all four */
     char shown[300];

@@ -349,6 +349,77 @@ static void keep_same(hr_draft *draft, const hr_file_info *info)
     hr_draft_step(draft, HR_IO_STAMP, stamped_same);
 }
 
+/* ---- a journal without data: its run ended between giving the name and removing it ---- */
+
+static void settle_there(hr_draft *draft)
+{
+    if (draft->taken)
+        hr_draft_fail(draft, HR_EXISTS, "%s exists already; --overwrite replaces it", draft->shown);
+    else
+        keep_same(draft, &draft->there);
+}
+
+static void looked_up_left_data(hr_io *io)
+{
+    hr_draft *draft = hr_draft_stepped(io);
+    draft->owned = io->status == HR_NOT_FOUND; /* closing removes it */
+    settle_there(draft);
+}
+
+static void looked_up_left(hr_io *io)
+{
+    hr_draft *draft = hr_draft_stepped(io);
+    if (io->status != HR_OK || io->info.inode != draft->journal_inode) {
+        settle_there(draft);
+        return;
+    }
+    io = hr_draft_io(draft);
+    io->path = draft->data_path;
+    io->flags = HR_IO_NO_SYMLINKS;
+    hr_draft_step(draft, HR_IO_LOOKUP, looked_up_left_data);
+}
+
+static void locked_left(hr_io *io)
+{
+    hr_draft *draft = hr_draft_stepped(io);
+    if (io->status != HR_OK) {
+        settle_there(draft);
+        return;
+    }
+    io = hr_draft_io(draft);
+    io->path = draft->journal_path;
+    hr_draft_step(draft, HR_IO_LOOKUP, looked_up_left);
+}
+
+static void opened_left(hr_io *io)
+{
+    hr_draft *draft = hr_draft_stepped(io);
+    if (io->status != HR_OK) {
+        settle_there(draft);
+        return;
+    }
+    draft->journal_file = io->file_out;
+    draft->journal_inode = io->info.inode;
+    io = hr_draft_io(draft);
+    io->file = draft->journal_file;
+    hr_draft_step(draft, HR_IO_LOCK, locked_left);
+}
+
+/* What has the name stays. taken: it is not what the source is. */
+static void leave_there(hr_draft *draft, const hr_file_info *there, bool taken)
+{
+    draft->there = *there;
+    draft->taken = taken;
+    if (draft->options.look) {
+        settle_there(draft);
+        return;
+    }
+    hr_io *io = hr_draft_io(draft);
+    io->path = draft->journal_path;
+    io->flags = HR_IO_READABLE | HR_IO_NO_SYMLINKS;
+    hr_draft_step(draft, HR_IO_OPEN, opened_left);
+}
+
 static void looked_up_name(hr_io *io)
 {
     hr_draft *draft = hr_draft_stepped(io);
@@ -365,11 +436,11 @@ static void looked_up_name(hr_io *io)
     else if (io->status == HR_OK && draft->options.keep_same && io->info.type == HR_FILE_REGULAR &&
              io->info.size == draft->options.size &&
              hr_is_time_of(io->info.mtime_ns, draft->options.mtime_ns))
-        keep_same(draft, &looked);
+        leave_there(draft, &looked, false);
     else if (io->status == HR_OK && draft->options.fresh)
         hr_draft_fail(draft, HR_EXISTS, "%s" HR_DRAFT_CAME, draft->shown);
     else if (io->status == HR_OK && !draft->options.overwrite)
-        hr_draft_fail(draft, HR_EXISTS, "%s exists already; --overwrite replaces it", draft->shown);
+        leave_there(draft, &looked, true);
     else if (io->status != HR_OK && io->status != HR_NOT_FOUND)
         hr_draft_fail_io(draft, "looking for", io);
     else

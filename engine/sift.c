@@ -105,6 +105,14 @@ static hr_status compare(const hr_get *get, const hr_io_file *there, const hr_fi
 
 /* ---- what an interrupted run left of a larger file of the same name ---- */
 
+/* One that is to come in a bundle, or one that is there and came by itself. The other ones'
+ * transfers look. */
+static bool may_have_left(const hr_get *get, const hr_sift *sift, size_t i)
+{
+    bool bundled = get->flow.takes_bundles && sift->listed[i].size <= HR_BUNDLE_FILE_MAX;
+    return compare(get, &sift->files[i], &sift->listed[i]) == (bundled ? HR_NOT_FOUND : HR_OK);
+}
+
 static void looked_for_drafts(hr_io *io)
 {
     hr_get *get = io->context;
@@ -119,15 +127,13 @@ static void looked_for_drafts(hr_io *io)
     hr_tree_pump(get);
 }
 
-/* Of small files that are to come into a directory that was there: their number and how long the
- * paths are. */
+/* Of what lies in directories that were there: how many, and how long the paths are. */
 static size_t note_candidates(const hr_get *get, hr_sift *sift, size_t *paths_len)
 {
     size_t count = 0;
     for (size_t i = 0; i < sift->count; i++) {
         const hr_io_file *file = &sift->files[i];
-        sift->left[i] = sift->made[i] == NULL && sift->listed[i].size <= HR_BUNDLE_FILE_MAX &&
-                        compare(get, file, &sift->listed[i]) == HR_NOT_FOUND;
+        sift->left[i] = sift->made[i] == NULL && may_have_left(get, sift, i);
         if (!sift->left[i])
             continue;
         count++;
@@ -140,7 +146,7 @@ static size_t note_candidates(const hr_get *get, hr_sift *sift, size_t *paths_le
 static bool look_for_drafts(hr_get *get, hr_sift *sift)
 {
     size_t paths_len = 0;
-    size_t count = get->flow.takes_bundles ? note_candidates(get, sift, &paths_len) : 0;
+    size_t count = get->options.dry_run ? 0 : note_candidates(get, sift, &paths_len);
     if (count == 0)
         return false;
     sift->drafts = hr_alloc(get->env, count * sizeof *sift->drafts + paths_len);
@@ -304,14 +310,14 @@ static bool decide(hr_get *get, const hr_sift *sift)
             hr_get_end(get, HR_NO_MEMORY, "remembering a file to compare: out of memory");
         return true;
     }
-    if (status == HR_OK) {
+    bool left = sift->left[sift->next]; /* its own transfer takes it over, or away */
+    if (status == HR_OK && !left) {
         keep_attributes(get, there, listed);
         keep(get, there->path);
         return true;
     }
     bool fresh = there->status == HR_NOT_FOUND && get->dir != NULL;
-    bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX &&
-                 !sift->left[sift->next]; /* its own transfer takes over what was left */
+    bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX && !left;
     if (small && get->options.dry_run) {
         get->progress.files++;
         get->progress.bytes += listed->size;

@@ -106,6 +106,44 @@ TEST_F(TreeAgain, ClearsTheDraftOfAFileThatHasBecomeSmall)
     EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
 }
 
+// A run that died between giving its file the name and removing the journal: the next one does it.
+TEST_F(TreeAgain, ClearsTheJournalOfAFileThatHasItsName)
+{
+    make_directory(data("a"));
+    offer("a/file", 10 * CHUNK, 1);
+    serve();
+    Program program;
+    start_get(program, "hr://" + address_ + "/data", target("tree"), {"--limit", "5M"});
+    do
+        ASSERT_TRUE(program.next("progress").is_valid()) << program.errors();
+    while (hr_temp_count(target("tree/a").c_str(), ".headrace-") < 2);
+    program.signal(SIGKILL);
+    program.wait();
+    std::string journal;
+    for (const std::string &path : paths_of(target("tree")))
+        if (path.find(".journal") != std::string::npos)
+            journal = "tree/" + path;
+    ASSERT_NE("", journal);
+    ASSERT_EQ(0, rename(target(journal).c_str(), target("journal").c_str()));
+    EXPECT_EQ(0, get_tree().exit_code);
+    ASSERT_EQ(paths_of(data("")), paths_of(target("tree")));
+
+    std::filesystem::copy_file(target("journal"), target(journal));
+    Result result = get_tree({"--dry-run"});
+    EXPECT_TRUE(exists(target(journal))) << "that moves nothing";
+    result = get_tree();
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(1u, result.summary.number("files_kept"));
+    EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
+
+    // Of a single file the name is taken.
+    std::filesystem::copy_file(target("journal"), target(journal));
+    result = get("hr://" + address_ + "/data/a/file", target("tree/a/file"));
+    EXPECT_EQ(10, result.exit_code) << result.errors;
+    EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
+    EXPECT_TRUE(hr_temp_holds(target("tree/a/file").c_str(), 10 * CHUNK, 1));
+}
+
 // vfat keeps every second second, exfat hundredths: what was brought there is not another version.
 TEST_F(TreeAgain, KeepsWhatAFileSystemWithCoarseTimesHas)
 {

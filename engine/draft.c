@@ -53,8 +53,8 @@ void hr_draft_fail_io(hr_draft *draft, const char *what, const hr_io *io)
     if (io->error == EFBIG)
         advice = "; the file system, or ulimit -f, allows no larger file";
     else if (io->status == HR_NO_SPACE)
-        advice = "; make room (df, and of inodes df -i) and run the same command again, it "
-                 "continues";
+        advice = "; make room (df, and of inodes df -i) and run the same command again: what has "
+                 "arrived is kept";
     else if (io->status == HR_DENIED)
         advice = "; is the directory writable?";
     else if (io->status == HR_POLICY) /* the errno would speak of links between devices */

@@ -44,7 +44,7 @@ static void synced_directories(hr_io *io)
     get->io_busy = false;
     if (io->status != HR_OK)
         hr_get_end(get, io->status, "syncing the directories of %s: %s", get->target,
-                   hr_status_text(io->status));
+                   hr_io_why(io));
     hr_tree_pump(get);
 }
 

@@ -222,8 +222,7 @@ static void synced_names(hr_io *io)
     get->names_synced = true;
     get->flow.directories_unsynced &= !get->flow.syncs_all; /* those too */
     if (io->status != HR_OK)
-        hr_get_end(get, io->status, "syncing what is there already: %s",
-                   hr_status_text(io->status));
+        hr_get_end(get, io->status, "syncing what is there already: %s", hr_io_why(io));
     hr_tree_pump(get);
 }
 

@@ -149,7 +149,9 @@ static void opened(hr_stage *stage, hr_status status, const char *what)
         snprintf(text, sizeof text,
                  "%s is being written by another headrace: wait for it, or stop it", stage->shown);
     else if (status != HR_OK)
-        snprintf(text, sizeof text, "%s in %s: %s", what, stage->shown, hr_status_text(status));
+        snprintf(text, sizeof text, "%s in %s: %s%s", what, stage->shown,
+                 stage->io.status == status ? hr_io_why(&stage->io) : hr_status_text(status),
+                 status == HR_DENIED ? "; is the directory writable?" : "");
     stage->events->opened(stage->context, status, text);
 }
 

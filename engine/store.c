@@ -207,13 +207,19 @@ static void answer(hr_store_listing *listing, hr_status status, size_t count, ui
     hr_release(env, buffer);
 }
 
+static void answer_with(hr_store_listing *listing, hr_status status, const char *advice)
+{
+    char quoted[200], text[400];
+    hr_quote(quoted, sizeof quoted, listing->path, strlen(listing->path));
+    snprintf(text, sizeof text, "listing %s: %s%s", quoted, hr_status_text(status), advice);
+    answer(listing, status, 0, 0, text);
+}
+
 static void answer_failure(hr_store_listing *listing, hr_status status)
 {
-    char quoted[200], text[320];
-    hr_quote(quoted, sizeof quoted, listing->path, strlen(listing->path));
-    snprintf(text, sizeof text, "listing %s: %s%s", quoted, hr_status_text(status),
-             status == HR_NOT_FOUND ? "; headrace ls of what is above it tells what is there" : "");
-    answer(listing, status, 0, 0, text);
+    answer_with(listing, status,
+                status == HR_NOT_FOUND ? "; headrace ls of what is above it tells what is there"
+                                       : "");
 }
 
 static void looked_up(hr_io *io)
@@ -236,6 +242,13 @@ static void listed(hr_io *io)
         io->kind = HR_IO_LOOKUP;
         io->done = looked_up;
         hr_storage_submit(listing->store->storage, io);
+        return;
+    }
+    if (io->status == HR_NOT_FOUND && io->path[0] == '\0') {
+        /* What is confined to the old one cannot open a new one of its name. */
+        answer_with(listing, HR_NOT_FOUND,
+                    "; the directory that was served under this name is gone: once there is one "
+                    "again, the server has to be started again");
         return;
     }
     if (io->status != HR_OK) {

@@ -101,7 +101,7 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
         return;
     const char *advice = "";
     if (landing->status == HR_NO_SPACE)
-        advice = "; make room and run the same command again, it continues";
+        advice = "; make room and run the same command again: what has arrived is kept";
     else if (landing->status == HR_CHANGED)
         advice = "; run the same command again";
     else if (landing->status == HR_IO)

@@ -45,6 +45,21 @@ TEST_F(List, TellsTheExports)
     EXPECT_EQ((std::set<std::string>{"data/", "more/"}), lines(listing.out));
 }
 
+// The server holds the directory, and not its name; a new one is another.
+TEST_F(List, OfAnExportThatWasRemovedSaysWhatToDo)
+{
+    const std::string gone = at("gone");
+    make_directory(gone);
+    serve({"--export", "gone=" + gone});
+    ASSERT_EQ(0, rmdir(gone.c_str()));
+    make_directory(gone);
+    Listing listing = ls({root() + "/gone"});
+    EXPECT_EQ(4, listing.exit_code) << listing.errors;
+    EXPECT_NE(std::string::npos, listing.errors.find("the server has to be started again"))
+        << listing.errors;
+    expect_refused(get(root() + "/gone", target("tree")), 4, {"has to be started again"});
+}
+
 TEST_F(List, TellsTheEntriesOfADirectory)
 {
     make_directory(data("sub"));

@@ -170,14 +170,38 @@ static void take_welcome(hr_client *client, const hr_message_welcome *welcome)
     hr_links_open(client);
 }
 
+void hr_client_abandon(hr_client *client, uint64_t transfer, bool is_bundles)
+{
+    if (client->abandoned_count < HR_ABANDONED_MAX)
+        client->abandoned[client->abandoned_count++] = (hr_abandoned){transfer, is_bundles};
+}
+
+static void take_opened(hr_client *client, const hr_message_opened *opened)
+{
+    hr_transfer *transfer = find_transfer(client, opened->transfer);
+    if (transfer != NULL) {
+        hr_transfer_take_opened(transfer, opened);
+        return;
+    }
+    for (unsigned i = 0; i < client->abandoned_count; i++) {
+        hr_abandoned found = client->abandoned[i];
+        if (found.transfer != opened->transfer)
+            continue;
+        client->abandoned[i] = client->abandoned[--client->abandoned_count];
+        if (opened->status == HR_OK && (opened->type == HR_NODE_REGULAR || found.is_bundles))
+            hr_client_send(client, &(hr_message){.kind = HR_MESSAGE_CLOSE,
+                                                 .close = {.transfer = found.transfer}});
+        return;
+    }
+}
+
 /* Transfers that are over may still be spoken of: their last answers cross our close. */
 static void take_of_transfer(hr_client *client, const hr_message *message)
 {
     hr_transfer *transfer;
     switch ((int)message->kind) {
     case HR_MESSAGE_OPENED:
-        if ((transfer = find_transfer(client, message->opened.transfer)) != NULL)
-            hr_transfer_take_opened(transfer, &message->opened);
+        take_opened(client, &message->opened);
         break;
     case HR_MESSAGE_FAILED:
         if ((transfer = find_transfer(client, message->failed.transfer)) != NULL)

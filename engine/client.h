@@ -28,6 +28,13 @@ typedef struct hr_client_waiter {
     void (*settled)(struct hr_client_waiter *waiter);
 } hr_client_waiter;
 
+/* A server has no more than these opening. */
+#define HR_ABANDONED_MAX 256
+typedef struct hr_abandoned {
+    uint64_t transfer;
+    bool is_bundles; /* else it is open as a file only */
+} hr_abandoned;
+
 struct hr_client {
     hr_engine *engine;
     const hr_env *env;
@@ -74,6 +81,8 @@ struct hr_client {
     hr_list waiters;   /* of hr_client_waiter */
     hr_list transfers; /* of hr_transfer.node */
     uint64_t next_transfer;
+    hr_abandoned abandoned[HR_ABANDONED_MAX]; /* transfers that ended before they were opened */
+    unsigned abandoned_count;
     hr_list listing;        /* of hr_listing: whose page is under way */
     hr_list listings;       /* that wait for their turn */
     unsigned listing_count; /* under way */
@@ -92,6 +101,8 @@ void hr_client_wait(hr_client *client, hr_client_waiter *waiter);
 /* Once settled: whether the server takes a path of len bytes. HR_UNSUPPORTED: it is too old. */
 HR_CHECKED hr_status hr_client_check_path(const hr_client *client, size_t len, hr_error *error);
 void hr_client_send(hr_client *client, const hr_message *message);
+/* Nobody waits any more for the server's opened: what it says is open by then is closed. */
+void hr_client_abandon(hr_client *client, uint64_t transfer, bool is_bundles);
 /* Collects grants: they leave together at the end of the round. */
 void hr_client_grant(hr_client *client, const hr_grant *grant);
 /* The session is of no more use; everything in it fails. */

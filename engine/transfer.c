@@ -92,6 +92,8 @@ static void start_ending(hr_transfer *transfer)
         hr_client_send(transfer->client, &(hr_message){.kind = HR_MESSAGE_CLOSE,
                                                        .close = {.transfer = transfer->number}});
     transfer->server_open = false;
+    if (transfer->unanswered)
+        hr_client_abandon(transfer->client, transfer->number, transfer->target.bundles != NULL);
     for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++)
         if (transfer->parts[i] != NULL)
             hr_part_retire(transfer->parts[i]);

@@ -74,6 +74,7 @@ struct hr_transfer {
     uint8_t *uncompressed; /* opened.direct; NULL: not told */
     uint8_t identity[HR_IDENTITY_LEN];
     hr_seal_key key;
+    bool unanswered;  /* the server was asked to open it */
     bool server_open; /* the server holds it open: a close is due */
 
     hr_part_target target; /* of bundles: from open on */

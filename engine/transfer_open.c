@@ -22,6 +22,7 @@ static void start_opening(hr_transfer *transfer, hr_client *client,
     transfer->number = ++client->next_transfer;
     transfer->timer.fire = hr_transfer_fire;
     transfer->state = HR_TRANSFER_OPENING;
+    transfer->unanswered = true;
     hr_list_append(&client->transfers, &transfer->node);
 }
 
@@ -102,6 +103,7 @@ static bool take_key(hr_transfer *transfer, const hr_message_opened *opened)
 void hr_transfer_take_opened(hr_transfer *transfer, const hr_message_opened *opened)
 {
     bool is_bundles = transfer->target.bundles != NULL;
+    transfer->unanswered = false;
     if (opened->status == HR_OK && (opened->type == HR_NODE_REGULAR || is_bundles))
         transfer->server_open = true;
     if (transfer->state != HR_TRANSFER_OPENING)

@@ -361,6 +361,28 @@ TEST_F(Api, AComparisonIsCanceledFromAnotherThread)
     close(silent);
 }
 
+// The server answers all the same, and is to close again what it has opened: else it would have 256
+// of them, and end the session.
+TEST_F(Api, ManyThatWereCanceledBeforeTheyWereOpened)
+{
+    Engine engine;
+    Client client(engine, address());
+    std::vector<uint8_t> memory(SIZE);
+    const hr_get_options options = to_span(memory);
+    Get first(client, options);
+    EXPECT_EQ(HR_OK, first.wait()) << first.text();
+    for (int i = 0; i < 400; i++) {
+        Get given_up(client, options);
+        if (i % 100 == 99) { // so that no more are opening than may be
+            Get get(client, options);
+            EXPECT_EQ(HR_OK, get.wait()) << get.text();
+        }
+    }
+    Get last(client, options);
+    EXPECT_EQ(HR_OK, last.wait()) << last.text();
+    expect_content(memory);
+}
+
 TEST_F(Api, WakeEndsAStep)
 {
     Engine engine;

@@ -30,8 +30,9 @@ hr_status hr_key_file_make(const char *path, bool overwrite, char path_out[HR_KE
         return status;
     hr_key_make(hr_env_system(), &key);
     hr_key_print(&key, line);
-    status = overwrite ? hr_secret_replace(path_out, line, error)
-                       : hr_secret_create(path_out, line, error);
+    hr_error why = {.status = HR_OK};
+    status = overwrite ? hr_secret_replace(path_out, line, &why)
+                       : hr_secret_create(path_out, line, &why);
     explicit_bzero(&key, sizeof key);
     explicit_bzero(line, sizeof line);
     if (status == HR_EXISTS)
@@ -39,6 +40,8 @@ hr_status hr_key_file_make(const char *path, bool overwrite, char path_out[HR_KE
                      "%.300s exists already; --overwrite replaces it, and who has the old one is "
                      "let in no more",
                      path_out);
+    else if (status != HR_OK)
+        hr_error_set(error, status, "%s", why.text);
     return status;
 }
 

@@ -13,6 +13,7 @@
 #include "demand.h"
 #include "env.h"
 #include "memory.h"
+#include "starter.h"
 
 #define FILES_MAX 1000
 #define AHEAD     2 /* batches, as data loaders prefetch */
@@ -180,9 +181,9 @@ static hr_status train(accelerator *acc, hr_bench_measure *measure_out)
     uint64_t duration_ns = acc->client->job->settings->duration_ns, steps = 0, began_ns = 0;
     hr_status status = take_batch(acc, 0);
     if (status == HR_OK)
-        status = hr_bench_client_await_start();
+        status = hr_bench_starter_await();
     hr_bench_meter start = hr_bench_meter_read();
-    for (uint64_t batch = 0; status == HR_OK && !hr_bench_client_is_alone(); batch++) {
+    for (uint64_t batch = 0; status == HR_OK && !hr_bench_starter_is_gone(); batch++) {
         if (batch == 1)
             start = hr_bench_meter_read();
         began_ns = hr_now_ns(hr_env_system());

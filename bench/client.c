@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "env.h"
-
-/* ---- the start, together with others ---- */
-
-static ssize_t read_stdin(void)
-{
-    char line[64];
-    return read(STDIN_FILENO, line, sizeof line);
-}
-
-hr_status hr_bench_client_await_start(void)
-{
-    puts("ready");
-    fflush(stdout);
-    return read_stdin() > 0 ? HR_OK : HR_INTERRUPTED;
-}
-
-bool hr_bench_client_is_alone(void)
-{
-    struct pollfd end = {.fd = STDIN_FILENO, .events = POLLIN};
-    return poll(&end, 1, 0) > 0 && read_stdin() <= 0;
-}
+#include "starter.h"
 
 /* ---- its session ---- */
 
@@ -93,10 +71,10 @@ static hr_status fetch_for_a_while(hr_bench_client *client, hr_bench_measure *me
     uint64_t bytes = 0, fetched = 0, items = 0;
     hr_status status = fetch(client, &bytes);
     if (status == HR_OK)
-        status = hr_bench_client_await_start();
+        status = hr_bench_starter_await();
     hr_bench_meter start = hr_bench_meter_read();
     uint64_t at_ns = start.at_ns, end_ns = at_ns + client->job->settings->duration_ns;
-    while (status == HR_OK && at_ns < end_ns && !hr_bench_client_is_alone()) {
+    while (status == HR_OK && at_ns < end_ns && !hr_bench_starter_is_gone()) {
         uint64_t began_ns = at_ns;
         status = fetch(client, &bytes);
         at_ns = hr_now_ns(hr_env_system());

@@ -30,11 +30,6 @@ typedef struct hr_bench_client {
     hr_error error;
 } hr_bench_client;
 
-/* Says that it is ready, and waits. HR_INTERRUPTED: stdin ended. */
-HR_CHECKED hr_status hr_bench_client_await_start(void);
-/* Whoever started it has gone. */
-bool hr_bench_client_is_alone(void);
-
 /* accelerator.c: steps for as long as the settings say. */
 HR_CHECKED hr_status hr_bench_client_train(hr_bench_client *client, hr_bench_measure *measure_out);
 

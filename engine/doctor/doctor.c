@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "doctor.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define POOL_DEFAULT ((size_t)64 << 20)
@@ -24,41 +21,6 @@ void hr_doctor_init(hr_doctor *doctor, const hr_doctor_options *options, const c
         .workers = options->workers != 0 ? options->workers : workers_default(),
         .gpu_dmabuf_fd = -1,
     };
-}
-
-void hr_doctor_ok(const hr_doctor *doctor, const char *topic, const char *name, const char *format,
-                  ...)
-{
-    hr_doctor_row row = {.topic = topic, .name = name, .state = HR_DOCTOR_OK};
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(row.text, sizeof row.text, format, arguments);
-    va_end(arguments);
-    doctor->options->found(doctor->options->context, &row);
-}
-
-void hr_doctor_lacking(const hr_doctor *doctor, const char *topic, const char *name,
-                       const char *remedy, const char *format, ...)
-{
-    hr_doctor_row row = {.topic = topic, .name = name, .state = HR_DOCTOR_LACKING};
-    va_list arguments;
-    snprintf(row.remedy, sizeof row.remedy, "%s", remedy);
-    va_start(arguments, format);
-    vsnprintf(row.text, sizeof row.text, format, arguments);
-    va_end(arguments);
-    doctor->options->found(doctor->options->context, &row);
-}
-
-void hr_doctor_unknown(const hr_doctor *doctor, const char *topic, const char *name,
-                       const char *remedy, const char *format, ...)
-{
-    hr_doctor_row row = {.topic = topic, .name = name, .state = HR_DOCTOR_UNKNOWN};
-    va_list arguments;
-    snprintf(row.remedy, sizeof row.remedy, "%s", remedy);
-    va_start(arguments, format);
-    vsnprintf(row.text, sizeof row.text, format, arguments);
-    va_end(arguments);
-    doctor->options->found(doctor->options->context, &row);
 }
 
 hr_status hr_doctor_examine(const hr_doctor_options *options, hr_error *error)

@@ -29,6 +29,7 @@ typedef struct hr_doctor {
 /* Options with their defaults filled in; nothing is found yet. */
 void hr_doctor_init(hr_doctor *doctor, const hr_doctor_options *options, const char *root);
 
+/* Of findings.c: what came of a probe, and the command that mends a lack, or "". */
 void hr_doctor_ok(const hr_doctor *doctor, const char *topic, const char *name, const char *format,
                   ...) HR_PRINTF(4, 5);
 void hr_doctor_lacking(const hr_doctor *doctor, const char *topic, const char *name,

@@ -102,7 +102,7 @@ hr_status hr_disk_open(hr_disk *disk, hr_disk_node *node, unsigned flags,
     return HR_OK;
 }
 
-static void detach(hr_disk *disk, hr_disk_handle *handle)
+void hr_disk_detach(hr_disk *disk, hr_disk_handle *handle)
 {
     hr_disk_node *node = handle->target;
     if (node == NULL)
@@ -115,16 +115,9 @@ static void detach(hr_disk *disk, hr_disk_handle *handle)
 
 void hr_disk_close(hr_disk *disk, hr_disk_handle *handle)
 {
-    detach(disk, handle);
+    hr_disk_detach(disk, handle);
     hr_list_remove(&handle->node);
     hr_release(disk->env, handle);
-}
-
-void hr_disk_kill(hr_disk *disk)
-{
-    hr_disk_resume(disk);
-    for (hr_list *at = disk->handles.next; at != &disk->handles; at = at->next)
-        detach(disk, HR_CONTAINER(at, hr_disk_handle, node));
 }
 
 /* ---- names ---- */

@@ -63,6 +63,8 @@ struct hr_disk {
 HR_CHECKED hr_status hr_disk_open(hr_disk *disk, hr_disk_node *node, unsigned flags,
                                   hr_disk_handle **handle_out);
 void hr_disk_close(hr_disk *disk, hr_disk_handle *handle);
+/* It stays open and leads nowhere any more. */
+void hr_disk_detach(hr_disk *disk, hr_disk_handle *handle);
 
 /* The node at path below start. HR_POLICY: the path leaves start. */
 HR_CHECKED hr_status hr_disk_find(hr_disk_node *start, const char *path, hr_disk_node **node_out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Power loss on an hr_disk. Each sector, size and name that was not synced is decided on its own,
- * except that a rename never loses the file and never leaves a directory in two places: journaling
- * file systems do neither, and both would be stranger than what any of them does. */
+/* Power that fails on an hr_disk, and processes that die. Each sector, size and name that was not
+ * synced is decided on its own, except that a rename never loses the file and never leaves a
+ * directory in two places: journaling file systems do neither, and both would be stranger than what
+ * any of them does. */
 #include "disk.h"
 
 #include <stdlib.h>
@@ -193,6 +194,30 @@ static void each_node(hr_disk *disk, hr_file_type type, crash_dice *dice,
     }
 }
 
+void hr_disk_stop_at(hr_disk *disk, uint64_t nth, bool after)
+{
+    disk->stop_at = nth != 0 ? disk->operations + nth : 0;
+    disk->stop_after = after;
+}
+
+bool hr_disk_is_stopped(const hr_disk *disk)
+{
+    return disk->stopped;
+}
+
+void hr_disk_resume(hr_disk *disk)
+{
+    disk->stop_at = 0;
+    disk->stopped = false;
+}
+
+void hr_disk_kill(hr_disk *disk)
+{
+    hr_disk_resume(disk);
+    for (hr_list *at = disk->handles.next; at != &disk->handles; at = at->next)
+        hr_disk_detach(disk, HR_CONTAINER(at, hr_disk_handle, node));
+}
+
 void hr_disk_crash(hr_disk *disk, uint64_t seed)
 {
     crash_dice dice = {.state = seed};
@@ -219,21 +244,4 @@ void hr_disk_crash(hr_disk *disk, uint64_t seed)
     }
     count_users(disk);
     disk->capacity = capacity;
-}
-
-void hr_disk_stop_at(hr_disk *disk, uint64_t nth, bool after)
-{
-    disk->stop_at = nth != 0 ? disk->operations + nth : 0;
-    disk->stop_after = after;
-}
-
-bool hr_disk_is_stopped(const hr_disk *disk)
-{
-    return disk->stopped;
-}
-
-void hr_disk_resume(hr_disk *disk)
-{
-    disk->stop_at = 0;
-    disk->stopped = false;
 }

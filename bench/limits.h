@@ -23,7 +23,7 @@ typedef struct hr_bench_limit {
     hr_error failure;
 } hr_bench_limit;
 
-/* As hr_bench_race_run. The field has a server and the sparse shard. */
+/* As hr_bench_race_round. The field has a server and the sparse shard. */
 HR_CHECKED hr_status hr_bench_limits_run(hr_bench_limit limits[HR_BENCH_LIMITS],
                                          hr_bench_field *field);
 bool hr_bench_limit_is_met(const hr_bench_limit *limit);

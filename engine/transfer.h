@@ -37,7 +37,7 @@ typedef enum hr_transfer_state {
 } hr_transfer_state;
 
 typedef struct hr_transfer_events {
-    /* The source is known. The owner calls hr_transfer_begin_..., or hr_transfer_cancel, from the
+    /* The source is known. The owner calls hr_transfer_begin_..., or hr_transfer_end, from the
      * call or later. */
     void (*opened)(void *context, hr_transfer *transfer);
     /* transfer->error says how. The owner may free it. */

@@ -66,7 +66,7 @@ typedef struct hr_channel_events {
     void (*up)(void *context);
     /* Bytes came, in order; they are the channel's and gone after the call. */
     void (*bytes)(void *context, const uint8_t *bytes, size_t len);
-    /* The end, once, whatever the reason: HR_OK after hr_channel_close, HR_PEER_LOST at the end of
+    /* The end, once, whatever the reason: HR_OK after close, HR_PEER_LOST at the end of
      * the stream, HR_UNREACHABLE and the like for a failed connect. Nothing follows it; the owner
      * may destroy the channel in it or later. */
     void (*down)(void *context, hr_status status);
@@ -149,7 +149,7 @@ struct hr_link_write {
 };
 
 /* The reader's place for one granted chunk. Armed before its grant is sent; the caller's again
- * when landed is called for it, when hr_link_disarm returns true, or when the link is down. */
+ * when landed is called for it, when disarm returns true, or when the link is down. */
 typedef struct hr_place hr_place;
 struct hr_place {
     uint64_t transfer;

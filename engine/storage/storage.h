@@ -181,7 +181,7 @@ struct hr_io {
     uint64_t cookie;
     hr_io_file *files;
     size_t file_count;
-    int buffer; /* READ, WRITE: index from hr_storage_register, or -1 */
+    int buffer; /* READ, WRITE: index of the registered buffer, or -1 */
     void (*done)(hr_io *io);
     void *context; /* the caller's */
 

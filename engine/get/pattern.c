@@ -197,7 +197,8 @@ bool hr_pattern_matches(const char *pattern, const char *path, bool is_dir)
         return matches_from(&glob, slash == NULL ? path : slash + 1, is_dir, false);
     }
     size_t stars = star_len(&glob, 0);
-    if (stars >= 2 && glob.text[stars] == '/') { /* no directory is some directories too */
+    if (stars >= 2 && stars < glob.len && glob.text[stars] == '/') {
+        /* No directory is some directories too. */
         const glob_text inner = {.text = glob.text + stars + 1, .len = glob.len - stars - 1};
         if (matches_from(&inner, path, is_dir, false))
             return true;

@@ -295,6 +295,16 @@ void hr_transfer_feed(hr_transfer *transfer)
         hr_transfer_chunks_complete(transfer);
 }
 
+/* While chunks move nobody here has taken one back: to ask for it again would go on for ever. */
+static void refuse_canceled(hr_transfer *transfer, uint32_t chunk)
+{
+    char name[200];
+    if (transfer->state == HR_TRANSFER_MOVING)
+        hr_transfer_end(transfer, HR_PROTOCOL,
+                        "%s: the server says that chunk %u was canceled, and nobody asked for that",
+                        hr_transfer_shown(transfer, name, sizeof name), chunk);
+}
+
 void hr_transfer_take_failed(hr_transfer *transfer, const hr_message_failed *failed)
 {
     for (unsigned i = 0; i < HR_CLIENT_LINKS_MAX; i++) {
@@ -304,6 +314,8 @@ void hr_transfer_take_failed(hr_transfer *transfer, const hr_message_failed *fai
             if (landing->busy && !landing->check && landing->chunk == failed->chunk &&
                 landing->generation == failed->generation) {
                 hr_landing_failed(landing, failed->status);
+                if (failed->status == HR_CANCELED)
+                    refuse_canceled(transfer, failed->chunk);
                 return;
             }
         }

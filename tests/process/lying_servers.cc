@@ -193,6 +193,7 @@ const Lie lies[] = {
     {"failed of a chunk that cannot be", 11, GRANT, failed(1, 1 << 30, -5)},
     {"failed with too long a sentence", 11, GRANT, failed(1, 0, -5, 500)},
     {"failed once, and then nothing", 12, GRANT, failed(1, 0, -6)},
+    {"failed as canceled, which nobody asked for", 11, GRANT, failed(1, 0, HR_CANCELED)},
     {"failed of a status nobody knows", 11, GRANT, failed(1, 0, -999)},
     {"digested that nobody asked for", 11, GRANT,
      M(HR_MESSAGE_DIGESTED, N(1, 1) + S(2, 0) + B(4, ID))},

@@ -58,7 +58,7 @@ typedef struct hr_store_listing {
     uint8_t *buffer; /* HR_STORE_PAGE_LEN, then the path; taken for the time of the request */
     const char *path;
     void (*answer)(void *context, const hr_message_entries *page);
-    bool (*sees)(void *context, const char *export); /* may the asker know of it? */
+    bool (*sees)(void *context, const char *name); /* may the asker know of that export? */
     void *context;
 } hr_store_listing;
 

@@ -15,7 +15,6 @@
 struct hr_identity {
     const hr_env *env;
     SSL_CTX *context;
-    char name[HR_WHO_MAX];
 };
 
 /* ---- keys that belong to a context and go with the last handshake that uses it ---- */
@@ -71,7 +70,6 @@ static hr_status read_keys(hr_identity *identity, const char *path, const char *
                             "%.200s: %s; headrace key new FILE makes one, and the other side needs "
                             "the same",
                             path, why.text);
-    snprintf(identity->name, sizeof identity->name, "key:%s", list[0].id);
     /* One hash, since a key of this kind belongs to one. */
     if (SSL_CTX_set_ciphersuites(identity->context, "TLS_AES_256_GCM_SHA384") == 1)
         return HR_OK;
@@ -240,8 +238,8 @@ static hr_status read_certificate(hr_identity *identity, const hr_trust *trust, 
                             "certificate with --ca FILE",
                             path);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-    status = hr_identity_name_certificate(SSL_CTX_get0_certificate(context), identity->name,
-                                          sizeof identity->name);
+    char name[HR_WHO_MAX];
+    status = hr_identity_name_certificate(SSL_CTX_get0_certificate(context), name, sizeof name);
     if (status != HR_OK)
         return hr_error_set(error, status, "the certificate in %.200s has no name", path);
     return HR_OK;
@@ -355,11 +353,6 @@ void hr_identity_release(hr_identity *identity)
         return;
     SSL_CTX_free(identity->context);
     hr_release(identity->env, identity);
-}
-
-const char *hr_identity_name(const hr_identity *identity)
-{
-    return identity->name;
 }
 
 void *hr_identity_context(const hr_identity *identity)

@@ -16,8 +16,6 @@ HR_CHECKED hr_status hr_identity_load(const hr_env *env, const hr_trust *trust, 
                                       bool make, hr_identity **identity_out, hr_error *error);
 /* NULL is accepted. */
 void hr_identity_release(hr_identity *identity);
-/* "key:4c1f…" of the first key, or "cert:node1.example"; for the log. */
-const char *hr_identity_name(const hr_identity *identity);
 
 /* Of the TLS files only: an SSL_CTX, and the keys that belong to one. */
 void *hr_identity_context(const hr_identity *identity);

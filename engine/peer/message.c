@@ -125,14 +125,6 @@ hr_status hr_message_unpack(const uint8_t *body, size_t len, hr_side sender, hr_
     return HR_OK;
 }
 
-size_t hr_message_entry_len(const hr_message_entry *entry)
-{
-    /* Seven one-byte tags, name and target with lengths of up to 3 bytes, type and mode in 5, size
-     * and the two times in 10, and the entry's own tag and length. */
-    return 7 + 3 + entry->name.len + 3 + entry->target.len + 5 + 5 + 10 + 10 + 10 + 4 +
-           (size_t)3 * 7 + (size_t)2 * 12 + 5 + entry->xattrs.len + (size_t)2 * 3;
-}
-
 size_t hr_message_small_len(const hr_message_small *file)
 {
     /* Four tags, directory and name with lengths of up to 3 bytes, size in 5, the time in 8, and

@@ -367,11 +367,9 @@ HR_CHECKED hr_status hr_message_check(const hr_message *message);
 /* Whether this side may say it at all. */
 bool hr_message_is_from(hr_message_kind kind, hr_side sender);
 
-/* Bytes that an entry takes in a page at most: whoever fills pages stops before the sum is more
- * than HR_MESSAGE_PAGE_MAX - HR_MESSAGE_PAGE_HEAD. */
+/* Bytes that a file of open_bundles takes at most; beside them there are the path and
+ * HR_MESSAGE_PAGE_HEAD. */
 #define HR_MESSAGE_PAGE_HEAD 1024u
-size_t hr_message_entry_len(const hr_message_entry *entry);
-/* The same of a file in open_bundles; beside them there are the path and HR_MESSAGE_PAGE_HEAD. */
 size_t hr_message_small_len(const hr_message_small *file);
 
 static inline hr_bytes hr_bytes_make(const void *at, size_t len)

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sstream>
 #include <string>
@@ -53,9 +54,18 @@ class Authority : public Folder
         error_ = {};
         hr_status status =
             hr_identity_load(hr_env_system(), &trust, side, false, &identity, &error_);
-        name_ = identity != nullptr ? hr_identity_name(identity) : "";
+        name_ = identity != nullptr ? name_of(hr_identity_context(identity)) : "";
         hr_identity_release(identity);
         return status;
+    }
+    // What others will call us if it is a certificate.
+    static std::string name_of(const void *context)
+    {
+        char name[HR_WHO_MAX] = "";
+        const X509 *ours = SSL_CTX_get0_certificate(static_cast<const SSL_CTX *>(context));
+        const bool named =
+            ours != nullptr && hr_identity_name_certificate(ours, name, sizeof name) == HR_OK;
+        return named ? name : "";
     }
     bool said(const std::string &part) const
     {

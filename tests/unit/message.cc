@@ -17,6 +17,7 @@ extern "C" {
 #include "bundle.h"
 #include "message.h"
 #include "message_samples.h"
+#include "store.h"
 #include "transport.h"
 }
 
@@ -278,21 +279,17 @@ TEST(Message, TheLargestMessagesFitIntoTheArenasOfTheirSize)
     }
 }
 
-TEST(Message, APageFilledByEntryLenIsPackedAndUnpacked)
+// As many entries as a directory's raw listing can hold, each as large as it may be.
+TEST(Message, APageOfADirectoryIsPackedAndUnpacked)
 {
     for (size_t name_len : {1, 60, 255}) {
         std::string name(name_len, '\xff');
         hr_message_entry entry = {Borrow(name), UINT32_MAX,  07777,       INT64_MAX,  INT64_MIN,
                                   INT64_MIN,    Literal(""), UINT32_MAX,  UINT32_MAX, UINT64_MAX,
                                   UINT64_MAX,   UINT32_MAX,  Literal(""), true,       true};
-        std::vector<hr_message_entry> entries;
-        size_t sum = 0;
-        while (entries.size() < HR_MESSAGE_ENTRIES_MAX) {
-            sum += hr_message_entry_len(&entry);
-            if (sum > HR_MESSAGE_PAGE_MAX - HR_MESSAGE_PAGE_HEAD)
-                break;
-            entries.push_back(entry);
-        }
+        std::vector<hr_message_entry> entries(HR_STORE_PAGE_LEN / hr_dir_entry_size(name_len, 0, 0),
+                                              entry);
+        ASSERT_GE(HR_MESSAGE_ENTRIES_MAX, entries.size());
         std::string text(HR_MESSAGE_TEXT_MAX, 't');
         hr_message page = {};
         page.kind = HR_MESSAGE_ENTRIES;

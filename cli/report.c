@@ -6,8 +6,9 @@
 #include "output.h"
 #include "units.h"
 
-/* A full disk fails one file after the other: so many are named. */
-#define WITHOUT_SPACE_TOLD 10
+/* A full disk fails one file after the other: so many are named, and the last sentence counts them.
+ */
+#define WITHOUT_SPACE_TOLD 3
 
 static json_t *text_of(const char *text)
 {
@@ -171,7 +172,7 @@ void hr_cli_report_end(hr_cli_report *report, const hr_get *get, hr_status statu
             tell_plan(report, &count, path);
     }
     if (report->without_space > WITHOUT_SPACE_TOLD)
-        hr_cli_say("%llu more failed for want of space; --json names each",
+        hr_cli_say("%llu more files had no room; --json names each",
                    (unsigned long long)(report->without_space - WITHOUT_SPACE_TOLD));
     if (report->settings->json)
         sum_up_json(&count, path, status, error->text, seconds);

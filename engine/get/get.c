@@ -13,6 +13,33 @@
 
 /* ---- the end ---- */
 
+/* A tree that did not fit ends as a file does that did not: whoever makes room and runs the command
+ * again has it, while files that failed for other reasons need to be looked at. */
+static void sum_up_failures(hr_get *get)
+{
+    const hr_get_progress *count = &get->progress;
+    const char *kept =
+        get->options.remove && !get->pruned ? "; so nothing was removed from the target" : "";
+    uint64_t others = count->files_failed - get->without_space;
+    char also[80] = "", shown[200] = "the target";
+    if (get->target != NULL)
+        hr_quote(shown, sizeof shown, get->target, strlen(get->target));
+    if (others > 0)
+        snprintf(also, sizeof also, "; %llu more failed for other reasons",
+                 (unsigned long long)others);
+    if (get->without_space > 0)
+        get->status = hr_error_set(
+            &get->error, HR_NO_SPACE,
+            "no space left: %llu of %llu files, %llu MB, did not fit into %s; make room there (df, "
+            "and of inodes df -i) and run the same command again: what has arrived is kept%s%s",
+            (unsigned long long)get->without_space, (unsigned long long)count->files,
+            (unsigned long long)((get->without_space_bytes + 999999) / 1000000), shown, also, kept);
+    else
+        get->status = hr_error_set(&get->error, HR_PARTIAL, "%llu of %llu files failed%s",
+                                   (unsigned long long)count->files_failed,
+                                   (unsigned long long)count->files, kept);
+}
+
 static void settle(hr_get *get)
 {
     hr_loop_timer_clear(hr_get_home(get)->loop, &get->watch);
@@ -22,10 +49,7 @@ static void settle(hr_get *get)
     if (get->error.status != HR_OK)
         get->status = get->error.status;
     else if (get->progress.files_failed > 0)
-        get->status = hr_error_set(
-            &get->error, HR_PARTIAL, "%llu of %llu files failed%s",
-            (unsigned long long)get->progress.files_failed, (unsigned long long)get->progress.files,
-            get->options.remove && !get->pruned ? "; so nothing was removed from the target" : "");
+        sum_up_failures(get);
     else
         get->status = HR_OK;
 }
@@ -115,6 +139,10 @@ static void report(hr_get *get, const char *path, const hr_error *error, uint64_
         get->progress.files_failed++;
     if (error->status != HR_OK && get->is_tree)
         hr_keep_failed(&get->keep, path);
+    if (error->status == HR_NO_SPACE && get->is_tree) {
+        get->without_space++;
+        get->without_space_bytes += bytes;
+    }
     if (get->options.strict && get->is_tree && error->status != HR_OK)
         end_strictly(get, path, error);
     if (get->options.file_done == NULL)

@@ -62,6 +62,7 @@ struct hr_get {
     hr_list items;
     unsigned item_count;
     uint64_t over_verified, over_moved, over_reused; /* of items that are gone */
+    uint64_t without_space, without_space_bytes;     /* files of a tree that did not fit */
 
     hr_dir *dir; /* the target's: of the file's parent, or of the tree */
     hr_io io;

@@ -81,7 +81,8 @@ TEST_F(Tree, SaysOfEachFileThatCouldNotComeWhy)
     EXPECT_FALSE(exists(target("tree/fifo")));
 }
 
-// A full disk fails thousands of files in the same way: a person is told of the first of them.
+// A full disk fails thousands of files in the same way: a person is told of the first of them and
+// what to do, once, and a script by the code that a single file has.
 TEST_F(Tree, OfFilesWithoutSpaceTheFirstAreNamedAndTheRestCounted)
 {
     for (unsigned i = 0; i < 13; i++)
@@ -92,15 +93,23 @@ TEST_F(Tree, OfFilesWithoutSpaceTheFirstAreNamedAndTheRestCounted)
     under.limits = {{RLIMIT_FSIZE, 65536}};
     Program program;
     program.start({"get", "hr://" + address_ + "/data", target("tree")}, under);
-    EXPECT_EQ(3, program.wait());
+    EXPECT_EQ(7, program.wait());
     const std::string said = program.errors();
     unsigned named = 0;
     for (size_t at = 0; (at = said.find("headrace: file", at)) != std::string::npos; at++)
         named++;
-    EXPECT_EQ(10u, named) << said;
-    EXPECT_NE(std::string::npos, said.find("3 more failed for want of space")) << said;
-    EXPECT_NE(std::string::npos, said.find("13 of 14 files failed")) << said;
+    EXPECT_EQ(3u, named) << said;
+    EXPECT_NE(std::string::npos, said.find("10 more files had no room")) << said;
+    EXPECT_NE(std::string::npos, said.find("no space left: 13 of 14 files, 2 MB, did not fit into"))
+        << said;
+    EXPECT_EQ(std::string::npos, said.find("for other reasons")) << said;
     EXPECT_TRUE(hr_temp_holds(target("tree/small").c_str(), 10, 1));
+
+    ASSERT_EQ(0, mkfifo(data("fifo").c_str(), 0666));
+    program.start({"get", "hr://" + address_ + "/data", target("tree")}, under);
+    EXPECT_EQ(7, program.wait());
+    EXPECT_NE(std::string::npos, program.errors().find("1 more failed for other reasons"))
+        << program.errors();
 }
 
 TEST_F(Tree, FilesThatExistAreConflictsOfTheirOwn)

@@ -251,6 +251,13 @@ static void item_opened(void *context, hr_transfer *transfer)
                         "%s is no packed shard; without --unpack it is copied as it is", get->path);
         return;
     }
+    if (!get->is_tree && !transfer->is_directory && get->options.remove) {
+        hr_transfer_end(transfer, HR_INVALID,
+                        "--delete removes from a directory what a tree does not have any more, and "
+                        "%s is a single file; get it without --delete, or the tree that it is in",
+                        get->path);
+        return;
+    }
     if (transfer->is_directory &&
         (get->options.target_span.addr != NULL || get->options.target_cuda)) {
         hr_transfer_end(transfer, HR_IS_DIRECTORY,

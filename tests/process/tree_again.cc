@@ -191,6 +191,18 @@ TEST_F(TreeAgain, SeesAContentWhoseTimeWasSetBack)
     EXPECT_TRUE(hr_temp_holds(target("tree/other").c_str(), 1000, 3));
 }
 
+// It would not be done, and whoever believes that it was is told.
+TEST_F(TreeAgain, DeleteIsNotOfASingleFile)
+{
+    offer("file", 10, 1);
+    serve();
+    write_text(target("other"), "stays");
+    expect_refused(get("hr://" + address_ + "/data/file", target(""), {"--delete"}), 2,
+                   {"--delete", "data/file is a single file"});
+    EXPECT_FALSE(exists(target("file")));
+    EXPECT_EQ("stays", read_text(target("other")));
+}
+
 TEST_F(TreeAgain, ComparesContentWhenAskedTo)
 {
     make_directory(data("a"));

@@ -281,12 +281,20 @@ static void control_up(void *context)
                            });
 }
 
+/* What it says of itself does not. */
+static bool names_server(const hr_client *client, const char *text)
+{
+    return strstr(text, client->address) != NULL ||
+           strstr(text, client->control.channel->peer) != NULL;
+}
+
 /* One that hangs up without a word may be a server that dies just now, or has no memory or no time
  * left for strangers: asked once more, it does not answer, or it or its successor does. It may be
  * something else altogether too, which nobody can tell from here: to come again may help. */
 static void control_down(void *context, hr_status status, const char *text)
 {
     hr_client *client = context;
+    bool named = !client->network || names_server(client, text);
     hr_control_fini(&client->control);
     client->control_open = false;
     bool hung_up = client->control.reached && !client->welcomed && status == HR_PEER_LOST;
@@ -317,10 +325,11 @@ static void control_down(void *context, hr_status status, const char *text)
                                            : "",
                        hr_status_text(status));
     else
-        hr_client_fail(client, status == HR_OK ? HR_PEER_LOST : status, "%s%s", text,
-                       status == HR_PEER_LOST
-                           ? "; when the server is there again, run the same command again"
-                           : "");
+        hr_client_fail(
+            client, status == HR_OK ? HR_PEER_LOST : status, "%s%s%s%s%s",
+            named ? "" : "the server at ", named ? "" : client->address, named ? "" : ": ", text,
+            status == HR_PEER_LOST ? "; when the server is there again, run the same command again"
+                                   : "");
     destroy_if_over(client);
 }
 

@@ -146,10 +146,11 @@ TEST_F(Secure, OneSideInClear)
 {
     serve();
     Result result = get(url("file"), target("file"), {"--insecure"});
-    expect_refused(result, 11, {"this server speaks TLS", "--insecure"});
+    expect_refused(result, 11, {address_, "this server speaks TLS", "--insecure"});
     end_server();
     serve({"--insecure"});
-    expect_refused(get(url("file"), target("file")), 11, {"does not speak TLS", "--insecure"});
+    expect_refused(get(url("file"), target("file")), 11,
+                   {address_, "does not speak TLS", "--insecure"});
     expect_nothing("file");
 }
 

@@ -186,9 +186,11 @@ static hr_status read_some(hr_bench_child *child, uint64_t deadline_ns, bool *en
     return HR_OK;
 }
 
-/* The last line that it wrote to stderr. */
+/* The last line that it wrote to stderr, without our own name, which whoever tells it puts before.
+ */
 static void last_words(const hr_bench_child *child, char words_out[LAST_WORDS])
 {
+    static const char name[] = "headrace-bench: ";
     char tail[LAST_WORDS];
     off_t size = lseek(child->errors, 0, SEEK_END);
     off_t from = size > LAST_WORDS - 1 ? size - (LAST_WORDS - 1) : 0;
@@ -198,6 +200,7 @@ static void last_words(const hr_bench_child *child, char words_out[LAST_WORDS])
     tail[len > 0 ? len : 0] = '\0';
     const char *newline = strrchr(tail, '\n');
     const char *line = newline != NULL ? newline + 1 : tail;
+    line += strncmp(line, name, sizeof name - 1) == 0 ? sizeof name - 1 : 0;
     hr_quote(words_out, LAST_WORDS, line, strlen(line));
 }
 

@@ -102,7 +102,7 @@ hr_status hr_bench_client_run(void *context)
         measure.latency = &client.latency;
         hr_bench_measure_tell(&measure);
     } else if (status != HR_INTERRUPTED) {
-        fprintf(stderr, "%s\n",
+        fprintf(stderr, "headrace-bench: %s\n",
                 client.error.text[0] != '\0' ? client.error.text : hr_status_text(status));
     }
     hr_client_destroy(client.client);

@@ -115,13 +115,22 @@ static hr_status run_one(hr_bench_race *race, int index, hr_bench_field *field)
     return HR_OK;
 }
 
+/* In Debian. */
+static const char *package_of(const char *program)
+{
+    return strcmp(program, "ucx_perftest") == 0  ? "ucx-utils"
+           : strcmp(program, "ib_write_bw") == 0 ? "perftest"
+           : strcmp(program, "cp") == 0          ? "coreutils"
+                                                 : program;
+}
+
 static void look_for(hr_bench_lane *lane, const hr_bench_contender *contender,
                      const hr_bench_settings *settings)
 {
     if (contender->program != NULL && !hr_bench_is_installed(contender->program)) {
         lane->missing = true;
-        snprintf(lane->why, sizeof lane->why, "%s is not installed (scripts/setup --bench)",
-                 contender->program);
+        snprintf(lane->why, sizeof lane->why, "%s is not installed (apt-get install %s)",
+                 contender->program, package_of(contender->program));
     } else if (contender->there != NULL && settings->hosts == NULL &&
                !contender->there(lane->why)) {
         lane->missing = true;

@@ -109,6 +109,15 @@ TEST_F(Bench, SaysWhatIsWrongWithASweep)
     }
 }
 
+TEST_F(Bench, AClientByItselfSaysWhoSpeaks)
+{
+    start({"client", "nonsense"});
+    EXPECT_EQ(wait(), 2);
+    EXPECT_EQ(
+        std::string(hr_process_stderr(&process)).find("headrace-bench: nonsense is no source"), 0u)
+        << hr_process_stderr(&process);
+}
+
 TEST_F(Bench, CopiesManyFiles)
 {
     start({"files", "--json", "--rounds", "1", "--files", "120", "--file-size", "100",

@@ -66,6 +66,14 @@ TEST_F(Child, FailsWithItsExitCodeAndItsLastWords)
     EXPECT_STREQ(error.text, "sh: exit 7: no such luck");
 }
 
+// Who tells it puts our name before it.
+TEST_F(Child, ItsLastWordsAreWithoutOurName)
+{
+    ASSERT_EQ(shell("echo 'headrace-bench: no way' >&2; exit 11"), HR_OK);
+    EXPECT_EQ(hr_bench_child_wait(&child, watchdog_ns, &error), HR_INTERNAL);
+    EXPECT_STREQ(error.text, "sh: exit 11: no way");
+}
+
 TEST_F(Child, FailsIfASignalEndsIt)
 {
     ASSERT_EQ(shell("kill -KILL $$"), HR_OK);

@@ -26,13 +26,19 @@ static void say_none(const hr_doctor *doctor)
 {
     char interface[HR_SYSFS_NAME_MAX], remedy[160];
     if (!hr_sysfs_has_module(doctor->root, "rdma_rxe")) {
-        hr_doctor_lacking(doctor, TOPIC, "devices", "scripts/softroce-vm COMMAND...",
-                          "none, and this kernel has no soft-RoCE (rdma_rxe) either: a virtual "
-                          "machine has; data goes over TCP");
+        hr_doctor_lacking(doctor, TOPIC, "devices",
+                          "sudo apt-get install linux-image-amd64 # on Ubuntu "
+                          "linux-modules-extra-$(uname -r)",
+                          "none, and this kernel has no soft-RoCE (rdma_rxe) either, as those made "
+                          "for clouds; data goes over TCP");
         return;
     }
     find_interface(doctor, interface, sizeof interface);
-    snprintf(remedy, sizeof remedy, "sudo scripts/softroce up %s", interface);
+    /* crc32_generic: without it one kernel or another says only that it failed to add the link. */
+    snprintf(remedy, sizeof remedy,
+             "sudo modprobe -a rdma_rxe crc32_generic ib_uverbs rdma_ucm; "
+             "sudo rdma link add rxe0 type rxe netdev %.16s",
+             interface);
     hr_doctor_lacking(doctor, TOPIC, "devices", remedy,
                       "none; this kernel has soft-RoCE, which works over any interface");
 }

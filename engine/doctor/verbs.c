@@ -10,7 +10,8 @@
 
 void hr_doctor_verbs(hr_doctor *doctor)
 {
-    hr_doctor_lacking(doctor, TOPIC, "libibverbs", "scripts/setup && scripts/build",
+    hr_doctor_lacking(doctor, TOPIC, "libibverbs",
+                      "sudo apt-get install libibverbs-dev librdmacm-dev # and build it again",
                       "there is an RDMA device, and Headrace was built without libibverbs");
 }
 

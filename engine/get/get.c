@@ -11,6 +11,22 @@
 #define STALL_DEFAULT (60 * HR_NS_PER_S)
 #define RATE_BURST_NS (HR_NS_PER_S / 10)
 
+/* ---- numbers in sentences ---- */
+
+#define BYTES_TEXT_MAX 24
+
+/* "1.2 GB", as drives are sold. */
+static char *show_bytes(char out[BYTES_TEXT_MAX], uint64_t bytes)
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)bytes / 1000;
+    unsigned unit = 0;
+    for (; value >= 999.95; unit++)
+        value /= 1000;
+    snprintf(out, BYTES_TEXT_MAX, "%.1f %s", value, units[unit]);
+    return out;
+}
+
 /* ---- the end ---- */
 
 /* A tree that did not fit ends as a file does that did not: whoever makes room and runs the command
@@ -21,7 +37,7 @@ static void sum_up_failures(hr_get *get)
     const char *kept =
         get->options.remove && !get->pruned ? "; so nothing was removed from the target" : "";
     uint64_t others = count->files_failed - get->without_space;
-    char also[80] = "", shown[200] = "the target";
+    char also[80] = "", shown[200] = "the target", bytes[BYTES_TEXT_MAX];
     if (get->target != NULL)
         hr_quote(shown, sizeof shown, get->target, strlen(get->target));
     if (others > 0)
@@ -30,10 +46,10 @@ static void sum_up_failures(hr_get *get)
     if (get->without_space > 0)
         get->status = hr_error_set(
             &get->error, HR_NO_SPACE,
-            "no space left: %llu of %llu files, %llu MB, did not fit into %s; make room there (df, "
+            "no space left: %llu of %llu files, %s, did not fit into %s; make room there (df, "
             "and of inodes df -i) and run the same command again: what has arrived is kept%s%s",
             (unsigned long long)get->without_space, (unsigned long long)count->files,
-            (unsigned long long)((get->without_space_bytes + 999999) / 1000000), shown, also, kept);
+            show_bytes(bytes, get->without_space_bytes), shown, also, kept);
     else
         get->status = hr_error_set(&get->error, HR_PARTIAL, "%llu of %llu files failed%s",
                                    (unsigned long long)count->files_failed,
@@ -331,6 +347,31 @@ static uint64_t bytes_verified(const hr_get *get)
     return sum;
 }
 
+/* "12.0 MB of 3.4 GB and 10 of 200 files": what is there when time is up. */
+static void describe_arrived(const hr_get *get, char *out, size_t size)
+{
+    const hr_get_progress *count = &get->progress;
+    char verified[BYTES_TEXT_MAX], total[BYTES_TEXT_MAX];
+    int used = snprintf(out, size, "%s of %s%s", show_bytes(verified, bytes_verified(get)),
+                        show_bytes(total, count->bytes), count->listing ? " and more" : "");
+    if (get->is_tree)
+        snprintf(out + used, size - (size_t)used, " and %llu of %llu files",
+                 (unsigned long long)count->files_done, (unsigned long long)count->files);
+}
+
+/* It ends with what there is; what comes next is told in the same words. */
+static void end_late(hr_get *get, hr_status status, uint64_t limit_ns, const char *what,
+                     const char *option)
+{
+    char arrived[160] = "nothing";
+    if (get->progress.files > 0)
+        describe_arrived(get, arrived, sizeof arrived);
+    hr_get_end(get, status,
+               "%s %.*f s; %s had arrived; the same command continues where this one ended (%s "
+               "gives it more time)",
+               what, limit_ns % HR_NS_PER_S == 0 ? 0 : 3, (double)limit_ns / 1e9, arrived, option);
+}
+
 static void watch(hr_timer *timer)
 {
     hr_get *get = HR_CONTAINER(timer, hr_get, watch);
@@ -342,13 +383,10 @@ static void watch(hr_timer *timer)
         get->moved_ns = now_ns;
     }
     if (now_ns >= get->deadline_ns)
-        hr_get_end(get, HR_DEADLINE,
-                   "the deadline passed; the same command continues where this one ended");
+        end_late(get, HR_DEADLINE, get->options.deadline_ns, "the deadline passed, after",
+                 "--deadline");
     else if (now_ns - get->moved_ns >= get->options.stall_ns)
-        hr_get_end(
-            get, HR_STALLED,
-            "nothing was verified for %llu s; the same command continues where this one ended",
-            (unsigned long long)(get->options.stall_ns / HR_NS_PER_S));
+        end_late(get, HR_STALLED, get->options.stall_ns, "nothing was verified for", "--stall");
     if (get->ending || get->status != HR_AGAIN)
         return;
     if (get->upload != NULL)

@@ -175,7 +175,9 @@ TEST_F(Get, DeadlineEndsItResumable)
     offer("file", 6 * CHUNK);
     serve();
     Result result = get(url("file"), target("file"), {"--limit", "8M", "--deadline", "900ms"});
-    expect_refused(result, 12, {"deadline", "continues"});
+    expect_refused(
+        result, 12,
+        {"the deadline passed, after 0.900 s", "had arrived", "continues", "--deadline"});
     EXPECT_FALSE(exists(target("file")));
     result = get(url("file"), target("file"));
     expect_got(result, "file", 6 * CHUNK);
@@ -187,7 +189,8 @@ TEST_F(Get, EndsWhereNothingMovesForTooLong)
     offer("file", 2 * CHUNK);
     serve();
     Result result = get(url("file"), target("file"), {"--limit", "1K", "--stall", "300ms"});
-    expect_refused(result, 12, {"nothing was verified", "continues"});
+    expect_refused(result, 12,
+                   {"nothing was verified for 0.300 s", "had arrived", "continues", "--stall"});
     EXPECT_FALSE(exists(target("file")));
 }
 

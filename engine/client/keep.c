@@ -397,6 +397,10 @@ static void were_set(hr_io *io)
         end_kept(keep, HR_DENIED,
                  "setting its extended attributes is not permitted: run it as root, or without "
                  "--preserve");
+    else if (io->status == HR_UNSUPPORTED)
+        end_kept(keep, HR_UNSUPPORTED,
+                 "its extended attributes cannot be set: the target's file system has none, or "
+                 "/proc, through which they are set, is not mounted");
     else
         end_failed(keep, io, "setting its extended attributes");
 }

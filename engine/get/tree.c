@@ -70,7 +70,7 @@ static void take_xattrs(hr_get *get, const char *path, const hr_entry *entry)
     if (entry->xattrs_lost)
         hr_get_skip(get, path, HR_UNSUPPORTED,
                     "the server cannot tell its extended attributes: there are more than 16 KiB of "
-                    "them, or it may not read them");
+                    "them, or it may not read them, or it has no /proc to read them through");
     else
         check_noted(get, hr_keep_xattrs(&get->keep, path, entry));
 }

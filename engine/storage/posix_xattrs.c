@@ -129,7 +129,8 @@ int hr_posix_set_xattrs(hr_io *io)
         if (!is_kept(name))
             error = EINVAL;
         else if (setxattr(path, name, value, len, 0) != 0)
-            error = errno;
+            error =
+                errno == ENOENT ? ENOSYS : errno; /* the file is there: it is /proc that is not */
     }
     close(fd);
     return error == 0 && at != io->len ? EINVAL : error;

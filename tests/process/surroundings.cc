@@ -85,6 +85,38 @@ TEST_F(Surrounded, WithAStandardOutputThatIsClosed)
     EXPECT_FALSE(has_drafts());
 }
 
+// As in a chroot, or in an image that starts up.
+TEST_F(Surrounded, WithoutProc)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "sanitizers read /proc/self/maps";
+#endif
+    const std::string hide = "unshare --mount sh -c 'mount -t tmpfs none /proc && exec ";
+    if (system((hide + "true' 2>/dev/null").c_str()) != 0)
+        GTEST_SKIP() << "no mount namespace can be made here";
+    make_directory(data("sub"));
+    offer("sub/small", 10, 2);
+    ASSERT_EQ(0, chmod(data("file").c_str(), 0640));
+    ASSERT_EQ(0, chmod(data("sub/small").c_str(), 0400));
+    ASSERT_EQ(0, chmod(data("sub").c_str(), 0710));
+    const std::string program = "XDG_CONFIG_HOME=" + ConfigHome::of(0) + " " HEADRACE_PROGRAM;
+    struct stat info = {};
+    for (const char *times : {"first", "again"}) {
+        const std::string command = hide + "env " + program + " get " + at("data") + " " +
+                                    target("tree") + " --quiet --checksum' 2>" + at("errors");
+        EXPECT_EQ(0, WEXITSTATUS(system(command.c_str()))) << times << read_text(at("errors"));
+        ASSERT_EQ(0, stat(target("tree/file").c_str(), &info));
+        EXPECT_EQ(0640u, info.st_mode & 07777) << times;
+        ASSERT_EQ(0, chmod(target("tree/file").c_str(), 0600)); // to be put right
+    }
+    EXPECT_TRUE(hr_temp_holds(target("tree/file").c_str(), file_len, 1));
+    ASSERT_EQ(0, stat(target("tree/sub").c_str(), &info));
+    EXPECT_EQ(0710u, info.st_mode & 07777);
+    ASSERT_EQ(0, stat(target("tree/sub/small").c_str(), &info));
+    EXPECT_EQ(0400u, info.st_mode & 07777);
+    EXPECT_FALSE(has_drafts());
+}
+
 TEST_F(Surrounded, AReaderWhoHasLeftIsNoErrorToSpeakOf)
 {
     int ends[2];

@@ -302,6 +302,7 @@ typedef struct hr_file_report {
     const char *text; /* the sentence of a failure; of a file that was packed what was chosen, as
                          hr_pack_choice has it; else "" */
     uint64_t bytes, bytes_moved, bytes_reused;
+    bool kept; /* of a tree: it was there, and nothing of it is to move */
 } hr_file_report;
 
 /* A pattern is written as for --include and --exclude of rsync. */
@@ -352,6 +353,8 @@ typedef struct hr_get_options {
     uint64_t deadline_ns;       /* from now; 0: none. Then HR_DEADLINE */
     uint64_t stall_ns;          /* nothing verified for so long is HR_STALLED; 0: 60 s */
     void (*file_done)(void *context, const hr_file_report *report); /* may be NULL */
+    /* What was removed, or in a dry run would be; may be NULL. */
+    void (*removed)(void *context, const char *path);
     void *context;
 } hr_get_options;
 

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define HR_KEEP_EXISTS_TEXT "something else has its name; --overwrite replaces it"
+#define HR_KEEP_FULL_TEXT                                                                          \
+    "in the target a directory that is not empty has its name; remove it, or let --delete remove " \
+    "what it holds"
 
 typedef enum kept_kind { KEPT_NAME, KEPT_SYMLINK, KEPT_XATTRS, KEPT_FILE, KEPT_FOLDER } kept_kind;
 
@@ -26,6 +29,7 @@ void hr_keep_init(hr_keep *keep, const hr_env *env, hr_storage *storage,
     *keep = (hr_keep){.env = env, .storage = storage, .events = events, .context = context};
     hr_list_init(&keep->names);
     hr_list_init(&keep->symlinks);
+    hr_list_init(&keep->late);
     hr_list_init(&keep->files);
     hr_list_init(&keep->xattrs);
     hr_folders_init(&keep->folders, env);
@@ -43,6 +47,7 @@ void hr_keep_release(hr_keep *keep)
 {
     drop(keep, &keep->names);
     drop(keep, &keep->symlinks);
+    drop(keep, &keep->late);
     drop(keep, &keep->files);
     drop(keep, &keep->xattrs);
     hr_folders_release(&keep->folders);
@@ -224,12 +229,43 @@ static void finish_kept(hr_keep *keep)
 
 /* ---- replacing what has the name: beside it, and over it in one step ---- */
 
+static void remove_at(hr_keep *keep, const char *path, void (*done)(hr_io *io))
+{
+    step(keep, &(hr_io){.kind = HR_IO_REMOVE, .flags = HR_IO_NO_SYMLINKS, .path = path}, done);
+}
+
 static void removed_temporary(hr_io *io)
 {
     hr_keep *keep = io->context;
+    bool full = keep->made_way && keep->failure == HR_EXISTS;
     io->status = keep->failure;
     io->error = keep->failure_error;
-    end_failed(keep, io, "replacing what has its name");
+    if (full && keep->prunes && !keep->finishing) {
+        hr_list_append(&keep->late, &keep->kept->node);
+        make_next(keep);
+    } else if (full) {
+        end_kept(keep, HR_EXISTS, HR_KEEP_FULL_TEXT);
+    } else {
+        end_failed(keep, io, "replacing what has its name");
+    }
+}
+
+static void fail_to_replace(hr_keep *keep, const hr_io *io)
+{
+    keep->failure = io->status;
+    keep->failure_error = io->error;
+    remove_at(keep, keep->temporary, removed_temporary);
+}
+
+static void rename_temporary(hr_keep *keep);
+
+static void made_way(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status == HR_OK || io->status == HR_NOT_FOUND)
+        rename_temporary(keep);
+    else
+        fail_to_replace(keep, io);
 }
 
 static void replaced(hr_io *io)
@@ -237,24 +273,29 @@ static void replaced(hr_io *io)
     hr_keep *keep = io->context;
     if (io->status == HR_OK) {
         finish_kept(keep);
-        return;
+    } else if (io->status == HR_IS_DIRECTORY && !keep->made_way) {
+        keep->made_way = true;
+        remove_at(keep, keep->kept->path, made_way);
+    } else {
+        fail_to_replace(keep, io);
     }
-    keep->failure = io->status;
-    keep->failure_error = io->error;
-    step(keep, &(hr_io){.kind = HR_IO_REMOVE, .flags = HR_IO_NO_SYMLINKS, .path = keep->temporary},
-         removed_temporary);
+}
+
+static void rename_temporary(hr_keep *keep)
+{
+    step(keep,
+         &(hr_io){.kind = HR_IO_RENAME,
+                  .flags = HR_IO_NO_SYMLINKS,
+                  .path = keep->temporary,
+                  .path_to = keep->kept->path},
+         replaced);
 }
 
 static void made_temporary(hr_io *io)
 {
     hr_keep *keep = io->context;
     if (io->status == HR_OK)
-        step(keep,
-             &(hr_io){.kind = HR_IO_RENAME,
-                      .flags = HR_IO_NO_SYMLINKS,
-                      .path = keep->temporary,
-                      .path_to = keep->kept->path},
-             replaced);
+        rename_temporary(keep);
     else
         end_failed(keep, io, "making it beside what has its name");
 }
@@ -303,9 +344,7 @@ static void replace(hr_keep *keep)
     if (len >= (int)sizeof keep->temporary)
         end_kept(keep, HR_INVALID, "its path is too long");
     else
-        step(keep,
-             &(hr_io){.kind = HR_IO_REMOVE, .flags = HR_IO_NO_SYMLINKS, .path = keep->temporary},
-             removed_stale);
+        remove_at(keep, keep->temporary, removed_stale);
 }
 
 /* ---- what has the name may be what is wanted ---- */
@@ -455,9 +494,12 @@ static hr_kept *take_folder(hr_keep *keep)
 
 static hr_kept *take_next(hr_keep *keep)
 {
-    hr_list *node = keep->stopped ? NULL : hr_list_take_first(&keep->names);
+    bool names = !keep->stopped && (keep->finishing || !keep->names_wait);
+    hr_list *node = names ? hr_list_take_first(&keep->names) : NULL;
     if (node == NULL && !keep->stopped)
         node = hr_list_take_first(&keep->symlinks);
+    if (node == NULL && !keep->stopped && keep->finishing)
+        node = hr_list_take_first(&keep->late);
     if (node == NULL && !keep->stopped && keep->finishing)
         node = hr_list_take_first(&keep->xattrs);
     if (node == NULL && !keep->stopped && keep->finishing)
@@ -475,7 +517,7 @@ static bool lost_its_file(const hr_keep *keep)
 static void make_next(hr_keep *keep)
 {
     while (keep->kept = take_next(keep), keep->kept != NULL) {
-        keep->was_there = false;
+        keep->was_there = keep->made_way = false;
         if (lost_its_file(keep))
             report(keep, HR_NOT_FOUND,
                    "the file that it is a further name of could not be brought");
@@ -498,17 +540,18 @@ static void make_next(hr_keep *keep)
         make_at(keep, keep->kept->path, made);
 }
 
-void hr_keep_make(hr_keep *keep, hr_dir *dir)
+void hr_keep_make(hr_keep *keep, hr_dir *dir, bool names_wait)
 {
     assert(keep->kept == NULL);
     keep->dir = dir;
+    keep->names_wait = names_wait;
     make_next(keep);
 }
 
 void hr_keep_finish(hr_keep *keep, hr_dir *dir)
 {
     keep->finishing = true;
-    hr_keep_make(keep, dir);
+    hr_keep_make(keep, dir, false);
 }
 
 void hr_keep_stop(hr_keep *keep)

@@ -31,9 +31,10 @@ typedef struct hr_keep {
     hr_storage *storage;
     const hr_keep_events *events;
     void *context;
-    bool overwrite, owner;
+    bool overwrite, owner, prunes;
     bool look;                              /* tells what would be made, and makes nothing */
     hr_list names, symlinks, xattrs, files; /* of hr_kept */
+    hr_list late;                           /* of them, what is made while finishing */
     hr_folders folders;                     /* the caller adds them */
     hr_aliases aliases;
 
@@ -41,7 +42,7 @@ typedef struct hr_keep {
     hr_io io;
     hr_kept *kept;  /* under way */
     bool was_there; /* as it is to be */
-    bool changed, stopped, finishing;
+    bool changed, stopped, finishing, names_wait, made_way;
     uint64_t inode;
     hr_status failure; /* why a replacement failed, while its temporary name is removed */
     int failure_error;
@@ -73,8 +74,11 @@ HR_CHECKED hr_status hr_keep_xattrs(hr_keep *keep, const char *path, const hr_en
 void hr_keep_failed(hr_keep *keep, const char *path);
 
 /* Makes names and symlinks beneath dir (NULL: only reports), and after that what the directories
- * are and a sync; over follows each of the two, perhaps from within. */
-void hr_keep_make(hr_keep *keep, hr_dir *dir);
+ * are and a sync; over follows each of the two, perhaps from within. names_wait: not all of their
+ * files are there yet, and names are made while finishing. An empty directory that has the name of
+ * one is replaced too; if what it holds may be removed between the two (prunes), one that is not
+ * empty waits. */
+void hr_keep_make(hr_keep *keep, hr_dir *dir, bool names_wait);
 void hr_keep_finish(hr_keep *keep, hr_dir *dir);
 /* Ends it after what is under way. */
 void hr_keep_stop(hr_keep *keep);

@@ -80,8 +80,7 @@ static void bring(checked_file *file, bool differs)
 
 static void keep(checked_file *file)
 {
-    file->get->progress.files_kept++;
-    hr_get_report(file->get, file->path, HR_OK, "", 0);
+    hr_get_keep(file->get, file->path);
     release(file);
 }
 
@@ -140,6 +139,11 @@ static void looked_up(hr_io *io)
 {
     checked_file *file = io->context;
     hr_get *get = file->get;
+    if (!get->ending && io->status == HR_OK && io->info.type == HR_FILE_DIRECTORY) {
+        hr_blocked_add(get, file->path, file->listed.size);
+        release(file);
+        return;
+    }
     if (get->ending || io->status != HR_OK || io->info.type != HR_FILE_REGULAR ||
         io->info.size != file->listed.size) {
         bring(file, false);

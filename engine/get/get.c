@@ -88,8 +88,9 @@ void hr_get_finish_if_over(hr_get *get)
     if (!hr_flow_is_over(get))
         return;
     hr_tree_drop_listings(get);
-    if (get->is_tree && !get->ending && !get->completing) {
-        hr_tree_complete(get);
+    bool begun = get->phase > HR_GET_BRINGING; /* what was made is synced, however it ends */
+    if (get->is_tree && (!get->ending || begun) && get->phase != HR_GET_FINISHING) {
+        hr_tree_go_on(get);
         return;
     }
     if (get->upload != NULL) {
@@ -147,8 +148,9 @@ static void end_strictly(hr_get *get, const char *path, const hr_error *error)
 }
 
 static void report(hr_get *get, const char *path, const hr_error *error, uint64_t bytes,
-                   const hr_transfer_counters *counters)
+                   const hr_transfer_counters *counters, bool kept)
 {
+    get->progress.files_kept += kept;
     if (error->status == HR_OK)
         get->progress.files_done++;
     else
@@ -170,6 +172,7 @@ static void report(hr_get *get, const char *path, const hr_error *error, uint64_
         .bytes = bytes,
         .bytes_moved = counters->bytes_moved,
         .bytes_reused = counters->bytes_reused,
+        .kept = kept,
     };
     get->options.file_done(get->options.context, &file);
 }
@@ -182,7 +185,12 @@ void hr_get_report(hr_get *get, const char *path, hr_status status, const char *
     hr_transfer_counters counters = {.bytes_moved = moved ? bytes : 0};
     if (status != HR_OK)
         hr_error_set(&error, status, "%s", text);
-    report(get, path, &error, bytes, &counters);
+    report(get, path, &error, bytes, &counters, false);
+}
+
+void hr_get_keep(hr_get *get, const char *path)
+{
+    report(get, path, &(hr_error){.status = HR_OK}, 0, &(hr_transfer_counters){0}, true);
 }
 
 void hr_get_skip(hr_get *get, const char *path, hr_status status, const char *text)
@@ -226,13 +234,11 @@ static void item_over(void *context, hr_transfer *transfer)
         get->opened_item = NULL;
     if (get->upload_item == item)
         get->upload_item = NULL;
-    if (transfer->kept) {
-        get->progress.files_kept++;
+    if (transfer->kept)
         get->progress.bytes -= transfer->size;
-    }
     bool failed = transfer->error.status != HR_OK;
     if ((failed || !transfer->is_directory) && !is_given_up(get, transfer)) {
-        report(get, item->path, &transfer->error, transfer->size, counters);
+        report(get, item->path, &transfer->error, transfer->size, counters, transfer->kept);
         if (!get->is_tree && failed)
             hr_error_set(&get->error, transfer->error.status, "%s", transfer->error.text);
     }
@@ -434,6 +440,7 @@ static void release_get(hr_get *get)
     hr_twins_release(&get->twins);
     hr_names_release(&get->different);
     hr_keep_release(&get->keep);
+    hr_blocked_release(get);
     release_rules(get);
     hr_release(get->env, get->sifts);
     hr_release(get->env, get->path);
@@ -524,6 +531,7 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     hr_twins_init(&get->twins, get->env);
     hr_names_init(&get->different, get->env);
     hr_check_init(&get->check);
+    hr_blocked_init(get);
     hr_tree_init(get);
     get->folders_mark = &get->folders;
     hr_flow_init(&get->flow);

@@ -4,6 +4,7 @@
 #ifndef HR_GET_H
 #define HR_GET_H
 
+#include "blocked.h"
 #include "check.h"
 #include "client.h"
 #include "flow.h"
@@ -42,6 +43,15 @@ typedef struct hr_get_ahead {
 /* The next directory, the one behind it, and one whose turn was put off by what lies in the next.
  */
 #define HR_GET_AHEAD 3
+
+/* Of a tree: what is being done once there is nothing to do before it. */
+typedef enum hr_get_phase {
+    HR_GET_BRINGING,   /* files */
+    HR_GET_MAKING,     /* further names and symlinks */
+    HR_GET_PRUNING,    /* what the source does not have any more is removed */
+    HR_GET_UNBLOCKING, /* files that a directory was in the way of */
+    HR_GET_FINISHING,  /* what hr_keep noted of directories */
+} hr_get_phase;
 
 struct hr_get {
     hr_client *client;
@@ -88,7 +98,8 @@ struct hr_get {
         different;  /* files whose content is not what the target has: size and time say nothing */
     hr_rule *rules; /* copies; the options point to them */
     bool pruned;
-    bool completing;   /* all files are over: what hr_keep noted is being made */
+    hr_get_phase phase;
+    hr_blocked blocked;
     hr_sifts *sifts;   /* of a tree */
     hr_task pump_task; /* goes on with a tree */
     hr_flow flow;
@@ -130,6 +141,8 @@ void hr_get_skip(hr_get *get, const char *path, hr_status status, const char *te
 /* What became of a file that was no transfer of its own. */
 void hr_get_report(hr_get *get, const char *path, hr_status status, const char *text,
                    uint64_t bytes);
+/* It is there as it is to be. */
+void hr_get_keep(hr_get *get, const char *path);
 /* Adds what a transfer that is over has moved. */
 void hr_get_count_over(hr_get *get, const hr_transfer_counters *counters);
 /* Starts the transfer of one file, by its path below the request's. */
@@ -158,8 +171,9 @@ void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry, b
 void hr_tree_pump(hr_get *get);
 /* Lists no further. */
 void hr_tree_drop_listings(hr_get *get);
-/* All files are over: makes the rest of it; hr_get_finish_if_over is called again after it. */
-void hr_tree_complete(hr_get *get);
+/* Nothing is left to do in this phase, the next one begins; hr_get_finish_if_over is called again
+ * after it. */
+void hr_tree_go_on(hr_get *get);
 /* Every file is known and has been compared with the target. */
 bool hr_tree_is_listed(const hr_get *get);
 
@@ -178,6 +192,15 @@ bool hr_sift_decide(hr_get *get);
 bool hr_sift_is_over(const hr_get *get);
 /* Something is under way. */
 bool hr_sift_is_looking(const hr_get *get);
+
+/* ---- of blocked.c ---- */
+
+void hr_blocked_init(hr_get *get);
+void hr_blocked_release(hr_get *get);
+/* A file that was counted, whose name a directory has: it is told at once, or waits. */
+void hr_blocked_add(hr_get *get, const char *path, uint64_t size);
+/* Brings those that wait, as transfers of their own. */
+void hr_blocked_bring(hr_get *get);
 
 /* ---- of flow.c ---- */
 

@@ -263,8 +263,7 @@ static bool may_differ(const hr_get *get, const hr_io_file *there, const hr_file
 static void keep(hr_get *get, const char *path)
 {
     get->progress.files++;
-    get->progress.files_kept++;
-    hr_get_report(get, path, HR_OK, "", 0);
+    hr_get_keep(get, path);
 }
 
 static void told_apart(void *context, bool folds)
@@ -294,6 +293,11 @@ static bool decide(hr_get *get, const hr_sift *sift)
     }
     if (sift->folds) {
         hr_get_skip(get, there->path, HR_EXISTS, HR_TWINS_TEXT);
+        return true;
+    }
+    if (there->status == HR_OK && there->info.type == HR_FILE_DIRECTORY) {
+        get->progress.files++;
+        hr_blocked_add(get, there->path, listed->size);
         return true;
     }
     hr_status status = compare(get, there, listed);

@@ -511,8 +511,10 @@ static void kept_made(void *context, const char *path, bool was_there, hr_status
                       const char *text)
 {
     hr_get *get = context;
-    get->progress.files_kept += was_there;
-    hr_get_report(context, path, status, text, 0);
+    if (was_there)
+        hr_get_keep(get, path);
+    else
+        hr_get_report(get, path, status, text, 0);
 }
 
 static void kept_failed(void *context, const char *path, hr_status status, const char *text)
@@ -520,29 +522,25 @@ static void kept_failed(void *context, const char *path, hr_status status, const
     hr_get_skip(context, path, status, text);
 }
 
-static void completed(hr_get *get)
-{
-    get->io_busy = false;
-    hr_get_finish_if_over(get);
-}
-
-static void pruned(void *context)
+static void is_over(void *context)
 {
     hr_get *get = context;
-    hr_keep_finish(&get->keep, get->keep.dir);
+    get->io_busy = false;
+    hr_get_finish_if_over(get);
 }
 
 static void prune_removed(void *context, const char *path)
 {
     hr_get *get = context;
-    (void)path;
     get->progress.removed++;
+    if (get->options.removed != NULL)
+        get->options.removed(get->options.context, path);
 }
 
 static const hr_prune_events prune_events = {
     .removed = prune_removed,
     .failed = kept_failed,
-    .over = pruned,
+    .over = is_over,
 };
 
 /* Only what is known to be complete says what is too much. */
@@ -566,22 +564,11 @@ static void prune(hr_get *get)
                        get) == HR_OK)
         return;
     hr_get_skip(get, "", HR_NO_MEMORY, "removing what the source does not have: out of memory");
-    pruned(get);
-}
-
-static void kept_over(void *context)
-{
-    hr_get *get = context;
-    if (get->keep.finishing)
-        completed(get);
-    else if (may_prune(get))
-        prune(get);
-    else
-        pruned(get);
+    is_over(get);
 }
 
 static const hr_keep_events keep_events = {
-    .made = kept_made, .failed = kept_failed, .over = kept_over};
+    .made = kept_made, .failed = kept_failed, .over = is_over};
 
 void hr_tree_init(hr_get *get)
 {
@@ -589,12 +576,26 @@ void hr_tree_init(hr_get *get)
     hr_keep_init(&get->keep, get->env, hr_get_home(get)->storage, &keep_events, get);
     get->keep.overwrite = get->options.overwrite;
     get->keep.owner = get->options.owner;
+    get->keep.prunes = get->options.remove;
     get->keep.look = get->options.dry_run;
 }
 
 /* In memory there is nothing to make, and it counts as done. */
-void hr_tree_complete(hr_get *get)
+void hr_tree_go_on(hr_get *get)
 {
-    get->completing = get->io_busy = true;
-    hr_keep_make(&get->keep, get->dir);
+    assert(get->phase < HR_GET_FINISHING);
+    get->phase = get->ending ? HR_GET_FINISHING : get->phase + 1;
+    bool skipped = (get->phase == HR_GET_PRUNING && !may_prune(get)) ||
+                   (get->phase == HR_GET_UNBLOCKING && get->blocked.count == 0);
+    get->io_busy = !skipped;
+    if (skipped)
+        hr_tree_go_on(get);
+    else if (get->phase == HR_GET_MAKING)
+        hr_keep_make(&get->keep, get->dir, get->blocked.count > 0);
+    else if (get->phase == HR_GET_PRUNING)
+        prune(get);
+    else if (get->phase == HR_GET_UNBLOCKING)
+        hr_blocked_bring(get);
+    else
+        hr_keep_finish(&get->keep, get->dir);
 }

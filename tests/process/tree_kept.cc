@@ -100,13 +100,14 @@ TEST_F(TreeKept, ASymlinkDoesNotTakeTheNameOfSomethingElse)
     serve();
     make_directory(target("tree"));
     make_directory(target("tree/place"));
+    write_text(target("tree/place/old"), "what was there");
     write_text(target("tree/link"), "what was there");
     Result result = get_tree();
     EXPECT_EQ(3, result.exit_code);
     EXPECT_EQ("what was there", read_text(target("tree/link")));
 
     result = get_tree({"--overwrite"});
-    EXPECT_EQ(3, result.exit_code); // a directory is never replaced
+    EXPECT_EQ(3, result.exit_code); // a directory with something in it is not replaced
     EXPECT_EQ("said", says(target("tree/link")));
     EXPECT_EQ("no symlink", says(target("tree/place")));
     EXPECT_EQ(0, hr_temp_count(target("tree").c_str(), ".headrace-"));

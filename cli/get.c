@@ -73,6 +73,7 @@ static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *
         .deadline_ns = settings->deadline_ns,
         .stall_ns = settings->stall_ns,
         .file_done = hr_cli_report_file,
+        .removed = hr_cli_report_removed,
         .context = &job->report,
     };
     status = hr_get_start(job->client, &options, &job->get, error);

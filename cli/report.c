@@ -10,6 +10,8 @@
  */
 #define WITHOUT_SPACE_TOLD 3
 
+#define QUOTED_MAX 8192
+
 static json_t *text_of(const char *text)
 {
     return hr_cli_json_text(text, strlen(text));
@@ -79,6 +81,30 @@ void hr_cli_report_step(hr_cli_report *report, const hr_get *get)
     tell_progress(report, &count, hr_get_path(get));
 }
 
+/* To somebody who asked for each name. */
+static void tell_name(const char *what, const char *path)
+{
+    char quoted[QUOTED_MAX];
+    hr_cli_live(NULL);
+    hr_cli_print("%s %s\n", what, hr_quote(quoted, sizeof quoted, path, strlen(path)));
+}
+
+void hr_cli_report_removed(void *context, const char *path)
+{
+    const hr_cli_report *report = context;
+    const hr_cli_settings *settings = report->settings;
+    if (settings->quiet)
+        return;
+    if (settings->json) {
+        json_t *object =
+            json_pack("{s:s, s:b}", "type", "removed", "dry_run", (int)settings->dry_run);
+        hr_cli_json_name(object, "path", path, strlen(path));
+        hr_cli_print_json(object);
+    } else if (settings->dry_run || settings->verbose > 0) {
+        tell_name(settings->dry_run ? "would remove" : "removed", path);
+    }
+}
+
 void hr_cli_report_file(void *context, const hr_file_report *file)
 {
     hr_cli_report *report = context;
@@ -87,10 +113,10 @@ void hr_cli_report_file(void *context, const hr_file_report *file)
         if (report->settings->quiet && file->status == HR_OK)
             return;
         json_t *object =
-            json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "type", "file", "status",
+            json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:b}", "type", "file", "status",
                       hr_status_name(file->status), "text", text_of(file->text), "bytes",
                       (json_int_t)file->bytes, "bytes_moved", (json_int_t)file->bytes_moved,
-                      "bytes_reused", (json_int_t)file->bytes_reused);
+                      "bytes_reused", (json_int_t)file->bytes_reused, "kept", (int)file->kept);
         hr_cli_json_name(object, "path", file->path, strlen(file->path));
         hr_cli_print_json(object);
     } else if (file->status == HR_NO_SPACE && file->path[0] != '\0' &&
@@ -100,6 +126,9 @@ void hr_cli_report_file(void *context, const hr_file_report *file)
         /* A single file's failure is that of the whole, which is told at the end. */
         hr_quote(quoted, sizeof quoted, file->path, strlen(file->path));
         hr_cli_say("%s: %s", quoted, file->text);
+    } else if (report->settings->verbose > 0 && !report->settings->quiet && file->path[0] != '\0' &&
+               file->status == HR_OK && !file->kept) {
+        tell_name(report->settings->dry_run ? "would move" : "verified", file->path);
     }
 }
 
@@ -125,37 +154,54 @@ static void sum_up_json(const hr_get_progress *count, const char *path, hr_statu
         text_of(path)));
 }
 
+/* ", 12 kept (same size and time), 3 removed", as much of it as there is. */
+static void sum_up_others(const hr_cli_report *report, const hr_get_progress *count)
+{
+    const hr_cli_settings *settings = report->settings;
+    if (count->files_kept > 0)
+        hr_cli_print(", %llu kept (%s)", (unsigned long long)count->files_kept,
+                     settings->checksum ? "same content" : "same size and time");
+    if (settings->remove)
+        hr_cli_print(", %llu %s", (unsigned long long)count->removed,
+                     settings->dry_run ? "to be removed" : "removed");
+}
+
+static void sum_up_dry(const hr_cli_report *report, const hr_get_progress *count, uint64_t files)
+{
+    char bytes[HR_CLI_UNIT_MAX], reused[HR_CLI_UNIT_MAX];
+    if (files == 0)
+        hr_cli_print("would move nothing");
+    else
+        hr_cli_print("would move %llu file%s, %s", (unsigned long long)files, files == 1 ? "" : "s",
+                     hr_cli_bytes(bytes, count->bytes - count->bytes_reused));
+    if (count->bytes_reused > 0)
+        hr_cli_print(", %s already there", hr_cli_bytes(reused, count->bytes_reused));
+    sum_up_others(report, count);
+    hr_cli_print("\n");
+}
+
 static void sum_up(const hr_cli_report *report, const hr_get_progress *count, const char *path,
                    double seconds)
 {
     char bytes[HR_CLI_UNIT_MAX], reused[HR_CLI_UNIT_MAX], moved[HR_CLI_UNIT_MAX];
     char time[HR_CLI_UNIT_MAX], rate[HR_CLI_UNIT_MAX];
-    unsigned long long files = count->files - count->files_kept;
-    const char *same = report->settings->checksum ? "same content" : "same size and time";
-    hr_cli_bytes(bytes, count->bytes);
-    hr_cli_bytes(reused, count->bytes_reused);
+    uint64_t files = count->files - count->files_kept;
     if (report->settings->dry_run) {
-        uint64_t missing = count->bytes - count->bytes_reused;
-        hr_cli_print("would move %s: %llu file%s of %s, %s already there",
-                     hr_cli_bytes(moved, missing), files, files == 1 ? "" : "s", bytes, reused);
-        if (count->files_kept > 0)
-            hr_cli_print(", %llu kept (%s)", (unsigned long long)count->files_kept, same);
-        if (report->settings->remove)
-            hr_cli_print(", %llu to be removed", (unsigned long long)count->removed);
-        hr_cli_print("\n");
+        sum_up_dry(report, count, files);
         return;
     }
-    hr_cli_bytes(moved, count->bytes_moved);
     hr_cli_duration(time, seconds);
-    hr_cli_rate(rate, seconds > 0 ? (uint64_t)((double)count->bytes_moved / seconds) : 0);
-    hr_cli_print("verified %llu file%s, %s: moved %s in %s (%s)", files, files == 1 ? "" : "s",
-                 bytes, moved, time, rate);
+    if (files == 0 && count->files_kept > 0)
+        hr_cli_print("nothing to move, after %s", time);
+    else
+        hr_cli_print(
+            "verified %llu file%s, %s: moved %s in %s (%s)", (unsigned long long)files,
+            files == 1 ? "" : "s", hr_cli_bytes(bytes, count->bytes),
+            hr_cli_bytes(moved, count->bytes_moved), time,
+            hr_cli_rate(rate, seconds > 0 ? (uint64_t)((double)count->bytes_moved / seconds) : 0));
     if (count->bytes_reused > 0)
-        hr_cli_print(", %s already there", reused);
-    if (count->files_kept > 0)
-        hr_cli_print(", %llu kept (%s)", (unsigned long long)count->files_kept, same);
-    if (report->settings->remove)
-        hr_cli_print(", %llu removed", (unsigned long long)count->removed);
+        hr_cli_print(", %s already there", hr_cli_bytes(reused, count->bytes_reused));
+    sum_up_others(report, count);
     hr_cli_print("; %s\n", path);
 }
 

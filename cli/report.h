@@ -21,6 +21,8 @@ void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings,
 void hr_cli_report_step(hr_cli_report *report, const hr_get *get);
 /* file_done of hr_get_options; context is the report. */
 void hr_cli_report_file(void *context, const hr_file_report *file);
+/* removed of hr_get_options. */
+void hr_cli_report_removed(void *context, const char *path);
 /* get NULL: it has never started. */
 void hr_cli_report_end(hr_cli_report *report, const hr_get *get, hr_status status,
                        const hr_error *error);

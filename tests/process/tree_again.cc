@@ -191,6 +191,112 @@ TEST_F(TreeAgain, SeesAContentWhoseTimeWasSetBack)
     EXPECT_TRUE(hr_temp_holds(target("tree/other").c_str(), 1000, 3));
 }
 
+// What a directory was is a file, a symlink or a further name in the source by now.
+class TreeReplaced : public TreeAgain
+{
+  protected:
+    void SetUp() override
+    {
+        offer("file", 10, 1);
+        offer("large", 2 * CHUNK, 2);
+        offer("other", 5, 3);
+        ASSERT_EQ(0, symlink("file", data("link").c_str()));
+        ASSERT_EQ(0, link(data("other").c_str(), data("zname").c_str()));
+        serve();
+        make_directory(target("tree"));
+        for (const char *name : names)
+            make_directory(target("tree/" + std::string(name)));
+    }
+    void fill()
+    {
+        for (const char *name : names) {
+            make_directory(target("tree/" + std::string(name) + "/below"));
+            write_text(target("tree/" + std::string(name) + "/below/old"), "old");
+        }
+    }
+    // Nothing of what was there is gone.
+    void expect_full()
+    {
+        for (const char *name : names)
+            EXPECT_EQ("old", read_text(target("tree/" + std::string(name) + "/below/old")));
+    }
+    void expect_same(const Result &result)
+    {
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        EXPECT_EQ(paths_of(data("")), paths_of(target("tree")));
+        EXPECT_TRUE(hr_temp_holds(target("tree/file").c_str(), 10, 1));
+        EXPECT_TRUE(hr_temp_holds(target("tree/large").c_str(), 2 * CHUNK, 2));
+        EXPECT_TRUE(std::filesystem::is_symlink(target("tree/link")));
+        EXPECT_TRUE(std::filesystem::equivalent(target("tree/other"), target("tree/zname")));
+    }
+    // What a person is told.
+    void tell_tree(std::vector<std::string> more, int exit_code)
+    {
+        Program program;
+        more.insert(more.begin(), {"get", "hr://" + address_ + "/data", target("tree")});
+        program.start(more);
+        EXPECT_EQ(exit_code, program.wait());
+        out_ = program.out();
+        errors_ = program.errors();
+    }
+    std::string out_, errors_;
+    const std::vector<const char *> names = {"file", "large", "link", "other", "zname"};
+};
+
+TEST_F(TreeReplaced, AnEmptyDirectoryGoesIfAnythingMay)
+{
+    Result result = get_tree();
+    EXPECT_EQ(3, result.exit_code);
+    for (const char *name : names)
+        EXPECT_TRUE(std::filesystem::is_directory(target("tree/" + std::string(name)))) << name;
+    result = get_tree({"--overwrite", "--dry-run"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    EXPECT_EQ(5u, result.summary.number("files"));
+    EXPECT_EQ(2 * CHUNK + 15, result.summary.number("bytes_total"));
+    EXPECT_TRUE(std::filesystem::is_directory(target("tree/file")));
+    expect_same(get_tree({"--overwrite"}));
+}
+
+TEST_F(TreeReplaced, AFullOneOnlyWhereDeletingWasAskedFor)
+{
+    fill();
+    for (const std::vector<std::string> &options :
+         {std::vector<std::string>{"--overwrite"}, {"--overwrite", "--checksum"}, {"--delete"}}) {
+        tell_tree(options, 3);
+        EXPECT_NE(std::string::npos, errors_.find("in the target a directory ")) << errors_;
+        expect_full();
+    }
+    tell_tree({"--overwrite", "--delete", "--dry-run"}, 0);
+    for (const char *name : names)
+        EXPECT_NE(std::string::npos,
+                  out_.find("would remove " + std::string(name) + "/below/old\n"))
+            << out_;
+    EXPECT_NE(std::string::npos, out_.find("would move 5 files, 8.39 MB, 10 to be removed\n"))
+        << out_;
+    expect_full();
+    expect_same(get_tree({"--overwrite", "--delete"}));
+    tell_tree({"--overwrite", "--delete"}, 0);
+    EXPECT_EQ(0u, out_.find("nothing to move, after ")) << out_;
+    EXPECT_NE(std::string::npos, out_.find(", 5 kept (same size and time), 0 removed; "));
+}
+
+TEST_F(TreeReplaced, WhatIsExcludedStaysAndWithItWhatItLiesIn)
+{
+    fill();
+    tell_tree({"--overwrite", "--delete", "--exclude", "old"}, 3);
+    EXPECT_NE(std::string::npos, errors_.find("something in it stays")) << errors_;
+    expect_full();
+}
+
+TEST_F(TreeReplaced, NothingGoesWhereSomethingElseFailed)
+{
+    fill();
+    ASSERT_EQ(0, mkfifo(data("fifo").c_str(), 0666));
+    Result result = get_tree({"--overwrite", "--delete"});
+    EXPECT_EQ(3, result.exit_code);
+    expect_full();
+}
+
 // It would not be done, and whoever believes that it was is told.
 TEST_F(TreeAgain, DeleteIsNotOfASingleFile)
 {

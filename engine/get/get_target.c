@@ -218,6 +218,11 @@ static void target_failed(hr_get *get, const hr_io *io)
     if (io->status == HR_NOT_FOUND)
         hr_get_end(get, HR_NOT_FOUND,
                    "the directory that %s is to go into does not exist; make it first", shown);
+    else if (io->status == HR_NOT_DIRECTORY && get->is_tree)
+        hr_get_end(get, HR_NOT_DIRECTORY,
+                   "the source is a directory, and %s, or what it is to go into, is none; name "
+                   "another target",
+                   shown);
     else
         hr_get_end(get, io->status, "%s %s: %s", what, shown, hr_io_why(io));
 }

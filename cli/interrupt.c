@@ -9,12 +9,27 @@ static hr_engine *volatile engine_to_wake;
 static hr_get *volatile get_to_cancel;
 static volatile sig_atomic_t interrupted, hung_up;
 
+/* An impatient hand: what is under way is left as a crash would leave it. */
+static void end_at_once(void)
+{
+    static const char text[] = "headrace: ended at once, being interrupted twice\n";
+    static const char resumable[] =
+        "headrace: ended at once, being interrupted twice; the same command given again goes on "
+        "from here\n";
+    bool goes_on = get_to_cancel != NULL;
+    if (isatty(STDERR_FILENO))
+        (void)!write(STDERR_FILENO, "\r\033[K", 4); /* over the live line */
+    (void)!write(STDERR_FILENO, goes_on ? resumable : text,
+                 (goes_on ? sizeof resumable : sizeof text) - 1);
+    _exit(hr_status_exit_code(HR_INTERRUPTED));
+}
+
 static void on_signal(int number)
 {
     (void)number;
     int saved = errno;
     if (interrupted)
-        _exit(hr_status_exit_code(HR_INTERRUPTED));
+        end_at_once();
     interrupted = 1;
     if (get_to_cancel != NULL)
         hr_get_cancel(get_to_cancel);

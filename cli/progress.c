@@ -79,8 +79,9 @@ static void describe_pace(char *out, size_t size, const hr_get_progress *count, 
                          (unsigned)((double)verified / (double)count->bytes * 100));
     used += snprintf(out + used, size - (size_t)used, "  %s", hr_cli_rate(text, rate));
     bool are_named = count->files_done + count->files_failed >= count->files;
-    if (!count->listing && verified == count->bytes && count->files > 1 && !are_named)
-        snprintf(out + used, size - (size_t)used, "  syncing and naming");
+    if (!count->listing && verified == count->bytes && count->files > 1)
+        snprintf(out + used, size - (size_t)used, "  %s",
+                 are_named ? "finishing directories" : "syncing and naming");
     else if (left >= 0)
         snprintf(out + used, size - (size_t)used, "  %s left", hr_cli_duration(text, left));
 }

@@ -49,6 +49,9 @@ TEST_F(Surrounded, TwiceInterruptedItEndsAtOnceAndGoesOnWhereItWas)
     program.signal(SIGINT);
     program.signal(SIGINT);
     EXPECT_EQ(9, program.wait()) << program.errors();
+    EXPECT_NE(std::string::npos,
+              program.errors().find("the same command given again goes on from here"))
+        << program.errors();
     EXPECT_FALSE(exists(target("file")));
     expect_rest();
 }

@@ -68,6 +68,20 @@ TEST(Progress, TellsBytesRateTimeLeftAndPath)
               "2.00 GB of 4.00 GB  50%  1.00 GB/s  2.00 s left  tcp, 1 link");
 }
 
+// When all bytes are there the work is not over.
+TEST(Progress, SaysWhatIsDoneWithoutBytes)
+{
+    hr_get_progress count = half_way();
+    count.bytes_verified = count.bytes;
+    count.files = 120;
+    count.files_done = 70;
+    EXPECT_EQ(line(count, 1000000, 0), "4.00 GB of 4.00 GB  100%  1.00 MB/s  syncing and naming  "
+                                       "70 of 120 files  tcp, 1 link");
+    count.files_done = 120;
+    EXPECT_EQ(line(count, 1000000, 0), "4.00 GB of 4.00 GB  100%  1.00 MB/s  finishing "
+                                       "directories  120 of 120 files  tcp, 1 link");
+}
+
 TEST(Progress, ForetellsNothingWithoutARateOrATotal)
 {
     EXPECT_EQ(line(half_way(), 0), "2.00 GB of 4.00 GB  50%  0 B/s  tcp, 1 link");

@@ -110,24 +110,30 @@ static hr_status refuse_within_itself(const hr_cli_source *source, const hr_cli_
                   : HR_OK;
 }
 
+/* A single file that is unpacked gets the name that it had before it was packed. */
 static hr_status descend_if_directory(hr_engine *engine, hr_client *client,
                                       const hr_cli_source *source, hr_cli_target *target,
-                                      hr_error *error)
+                                      bool unpack, hr_error *error)
 {
-    if (target->below)
-        return hr_cli_target_descend(target, source, error);
-    if (!is_directory(target->path))
+    hr_cli_source named = *source;
+    size_t left = hr_unpacked_len(named.name);
+    bool renames = unpack && named.name[left] != '\0', file = false;
+    if (!target->below && !is_directory(target->path))
         return HR_OK;
-    bool file = false;
-    hr_status status = is_file(engine, client, source, &file, error);
-    return status == HR_OK && file ? hr_cli_target_descend(target, source, error) : status;
+    hr_status status = HR_OK;
+    if (!target->below || renames)
+        status = is_file(engine, client, source, &file, error);
+    if (file && renames)
+        named.name[left] = '\0';
+    return status == HR_OK && (file || target->below) ? hr_cli_target_descend(target, &named, error)
+                                                      : status;
 }
 
 hr_status hr_cli_choose_target(hr_engine *engine, hr_client *client, const hr_cli_source *source,
-                               hr_cli_target *target, hr_error *error)
+                               hr_cli_target *target, bool unpack, hr_error *error)
 {
     if (target->kind != HR_CLI_TARGET_PATH)
         return HR_OK;
-    hr_status status = descend_if_directory(engine, client, source, target, error);
+    hr_status status = descend_if_directory(engine, client, source, target, unpack, error);
     return status == HR_OK ? refuse_within_itself(source, target, error) : status;
 }

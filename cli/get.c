@@ -47,7 +47,8 @@ static hr_status start(get_job *job, const hr_cli_settings *settings, hr_error *
         status =
             hr_cli_client_open(settings, job->engine, &job->source, target, &job->client, error);
     if (status == HR_OK)
-        status = hr_cli_choose_target(job->engine, job->client, &job->source, &job->target, error);
+        status = hr_cli_choose_target(job->engine, job->client, &job->source, &job->target,
+                                      settings->unpack, error);
     if (status != HR_OK)
         return status;
     hr_rule rules[HR_OPTION_LIST_MAX];

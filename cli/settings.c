@@ -57,7 +57,8 @@ static const hr_option options[] = {
     ROW("read-back", FLAG, read_back, GET,
         "Reads each file again from the disk before it gets its name."),
     ROW("unpack", FLAG, unpack, GET,
-        "Unpacks packed shards on their way into files; into memory they always are."),
+        "Unpacks packed shards on their way into files, which lose .lz4, .zst or .hrpacked where "
+        "TARGET is a directory; into memory they always are."),
     ROW("as-is", FLAG, as_is, GET, "Leaves packed shards packed, also on their way into memory."),
     ROW("checksum", FLAG, checksum, GET,
         "Of a tree, compares files of the same size by their content, whatever their time.",

@@ -323,7 +323,7 @@ typedef struct hr_get_options {
                                 there is no GPU it is target_host, and the path says why */
 
     /* A packed shard is unpacked on its way into memory, and copied into a file. */
-    bool unpack; /* also into a file */
+    bool unpack; /* also into a file; in a tree it gets the name that hr_unpacked_len leaves */
     bool as_is;  /* not even into memory */
 
     /* Of a target on a GPU. */
@@ -376,6 +376,10 @@ typedef struct hr_get_progress {
     const char *codec;                            /* "lz4"; "": there was none */
     uint64_t stored_bytes, chunks, chunks_stored; /* of the shard; stored: as they are */
 } hr_get_progress;
+
+/* How much of the path of a packed file is left without .lz4, .zst or .hrpacked: all of it, if it
+ * has none of these. */
+HR_API size_t hr_unpacked_len(const char *path);
 
 HR_API HR_CHECKED hr_status hr_get_start(hr_client *client, const hr_get_options *options,
                                          hr_get **get_out, hr_error *error);

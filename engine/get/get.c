@@ -437,6 +437,7 @@ static void release_get(hr_get *get)
         hr_release(get->env, HR_CONTAINER(node, hr_get_folder, node));
     hr_release(get->env, get->listed);
     hr_names_release(&get->names);
+    hr_names_release(&get->claimed);
     hr_twins_release(&get->twins);
     hr_names_release(&get->different);
     hr_keep_release(&get->keep);
@@ -528,6 +529,7 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     hr_list_init(&get->items);
     hr_list_init(&get->folders);
     hr_names_init(&get->names, get->env);
+    hr_names_init(&get->claimed, get->env);
     hr_twins_init(&get->twins, get->env);
     hr_names_init(&get->different, get->env);
     hr_check_init(&get->check);

@@ -90,6 +90,7 @@ struct hr_get {
     hr_status refusal;        /* why it could not be made */
     hr_get_item *opened_item; /* waits for the target directory */
     hr_names names;           /* that were listed */
+    hr_names claimed;         /* of files that are unpacked, in all of the tree */
     hr_twins twins;           /* of them */
     hr_keep keep;
     hr_prune prune;
@@ -192,6 +193,15 @@ bool hr_sift_decide(hr_get *get);
 bool hr_sift_is_over(const hr_get *get);
 /* Something is under way. */
 bool hr_sift_is_looking(const hr_get *get);
+
+/* ---- of unpacked.c ---- */
+
+/* It loses what says that it is packed, if it is. */
+bool hr_get_may_rename(const hr_get *get, const char *path);
+/* A file that was listed. False: another one may get the same name, and that was told. */
+bool hr_get_claim_name(hr_get *get, const char *path);
+/* Of a file of a tree, once it is open: its path in the target. */
+const char *hr_get_name_of(const hr_get_item *item, char out[HR_PATH_MAX]);
 
 /* ---- of blocked.c ---- */
 

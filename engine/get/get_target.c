@@ -167,12 +167,12 @@ void hr_get_begin_item(hr_get_item *item)
             hr_transfer_begin_memory(transfer, get->options.target_span.addr);
         return;
     }
-    char shown[HR_PATH_MAX];
-    snprintf(shown, sizeof shown, "%s%s%s", get->target, item->path[0] != '\0' ? "/" : "",
-             item->path);
+    char shown[HR_PATH_MAX], unpacked[HR_PATH_MAX];
+    const char *path = hr_get_name_of(item, unpacked);
+    snprintf(shown, sizeof shown, "%s%s%s", get->target, path[0] != '\0' ? "/" : "", path);
     hr_draft_options options = {
         .dir = get->dir,
-        .name = get->is_tree ? item->path : get->name,
+        .name = get->is_tree ? path : get->name,
         .shown = shown,
         .overwrite = get->options.overwrite && !item->fresh,
         .keep_same = get->is_tree && !item->fresh && !hr_names_has(&get->different, item->path),

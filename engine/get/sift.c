@@ -295,7 +295,8 @@ static bool decide(hr_get *get, const hr_sift *sift)
         hr_get_skip(get, there->path, HR_EXISTS, HR_TWINS_TEXT);
         return true;
     }
-    if (there->status == HR_OK && there->info.type == HR_FILE_DIRECTORY) {
+    bool renamed = hr_get_may_rename(get, there->path); /* under another name it may be there */
+    if (there->status == HR_OK && there->info.type == HR_FILE_DIRECTORY && !renamed) {
         get->progress.files++;
         hr_blocked_add(get, there->path, listed->size);
         return true;
@@ -319,8 +320,8 @@ static bool decide(hr_get *get, const hr_sift *sift)
         keep(get, there->path);
         return true;
     }
-    bool fresh = there->status == HR_NOT_FOUND && get->dir != NULL;
-    bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX && !left;
+    bool fresh = there->status == HR_NOT_FOUND && get->dir != NULL && !renamed;
+    bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX && !left && !renamed;
     if (small && get->options.dry_run) {
         get->progress.files++;
         get->progress.bytes += listed->size;

@@ -65,12 +65,23 @@ static void check_noted(hr_get *get, hr_status status)
         hr_get_end(get, status, "remembering what the tree holds: out of memory");
 }
 
+/* Of the two names that it may get one will be there; of the other nothing is told. */
+static void take_xattrs_unpacked(hr_get *get, const char *path, const hr_entry *entry)
+{
+    char unpacked[HR_PATH_MAX];
+    snprintf(unpacked, sizeof unpacked, "%.*s", (int)hr_unpacked_len(path), path);
+    check_noted(get, hr_keep_xattrs(&get->keep, path, entry));
+    check_noted(get, hr_keep_xattrs(&get->keep, unpacked, entry));
+}
+
 static void take_xattrs(hr_get *get, const char *path, const hr_entry *entry)
 {
     if (entry->xattrs_lost)
         hr_get_skip(get, path, HR_UNSUPPORTED,
                     "the server cannot tell its extended attributes: there are more than 16 KiB of "
                     "them, or it may not read them, or it has no /proc to read them through");
+    else if (entry->type == HR_ENTRY_FILE && hr_get_may_rename(get, path))
+        take_xattrs_unpacked(get, path, entry);
     else
         check_noted(get, hr_keep_xattrs(&get->keep, path, entry));
 }
@@ -78,7 +89,11 @@ static void take_xattrs(hr_get *get, const char *path, const hr_entry *entry)
 static void take_file(hr_get *get, const char *path, const hr_entry *entry, bool twin)
 {
     bool noted = false;
-    hr_status status = hr_keep_name(&get->keep, path, entry, &noted);
+    hr_status status = HR_OK;
+    if (!hr_get_claim_name(get, path))
+        return;
+    if (!hr_get_may_rename(get, path)) /* else each is a file of its own */
+        status = hr_keep_name(&get->keep, path, entry, &noted);
     bool checked = !noted && get->options.checksum && get->dir != NULL;
     get->progress.files += noted || checked; /* others are counted when it is decided on them */
     const hr_file_info listed = hr_sift_info(get, entry);

@@ -130,6 +130,54 @@ TEST_F(Unpack, TreeOfBothKinds)
     EXPECT_EQ(2u, result.summary.number("files_kept")) << result.errors;
 }
 
+// What is packed and brought back has the names that it had.
+TEST_F(Unpack, TreeThatWasPackedHasItsNamesBack)
+{
+    make_directory(at("plain"));
+    make_directory(at("plain/a"));
+    write_text(at("plain/a/text"), text(CHUNK + 5));
+    write_text(at("plain/a/noise"), noise(70000));
+    write_text(at("plain/small"), "small");
+    Program program;
+    program.start({"pack", at("plain"), data("packed")});
+    ASSERT_EQ(0, program.wait()) << program.errors();
+    write_text(data("packed/foreign.zst"), "of somebody else's making");
+    serve();
+    auto expect_names = [&](uint64_t kept, const std::vector<std::string> &more) {
+        std::vector<std::string> options = {"--unpack"};
+        options.insert(options.end(), more.begin(), more.end());
+        Result result = get(url("packed"), target("tree"), options);
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        EXPECT_EQ(kept, result.summary.number("files_kept"));
+        EXPECT_EQ(0u, result.summary.number("removed"));
+        EXPECT_TRUE(read_text(target("tree/a/text")) == text(CHUNK + 5));
+        EXPECT_TRUE(read_text(target("tree/a/noise")) == noise(70000));
+        EXPECT_EQ("small", read_text(target("tree/small")));
+        EXPECT_EQ("of somebody else's making", read_text(target("tree/foreign.zst")));
+        EXPECT_EQ(2, hr_temp_count(target("tree/a").c_str(), ""));
+        EXPECT_EQ(3, hr_temp_count(target("tree").c_str(), ""));
+    };
+    expect_names(0, {});
+    expect_names(4, {"--overwrite", "--delete"});
+    write_text(data("packed/foreign"), "and beside it this");
+    Result result = get(url("packed"), target("tree"), {"--unpack", "--overwrite"});
+    EXPECT_EQ(3, result.exit_code) << "one of them is refused, and no other";
+    EXPECT_EQ(1u, result.summary.number("files_failed"));
+}
+
+TEST_F(Unpack, IntoADirectoryAFileHasItsNameBack)
+{
+    offer_packed("shard.lz4", text(CHUNK), "lz4");
+    serve();
+    for (const char *to : {"", "/"}) {
+        Result result = get(url("shard.lz4"), at("target") + to, {"--unpack", "--overwrite"});
+        expect_content(result, "shard", text(CHUNK));
+        EXPECT_FALSE(exists(target("shard.lz4")));
+    }
+    expect_content(get(url("shard.lz4"), target("named.lz4"), {"--unpack"}), "named.lz4",
+                   text(CHUNK)); // as it was said
+}
+
 // What is not packed crosses by the thousand, what is, small as it may be, by itself.
 TEST_F(Unpack, TreeOfManySmallFiles)
 {

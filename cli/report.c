@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "output.h"
@@ -119,11 +120,11 @@ void hr_cli_report_file(void *context, const hr_file_report *file)
                       "bytes_reused", (json_int_t)file->bytes_reused, "kept", (int)file->kept);
         hr_cli_json_name(object, "path", file->path, strlen(file->path));
         hr_cli_print_json(object);
-    } else if (file->status == HR_NO_SPACE && file->path[0] != '\0' &&
-               ++report->without_space > WITHOUT_SPACE_TOLD) {
+    } else if (file->status != HR_OK && file->path[0] == '\0') {
+        snprintf(report->top, sizeof report->top, "%s", file->text);
+    } else if (file->status == HR_NO_SPACE && ++report->without_space > WITHOUT_SPACE_TOLD) {
         return;
-    } else if (file->status != HR_OK && file->path[0] != '\0') {
-        /* A single file's failure is that of the whole, which is told at the end. */
+    } else if (file->status != HR_OK) {
         hr_quote(quoted, sizeof quoted, file->path, strlen(file->path));
         hr_cli_say("%s: %s", quoted, file->text);
     } else if (report->settings->verbose > 0 && !report->settings->quiet && file->path[0] != '\0' &&
@@ -205,6 +206,14 @@ static void sum_up(const hr_cli_report *report, const hr_get_progress *count, co
     hr_cli_print("; %s\n", path);
 }
 
+/* Of a tree: its own directory, or its file system. */
+static void tell_top(const hr_cli_report *report)
+{
+    char quoted[300];
+    hr_cli_say("%s: %s", hr_quote(quoted, sizeof quoted, report->target, strlen(report->target)),
+               report->top);
+}
+
 void hr_cli_report_end(hr_cli_report *report, const hr_get *get, hr_status status,
                        const hr_error *error)
 {
@@ -217,6 +226,9 @@ void hr_cli_report_end(hr_cli_report *report, const hr_get *get, hr_status statu
         if (!report->plan_told && status == HR_OK)
             tell_plan(report, &count, path);
     }
+    /* A single file's failure is that of the whole, which is told anyway. */
+    if (report->top[0] != '\0' && strncmp(error->text, report->top, sizeof report->top - 1) != 0)
+        tell_top(report);
     if (report->without_space > WITHOUT_SPACE_TOLD)
         hr_cli_say("%llu more files had no room; --json names each",
                    (unsigned long long)(report->without_space - WITHOUT_SPACE_TOLD));

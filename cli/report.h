@@ -13,6 +13,7 @@ typedef struct hr_cli_report {
     hr_cli_ticker ticker;
     bool plan_told;
     uint64_t without_space; /* files that failed for want of it */
+    char top[300];          /* why the target as a whole is not what it is to be; "": it is */
 } hr_cli_report;
 
 void hr_cli_report_begin(hr_cli_report *report, const hr_cli_settings *settings, const char *source,

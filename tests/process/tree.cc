@@ -113,6 +113,22 @@ TEST_F(Tree, OfFilesWithoutSpaceTheFirstAreNamedAndTheRestCounted)
         << program.errors();
 }
 
+// Its own directory has no path below it, and is told of as the target.
+TEST_F(Tree, SaysWhyItsOwnDirectoryFailed)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: everybody may own what is his";
+    serve();
+    Surroundings under;
+    under.user = NOBODY;
+    Program program;
+    program.start({"get", "hr://" + address_ + "/data", target("tree"), "--preserve"}, under);
+    EXPECT_EQ(3, program.wait());
+    EXPECT_EQ(0u, program.errors().find("headrace: " + target("tree") + ": giving it its owner"))
+        << program.errors();
+    EXPECT_NE(std::string::npos, program.errors().find("1 of 1 files failed"));
+}
+
 TEST_F(Tree, FilesThatExistAreConflictsOfTheirOwn)
 {
     offer("old", 10);

@@ -55,7 +55,7 @@ static void take_next(hr_get *get);
 
 static blocked_file *take(hr_get *get)
 {
-    get->io_busy = false;
+    get->blocked.busy = false;
     return file_of(hr_list_take_first(&get->blocked.files));
 }
 
@@ -109,14 +109,15 @@ static void listed(hr_io *io)
 
 static void ask(hr_get *get, const hr_io *wanted, void (*done)(hr_io *io))
 {
-    get->io_busy = true;
-    get->io = *wanted;
-    get->io.flags = HR_IO_NO_SYMLINKS;
-    get->io.dir = get->dir;
-    get->io.path = file_of(get->blocked.files.next)->path;
-    get->io.done = done;
-    get->io.context = get;
-    hr_storage_submit(hr_get_home(get)->storage, &get->io);
+    hr_blocked *blocked = &get->blocked;
+    blocked->busy = true;
+    blocked->io = *wanted;
+    blocked->io.flags = HR_IO_NO_SYMLINKS;
+    blocked->io.dir = get->dir;
+    blocked->io.path = file_of(blocked->files.next)->path;
+    blocked->io.done = done;
+    blocked->io.context = get;
+    hr_storage_submit(hr_get_home(get)->storage, &blocked->io);
 }
 
 static void take_next(hr_get *get)

@@ -14,6 +14,8 @@
 typedef struct hr_blocked {
     hr_list files;
     size_t count;
+    hr_io io;
+    bool busy;
     uint8_t *page; /* of a dry run: what the directory holds */
 } hr_blocked;
 

@@ -81,7 +81,8 @@ static void closed_dir(hr_io *io)
 void hr_get_finish_if_over(hr_get *get)
 {
     if (get->status != HR_AGAIN || get->waiting || get->io_busy || get->item_count > 0 ||
-        get->pump_task.queued || hr_sift_is_looking(get) || !hr_check_is_over(&get->check))
+        get->pump_task.queued || get->blocked.busy || hr_sift_is_looking(get) ||
+        !hr_check_is_over(&get->check))
         return;
     if (!get->ending && get->is_tree && !hr_tree_is_listed(get))
         return;

@@ -602,7 +602,7 @@ void hr_tree_go_on(hr_get *get)
     get->phase = get->ending ? HR_GET_FINISHING : get->phase + 1;
     bool skipped = (get->phase == HR_GET_PRUNING && !may_prune(get)) ||
                    (get->phase == HR_GET_UNBLOCKING && get->blocked.count == 0);
-    get->io_busy = !skipped;
+    get->io_busy = !skipped && get->phase != HR_GET_UNBLOCKING; /* that has its own */
     if (skipped)
         hr_tree_go_on(get);
     else if (get->phase == HR_GET_MAKING)

@@ -129,7 +129,10 @@ static int open_file(const hr_env *env, hr_io *io)
     hr_file_info info;
     bool direct = false;
     hr_file *file = hr_alloc(env, sizeof *file);
-    error = file == NULL ? ENOMEM : hr_posix_stat(fd, "", &stat);
+    bool is_source = (io->flags & (HR_IO_READABLE | HR_IO_WRITABLE)) == HR_IO_READABLE;
+    error = file == NULL ? ENOMEM
+            : is_source  ? hr_posix_stat_settled(fd, &stat)
+                         : hr_posix_stat(fd, "", &stat);
     if (error == 0) {
         info = hr_posix_info(&stat);
         error = check_type(&info);

@@ -78,6 +78,10 @@ static inline mode_t hr_posix_folder_mode(uint32_t mode)
 /* ---- posix_info.c ---- */
 
 int hr_posix_stat(int fd, const char *name, struct statx *stat_out);
+/* Of an open file that is to be read. Times of files move in ticks (mostly of 4 ms; since
+ * Linux 6.13 some file systems know better): two changes within one look like one, so the tick of
+ * the last one is waited for, and what changes from now on has another time. */
+int hr_posix_stat_settled(int fd, struct statx *stat_out);
 /* All but filesystem and direct_align. */
 hr_file_info hr_posix_info(const struct statx *stat);
 /* 0: O_DIRECT cannot be had, or not with HR_DIRECT_ALIGN. */

@@ -94,7 +94,7 @@ static int read_all(int fd, uint8_t *data, size_t len)
 static bool is_as_it_was(int fd, const hr_file_info *before, hr_file_info *now)
 {
     struct statx stat;
-    if (hr_posix_stat(fd, "", &stat) != 0)
+    if (hr_posix_stat_settled(fd, &stat) != 0)
         return false;
     *now = hr_posix_info(&stat);
     return now->type == HR_FILE_REGULAR && now->size == before->size &&

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include "bytes.h"
 #include "posix.h"
@@ -13,6 +14,8 @@
 #ifndef STATX_DIOALIGN
 #define STATX_DIOALIGN 0 /* headers before Linux 6.1 */
 #endif
+
+#define TICKS_MAX 3 /* of a file that changes all the time, which will be seen anyhow */
 
 /* Linux 6.9; the number and the layout are part of its interface. */
 struct uuid_answer {
@@ -27,6 +30,37 @@ int hr_posix_stat(int fd, const char *name, struct statx *stat_out)
     return statx(fd, name, flags, STATX_BASIC_STATS | STATX_DIOALIGN, stat_out) == 0 ? 0 : errno;
 }
 
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(clock, &now);
+    return now.tv_sec * (int64_t)HR_NS_PER_S + now.tv_nsec;
+}
+
+static int64_t time_ns(const struct statx_timestamp *time)
+{
+    return time->tv_sec * (int64_t)HR_NS_PER_S + time->tv_nsec;
+}
+
+/* A time to come is none of this clock. */
+static bool is_in_its_tick(const struct statx *stat)
+{
+    int64_t changed_ns = time_ns(&stat->stx_ctime);
+    return changed_ns >= clock_ns(CLOCK_REALTIME_COARSE) && changed_ns <= clock_ns(CLOCK_REALTIME);
+}
+
+int hr_posix_stat_settled(int fd, struct statx *stat_out)
+{
+    int error = hr_posix_stat(fd, "", stat_out);
+    for (int tries = 0; error == 0 && tries < TICKS_MAX && is_in_its_tick(stat_out); tries++) {
+        struct timespec tick = {.tv_nsec = 1};
+        (void)clock_getres(CLOCK_REALTIME_COARSE, &tick);
+        (void)nanosleep(&tick, NULL);
+        error = hr_posix_stat(fd, "", stat_out);
+    }
+    return error;
+}
+
 static hr_file_type type_of(unsigned mode)
 {
     switch (mode & S_IFMT) {
@@ -39,11 +73,6 @@ static hr_file_type type_of(unsigned mode)
     default:
         return HR_FILE_SPECIAL;
     }
-}
-
-static int64_t time_ns(const struct statx_timestamp *time)
-{
-    return time->tv_sec * (int64_t)HR_NS_PER_S + time->tv_nsec;
 }
 
 hr_file_info hr_posix_info(const struct statx *stat)

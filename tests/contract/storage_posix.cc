@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -162,6 +163,49 @@ TEST_F(StoragePosix, DoesNotWaitForTheOtherEndOfAFifo)
     hr_file_info info;
     ASSERT_EQ(client->lookup(root, "fifo", &info), HR_OK);
     EXPECT_EQ(info.type, HR_FILE_SPECIAL);
+}
+
+// On ramfs time moves in ticks, as it does on all file systems before Linux 6.13.
+TEST_F(StoragePosix, WhatChangesAfterItWasOpenedHasAnotherTime)
+{
+    const std::string ticking = in_root("ticking");
+    ASSERT_EQ(mkdir(ticking.c_str(), 0700), 0);
+    const bool mounted = mount("none", ticking.c_str(), "ramfs", 0, "") == 0;
+    const auto change = [&](const char *text) {
+        int fd = open((ticking + "/file").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        EXPECT_EQ(pwrite(fd, text, 1, 0), 1);
+        close(fd);
+    };
+    for (int i = 0; i < 10; i++) {
+        hr_file *file = nullptr;
+        hr_file_info before, after;
+        change("a");
+        ASSERT_EQ(client->open(root, "ticking/file", HR_IO_READABLE, &file, &before), HR_OK);
+        change("b");
+        ASSERT_EQ(client->stat(file, &after), HR_OK);
+        EXPECT_NE(after.mtime_ns, before.mtime_ns);
+        EXPECT_EQ(client->close(file), HR_OK);
+
+        uint8_t byte = 0;
+        hr_io_file small = {};
+        small.path = "ticking/file";
+        small.data = &byte;
+        small.info = after;
+        hr_io io = request(HR_IO_READ_FILES);
+        io.dir = root;
+        io.files = &small;
+        io.file_count = 1;
+        ASSERT_EQ(client->run(&io), HR_OK);
+        EXPECT_EQ(small.status, HR_OK);
+        EXPECT_EQ(byte, 'b');
+        change("c");
+        ASSERT_EQ(client->lookup(root, "ticking/file", &before), HR_OK);
+        EXPECT_NE(after.mtime_ns, before.mtime_ns);
+    }
+    if (mounted)
+        EXPECT_EQ(umount2(ticking.c_str(), MNT_DETACH), 0);
+    else
+        GTEST_SKIP() << "no root or no mounts: seen on " << path << " alone";
 }
 
 TEST_F(StoragePosix, SaysThatAFileMayNotBeRead)

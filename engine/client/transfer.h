@@ -92,8 +92,9 @@ struct hr_transfer {
     hr_plan plan;
     hr_part *parts[HR_CLIENT_LINKS_MAX];
     unsigned part_count; /* not retired */
-    hr_timer timer;      /* of the rate while moving, of the peer's patience while draining */
-    hr_rate *rate;       /* shared by the transfers of one request; may be NULL */
+    hr_timer timer;      /* of rate and pause while moving, of the peer's patience while draining */
+    uint64_t pause_until_ns; /* a bundle is still being read for another link */
+    hr_rate *rate;           /* shared by the transfers of one request; may be NULL */
     hr_transfer_counters counters;
 };
 

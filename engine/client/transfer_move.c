@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transfer_parts.h"
 
+#define BUSY_PAUSE_NS (10 * HR_NS_PER_MS)
+
 /* Of a chunk: what the source has of it, without the rows of a bundle. */
 static uint32_t content_len(const hr_transfer *transfer, uint32_t chunk)
 {
@@ -96,6 +98,8 @@ static void chunk_failed(hr_transfer *transfer, const hr_landing *landing)
     char name[200];
     hr_plan_returned(&transfer->plan, landing->chunk);
     /* The link died, it had no room, or we took it back ourselves: another will carry it. */
+    if (landing->status == HR_AGAIN && landing->from_peer)
+        transfer->pause_until_ns = hr_now_ns(transfer->env) + BUSY_PAUSE_NS;
     if (landing->status == HR_PEER_LOST || landing->status == HR_AGAIN ||
         landing->status == HR_CANCELED)
         return;
@@ -213,10 +217,10 @@ static void start_chunk(hr_transfer *transfer, hr_part *part, const hr_plan_step
 
 static bool is_allowed(hr_transfer *transfer)
 {
-    uint64_t due_ns;
-    if (transfer->rate == NULL || transfer->state == HR_TRANSFER_REREADING)
-        return true;
-    if (hr_rate_take(transfer->rate, transfer->chunk_len, hr_now_ns(transfer->env), &due_ns))
+    const uint64_t now_ns = hr_now_ns(transfer->env);
+    uint64_t due_ns = transfer->pause_until_ns;
+    if (now_ns >= due_ns && (transfer->rate == NULL || transfer->state == HR_TRANSFER_REREADING ||
+                             hr_rate_take(transfer->rate, transfer->chunk_len, now_ns, &due_ns)))
         return true;
     hr_loop *loop = hr_engine_home(transfer->client->engine)->loop;
     if (hr_loop_timer_set(loop, &transfer->timer, due_ns) != HR_OK)
@@ -295,14 +299,18 @@ void hr_transfer_feed(hr_transfer *transfer)
         hr_transfer_chunks_complete(transfer);
 }
 
-/* While chunks move nobody here has taken one back: to ask for it again would go on for ever. */
-static void refuse_canceled(hr_transfer *transfer, uint32_t chunk)
+/* What no honest server says of a chunk while chunks move, and with which it would be asked for
+ * again for ever. NULL: it may. */
+static const char *breach_of(const hr_transfer *transfer, const hr_landing *landing, hr_status said)
 {
-    char name[200];
-    if (transfer->state == HR_TRANSFER_MOVING)
-        hr_transfer_end(transfer, HR_PROTOCOL,
-                        "%s: the server says that chunk %u was canceled, and nobody asked for that",
-                        hr_transfer_shown(transfer, name, sizeof name), chunk);
+    if (said == HR_CANCELED)
+        return "was canceled, and nobody asked for that";
+    if (said == HR_PEER_LOST)
+        return "went with its link, and only the link tells that";
+    const bool was_asked_for = transfer->target.bundles != NULL && landing->generation > 1;
+    if (said == HR_AGAIN && !was_asked_for)
+        return "is under way already, and nobody asked for it before";
+    return NULL;
 }
 
 void hr_transfer_take_failed(hr_transfer *transfer, const hr_message_failed *failed)
@@ -313,9 +321,13 @@ void hr_transfer_take_failed(hr_transfer *transfer, const hr_message_failed *fai
             hr_landing *landing = &part->landings[k];
             if (landing->busy && !landing->check && landing->chunk == failed->chunk &&
                 landing->generation == failed->generation) {
+                const char *breach = breach_of(transfer, landing, failed->status);
+                char name[200];
                 hr_landing_failed(landing, failed->status);
-                if (failed->status == HR_CANCELED)
-                    refuse_canceled(transfer, failed->chunk);
+                if (breach != NULL && transfer->state == HR_TRANSFER_MOVING)
+                    hr_transfer_end(transfer, HR_PROTOCOL, "%s: the server says that chunk %u %s",
+                                    hr_transfer_shown(transfer, name, sizeof name), failed->chunk,
+                                    breach);
                 return;
             }
         }

@@ -194,6 +194,10 @@ const Lie lies[] = {
     {"failed with too long a sentence", 11, GRANT, failed(1, 0, -5, 500)},
     {"failed once, and then nothing", 12, GRANT, failed(1, 0, -6)},
     {"failed as canceled, which nobody asked for", 11, GRANT, failed(1, 0, HR_CANCELED)},
+    {"failed with a link that is there", 11, GRANT, failed(1, 0, HR_PEER_LOST)},
+    {"failed for now, which is for bundles", 11, GRANT, failed(1, 0, HR_AGAIN)},
+    // Tried once more by itself, and not found to be a file then.
+    {"failed for now, before it was asked for", 3, GRANT, failed(2, 0, HR_AGAIN), nullptr, "data"},
     {"failed of a status nobody knows", 11, GRANT, failed(1, 0, -999)},
     {"digested that nobody asked for", 11, GRANT,
      M(HR_MESSAGE_DIGESTED, N(1, 1) + S(2, 0) + B(4, ID))},
@@ -271,6 +275,14 @@ class LyingServer
     }
 
   private:
+    bool is_directory() const
+    {
+        return lie_.instead_of_answering == LIST || strcmp(lie_.path, "data") == 0;
+    }
+    bool offers_bundles() const
+    {
+        return is_directory() && lie_.instead_of_answering != LIST;
+    }
     int accept_one()
     {
         int fd = -1;
@@ -282,16 +294,25 @@ class LyingServer
             return liar.say(lie_.said);
         switch ((int)message.kind) {
         case HR_MESSAGE_HELLO:
-            return liar.say(welcome());
+            return liar.say(welcome(1, 8, 1000, ID, offers_bundles()));
         case HR_MESSAGE_KEYS:
             return message.keys.links == 0 || take_link(liar, message.keys);
         case HR_MESSAGE_OPEN: {
             Opened o;
             o.transfer = message.open.transfer;
-            o.type = lie_.instead_of_answering == LIST ? 2 : 1;
-            o.size = o.type == 2 ? 0 : CONTENT.size();
+            o.type = is_directory() ? 2 : 1;
+            o.size = is_directory() ? 0 : CONTENT.size();
             return liar.say(opened(o));
         }
+        case HR_MESSAGE_OPEN_BUNDLES: {
+            Opened o;
+            o.transfer = message.open_bundles.transfer;
+            o.type = 2;
+            o.size = 0;
+            return liar.say(opened(o));
+        }
+        case HR_MESSAGE_LIST:
+            return liar.say(entries(entry("a", 1, CONTENT.size())));
         case HR_MESSAGE_GRANT:
             for (size_t i = 0; i < message.grant.count; i++)
                 ship(message.grant.grants[i]);

@@ -83,14 +83,14 @@ static hr_status read_keys(hr_identity *identity, const char *path, const char *
 
 static hr_status tls_error(hr_error *error, hr_status status, const char *what, const char *path)
 {
-    unsigned long last = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(last);
-    if (ERR_GET_REASON(last) == ERR_R_MALLOC_FAILURE)
-        status = HR_NO_MEMORY;
-    hr_status set = hr_error_set(error, status, "%s %.300s: %s", what, path,
-                                 reason != NULL ? reason : "it cannot be used");
-    ERR_clear_error();
-    return set;
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    for (unsigned long next; (next = ERR_get_error()) != 0;)
+        if (ERR_GET_REASON(next) == ERR_R_MALLOC_FAILURE)
+            status = HR_NO_MEMORY;
+    if (status == HR_NO_MEMORY)
+        reason = "out of memory";
+    return hr_error_set(error, status, "%s %.300s: %s", what, path,
+                        reason != NULL ? reason : "it cannot be used");
 }
 
 /* A server has nobody to ask for a passphrase. */

@@ -16,6 +16,7 @@ typedef struct tls_filter {
     bool shares_keys; /* else certificates */
     SSL *ssl;
     BIO *in, *out; /* the ssl's */
+    int told;      /* the alert that we sent last */
     char offered[HR_KEY_ID_LEN + 1];
     uint8_t piece[PIECE_LEN];
 } tls_filter;
@@ -123,6 +124,24 @@ static const char *advice_on_verdict(long verdict)
     }
 }
 
+static void note_alert(const SSL *ssl, int where, int what)
+{
+    tls_filter *tls = SSL_get_app_data(ssl);
+    if (where == SSL_CB_WRITE_ALERT)
+        tls->told = what & 0xff;
+}
+
+/* Whatever the peer did: OpenSSL itself cannot go on here. That it had no memory is not always what
+ * it says first, or at all, but then it does not tell the peer that this was the peer's fault. */
+static bool is_our_trouble(const tls_filter *tls, unsigned long first)
+{
+    bool ours = ERR_FATAL_ERROR(first) != 0 || tls->told == SSL_AD_INTERNAL_ERROR ||
+                (tls->told == 0 && ERR_GET_LIB(first) == ERR_LIB_EVP);
+    for (unsigned long next; (next = ERR_get_error()) != 0;)
+        ours = ours || ERR_GET_REASON(next) == ERR_R_MALLOC_FAILURE;
+    return ours;
+}
+
 static hr_status fail(tls_filter *tls)
 {
     hr_error *error = &tls->base.error;
@@ -131,18 +150,19 @@ static hr_status fail(tls_filter *tls)
     int alert = alert_of(last);
     int reason = ERR_GET_REASON(last);
     const char *text = ERR_reason_error_string(last);
+    bool is_ours = is_our_trouble(tls, last);
     hr_status trouble = trouble_of_peer(tls, alert, &text);
     if (trouble != HR_OK)
         hr_error_set(error, trouble, "%s", text);
     else if (alert != 0)
         hr_error_set(error, HR_DENIED, "%s", advice_on_alert(tls, alert));
-    else if (ERR_FATAL_ERROR(last)) /* whatever the peer did: OpenSSL itself cannot go on */
+    else if (is_ours)
         hr_error_set(error, HR_NO_MEMORY, "TLS 1.3 failed here: %s",
                      text != NULL ? text : "out of memory");
     else if (!tls->shares_keys && verdict != X509_V_OK)
         hr_error_set(error, HR_DENIED, "its certificate is not good: %s%s",
                      X509_verify_cert_error_string(verdict), advice_on_verdict(verdict));
-    else if (tls->side == HR_SIDE_CLIENT && tls->shares_keys &&
+    else if (tls->side == HR_SIDE_CLIENT && tls->shares_keys && ERR_GET_LIB(last) == ERR_LIB_SSL &&
              reason == SSL_R_CERTIFICATE_VERIFY_FAILED)
         hr_error_set(error, HR_DENIED,
                      "it does not have our key, and shows a certificate: name one of your own with "
@@ -299,6 +319,7 @@ static bool set_up(tls_filter *tls, const char *host)
     SSL_set_bio(tls->ssl, tls->in, tls->out);
     if (SSL_set_app_data(tls->ssl, tls) != 1)
         return false;
+    SSL_set_info_callback(tls->ssl, note_alert);
     if (tls->side == HR_SIDE_SERVER) {
         SSL_set_accept_state(tls->ssl);
         if (tls->shares_keys)

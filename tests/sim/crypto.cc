@@ -20,6 +20,7 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 extern "C" {
+#include "identity.h"
 #include "transport.h"
 #include "trial.h"
 }
@@ -88,10 +89,35 @@ namespace
 
 uint64_t allocations_made, allocation_to_fail;
 
+// Certificates are read when a program starts: what OpenSSL has no memory for then it finds too
+// small, or not signed.
+const hr_scenario *scene;
+bool is_reading;
+
 bool is_out_of_memory()
 {
-    return ++allocations_made == allocation_to_fail;
+    return !is_reading && ++allocations_made == allocation_to_fail;
 }
+
+} // namespace
+
+extern "C" hr_status __real_hr_identity_load(const hr_env *env, const hr_trust *trust, hr_side side,
+                                             bool make, hr_identity **identity_out,
+                                             hr_error *error);
+extern "C" hr_status __wrap_hr_identity_load(const hr_env *env, const hr_trust *trust, hr_side side,
+                                             bool make, hr_identity **identity_out,
+                                             hr_error *error);
+extern "C" hr_status __wrap_hr_identity_load(const hr_env *env, const hr_trust *trust, hr_side side,
+                                             bool make, hr_identity **identity_out, hr_error *error)
+{
+    is_reading = scene->certified;
+    hr_status status = __real_hr_identity_load(env, trust, side, make, identity_out, error);
+    is_reading = false;
+    return status;
+}
+
+namespace
+{
 
 void *allocate(size_t len, const char *, int)
 {
@@ -110,7 +136,6 @@ void give_back(void *bytes, const char *, int)
 
 // ---- what crosses ----
 
-const hr_scenario *scene;
 uint64_t payloads_seen;
 
 struct Watched {
@@ -165,6 +190,7 @@ class Crypto : public testing::TestWithParam<const char *>
         scenario_.sealed = true;
         scenario_.tree = name == "Tree";
         scenario_.file_count = scenario_.tree ? 3 : 1;
+        scenario_.certified = name == "Certified";
         if (name == "Span")
             scenario_.target = HR_SCENARIO_TO_SPAN;
         play("nothing fails"); // what OpenSSL makes once is made
@@ -190,8 +216,9 @@ TEST_P(Crypto, ACallFails)
 {
     play("nothing fails");
     const uint64_t calls = calls_made;
+    const uint64_t step = scenario_.certified ? 4 * stride : stride; // its handshakes are dear
     std::map<std::string, unsigned> met;
-    for (uint64_t nth = 1; nth <= calls && !HasFailure(); nth += stride) {
+    for (uint64_t nth = 1; nth <= calls && !HasFailure(); nth += step) {
         call_to_fail = nth;
         failed_call = "none";
         const std::string what = "call " + std::to_string(nth) + " of OpenSSL";
@@ -213,15 +240,30 @@ TEST_P(Crypto, AnAllocationFails)
     const uint64_t allocations = allocations_made;
     printf("%llu allocations\n", (unsigned long long)allocations);
     const char *every = getenv("HEADRACE_CRYPTO_STRIDE");
-    const uint64_t step = every != nullptr ? strtoull(every, nullptr, 10) : 31;
+    const uint64_t step = every != nullptr      ? strtoull(every, nullptr, 10)
+                          : scenario_.certified ? 211
+                                                : 31;
     // Each story begins elsewhere: the most of them are of the handshake, which is the same in all.
     const uint64_t first =
         1 + 8 * (std::string(GetParam()) == "Span") + 16 * (std::string(GetParam()) == "Tree");
+    uint64_t tries = 0, denied = 0;
     for (uint64_t nth = step > 1 ? first : 1; nth <= allocations && !HasFailure(); nth += step) {
         allocation_to_fail = nth;
-        play("allocation " + std::to_string(nth) + " of OpenSSL");
+        const std::string what = "allocation " + std::to_string(nth) + " of OpenSSL";
+        const hr_trial_result result = play(what);
+        for (hr_status status : {HR_PROTOCOL, HR_POLICY, HR_VERSION})
+            EXPECT_EQ(0u, result.ended[-status]) << what << ": " << hr_status_name(status);
+        tries++;
+        denied += result.ended[-HR_DENIED];
     }
     allocation_to_fail = 0;
+    // Some failures OpenSSL itself takes for the peer's: a record that it had no memory to decrypt
+    // is a wrong one, and to the peer it says that. Of a shared key's 2,396 these are 6.
+    printf("%llu of %llu were told as denials\n", (unsigned long long)denied,
+           (unsigned long long)tries);
+    if (!scenario_.certified) { // an authority that it had no memory to look up is not known
+        EXPECT_LE(denied, 1 + tries / 100);
+    }
 }
 
 std::string name_of(const testing::TestParamInfo<const char *> &story)
@@ -229,7 +271,8 @@ std::string name_of(const testing::TestParamInfo<const char *> &story)
     return story.param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Sealed, Crypto, testing::Values("File", "Span", "Tree"), name_of);
+INSTANTIATE_TEST_SUITE_P(Sealed, Crypto, testing::Values("File", "Span", "Tree", "Certified"),
+                         name_of);
 
 // Before OpenSSL has allocated anything.
 const int counted = CRYPTO_set_mem_functions(allocate, reallocate, give_back);

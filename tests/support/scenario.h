@@ -70,6 +70,7 @@ typedef struct hr_scenario {
     bool export_root;     /* the tree is the export itself, else a directory in it */
     bool local;           /* no server: the client has it within */
     bool sealed;          /* over TLS, and payloads cross encrypted */
+    bool certified;       /* and each side has a certificate; else they share a key */
     bool crowded;         /* the server has no room for all of the links */
     bool shared;          /* links over the network offer peek */
     unsigned clients;     /* 2: both want the same, */

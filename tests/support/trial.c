@@ -70,8 +70,10 @@ static void start_server(hr_trial *trial)
     if (hr_world_engine(&trial->world, true, &trial->server_engine, &error) != HR_OK)
         return;
     hr_export data = {.name = "data", .path = "/data", .aead = trial->scenario->sealed};
-    hr_server_options options = {
-        .listen = ADDRESS, .exports = &data, .export_count = 1, .trust = hr_trial_trust(trial)};
+    hr_server_options options = {.listen = ADDRESS,
+                                 .exports = &data,
+                                 .export_count = 1,
+                                 .trust = hr_trial_trust(trial, HR_SIDE_SERVER)};
     if (trial->scenario->crowded)
         options.rules_path = hr_trial_write_rules(true);
     if (hr_server_open(trial->server_engine, &options, &trial->server, &error) != HR_OK)
@@ -161,7 +163,7 @@ static void start_player(hr_trial_player *player)
     hr_client_options options = {
         .address = scenario->local ? NULL : ADDRESS,
         .local_path = scenario->local ? "/data" : NULL,
-        .trust = hr_trial_trust(trial),
+        .trust = hr_trial_trust(trial, HR_SIDE_CLIENT),
         .links = scenario->links,
         .target = "/",
     };

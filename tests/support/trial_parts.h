@@ -4,6 +4,7 @@
 #ifndef HR_TRIAL_PARTS_H
 #define HR_TRIAL_PARTS_H
 
+#include "message.h"
 #include "trial.h"
 #include "world.h"
 
@@ -83,7 +84,7 @@ uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get);
 void hr_trial_prepare(hr_trial *trial);
 /* The version that the source holds. */
 void hr_trial_put_source(hr_trial *trial, unsigned file);
-hr_trust hr_trial_trust(const hr_trial *trial);
+hr_trust hr_trial_trust(const hr_trial *trial, hr_side side);
 /* By them a server has room for few links of a client, or for many. */
 const char *hr_trial_write_rules(bool crowded);
 

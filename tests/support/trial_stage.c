@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "authority.h"
 #include "packed_maker.h"
 #include "temp.h"
 #include "trial_parts.h"
@@ -162,10 +163,25 @@ const char *hr_trial_write_rules(bool crowded)
     return path;
 }
 
-hr_trust hr_trial_trust(const hr_trial *trial)
+/* The server is believed by the address that it listens on. */
+static const char *certificate_path(hr_side side)
+{
+    static char authority[HR_TEMP_PATH_MAX + 8], paths[2][HR_TEMP_PATH_MAX + 32];
+    static const char *const names[2] = {"client", "127.0.0.1"};
+    hr_error error = {.status = HR_OK};
+    for (unsigned i = 0; i < 2 && paths[i][0] == '\0'; i++) {
+        (void)name_file(authority, "cluster");
+        if (hr_authority_issue(hr_env_system(), authority, names[i], false, &error) != HR_OK)
+            abort();
+        snprintf(paths[i], sizeof paths[i], "%s/%s.pem", authority, names[i]);
+    }
+    return paths[side == HR_SIDE_SERVER];
+}
+
+hr_trust hr_trial_trust(const hr_trial *trial, hr_side side)
 {
     hr_trust trust = {.insecure = !trial->scenario->sealed};
     if (trial->scenario->sealed)
-        trust.key_path = key_path();
+        trust.key_path = trial->scenario->certified ? certificate_path(side) : key_path();
     return trust;
 }

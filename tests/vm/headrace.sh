@@ -23,17 +23,43 @@ serve() {
     "$headrace" serve "$data" --listen "${listen:-${address:-$VM_SERVER}}:$port" --insecure -v "$@" \
         >"$logs/serve" 2>&1 &
     server=$!
-    until grep -q ' serving ' "$logs/serve"; do
-        kill -0 "$server" 2>/dev/null || { cat "$logs/serve"; return 1; }
+    wait_for "the server to listen" "$server" grep -q ' serving ' "$logs/serve"
+}
+
+# wait_for WHAT PROCESS COMMAND...: until the command succeeds, for a minute at most and while the process lives.
+wait_for() {
+    local what=$1 process=$2 end=$((SECONDS + 60))
+    shift 2
+    until "$@" 2>/dev/null; do
+        if [ "$SECONDS" -lt "$end" ] && kill -0 "$process" 2>/dev/null; then continue; fi
+        "$@" 2>/dev/null && break # the last that it did before its end
+        echo "waited in vain for $what"
+        show_logs
+        exit 1
     done
 }
+
+# start_get NAME TARGET [OPTION...]: a get that goes on; its process is $getting. Nothing of the one before is left of
+# what was said.
+start_get() {
+    : >"$logs/get"
+    get "$@" &
+    getting=$!
+}
+
+# some_moved [KEY]: it has told that some of it has.
+some_moved() { grep -q "\"${1:-bytes_moved}\":[1-9]" "$logs/get"; }
+
+# noted FOLDER: a chunk of a file there is in its journal, behind the header, and the next run goes on from it.
+noted() { [ "$(cat "$1"/.headrace-*.journal | wc -c)" -ge 96 ]; }
 
 # get NAME TARGET [OPTION...]: its last line of JSON is in $summary, its exit code is its own.
 get() {
     local name=$1 target=$2 code=0
     shift 2
-    "$headrace" get "hr://${address:-$VM_SERVER}:$port/data/$name" "$target" --json --insecure "$@" \
+    timeout -s KILL 100 "$headrace" get "hr://${address:-$VM_SERVER}:$port/data/$name" "$target" --json --insecure "$@" \
         >"$logs/get" 2>"$logs/get.err" || code=$?
+    [ "$code" != 137 ] || echo "get $name $target $*: it did not end in 100 s, or was killed" >>"$logs/get.err"
     summary=$(grep '"type":"summary"' "$logs/get" | tail -n 1 || true)
     return "$code"
 }

@@ -18,9 +18,9 @@ echo "lost, late and out of order: $(of seconds) s"
 
 # A receiver that stops again and again, never for so long that it is taken for dead (3 s).
 sent() { cat /sys/class/infiniband/rxe0/ports/1/hw_counters/sent_pkts; }
-get large /mnt/nvme/slow --require rdma --limit 12M &
-getting=$!
-until receiver=$(pgrep -P "$getting" headrace); do kill -0 "$getting"; done
+start_get large /mnt/nvme/slow --require rdma --limit 12M
+find_receiver() { receiver=$(pgrep -f "^$headrace get "); }
+wait_for "the receiver to start" "$getting" find_receiver
 stops=0
 while kill -STOP "$receiver" 2>/dev/null && [ "$stops" -lt 20 ]; do
     packets=$(sent)
@@ -37,9 +37,8 @@ arrived large /mnt/nvme/slow
 # Every packet dropped, for good: it is noticed (3 s of silence over RDMA, 10 s over TCP), said, and
 # what was there is kept.
 for transport in verbs tcp; do
-    get large "/mnt/nvme/dropped-$transport" --transport "$transport" --limit 8M &
-    getting=$!
-    until grep -q '"bytes_verified":[1-9]' "$logs/get" 2>/dev/null; do kill -0 "$getting"; done
+    start_get large "/mnt/nvme/dropped-$transport" --transport "$transport" --limit 8M
+    wait_for "a chunk over $transport" "$getting" some_moved bytes_verified
     tc qdisc add dev lo root netem loss 100%
     begin=$SECONDS code=0
     wait "$getting" || code=$?
@@ -54,9 +53,8 @@ done
 
 # Down for as long as it takes to be noticed, then up.
 interface=$(rdma link show | sed -n 's/.*netdev \([a-z0-9]*\).*/\1/p' | head -n 1)
-get large /mnt/nvme/down --limit 8M &
-getting=$!
-until grep -q '"bytes_moved":[1-9]' "$logs/get" 2>/dev/null; do :; done
+start_get large /mnt/nvme/down --limit 8M
+wait_for "a chunk before the interface goes" "$getting" some_moved
 ip link set "$interface" down
 sleep 4
 ip link set "$interface" up

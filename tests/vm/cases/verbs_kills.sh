@@ -10,7 +10,7 @@ make_file large 60000001
 make_file small 14000003
 serve
 
-until_some_moved() { until grep -q '"bytes_verified":[1-9]' "$logs/get" 2>/dev/null; do kill -0 "$getting" || return 0; done; }
+noted_or_over() { noted /mnt/nvme || ! kill -0 "$getting"; }
 
 # Twenty times; of the large file it can be seen that no more is moved than has to be.
 for number in $(seq 20); do
@@ -20,10 +20,11 @@ for number in $(seq 20); do
     [ "$number" -gt 2 ] || name=large
     size=$(stat -c %s "$data/$name")
     rm -f /mnt/nvme/target
+    : >"$logs/get"
     "$headrace" get "hr://$VM_SERVER:$port/data/$name" /mnt/nvme/target --json --insecure --limit 12M \
         >"$logs/get" 2>"$logs/get.err" &
     getting=$!
-    until_some_moved
+    wait_for "a chunk that is noted" "$server" noted_or_over
     if [ "$victim" = client ]; then
         kill -9 "$getting"
     else
@@ -47,9 +48,10 @@ for number in $(seq 20); do
 done
 
 # A client that stops and never says why holds nothing up but itself.
+: >"$logs/get"
 "$headrace" get "hr://$VM_SERVER:$port/data/large" host: --json --insecure --limit 12M >"$logs/get" 2>&1 &
 getting=$!
-until_some_moved
+wait_for "a chunk for memory" "$getting" some_moved bytes_verified
 kill -STOP "$getting"
 get large /mnt/nvme/other --require rdma
 arrived large /mnt/nvme/other

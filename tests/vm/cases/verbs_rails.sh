@@ -30,9 +30,8 @@ get large host: --require rdma --links "$rails"
 
 # Down in the middle. (Once a disconnect was sent into a dead interface, Linux 6.1's rxe connects nobody on
 # it any more, rping neither: that it comes back is shown where the NICs are imitated, tests/sim.)
-get large /mnt/nvme/down --require rdma --links "$rails" --limit 8M -v &
-getting=$!
-until grep -q '"bytes_moved":[1-9]' "$logs/get" 2>/dev/null; do :; done
+start_get large /mnt/nvme/down --require rdma --links "$rails" --limit 8M -v
+wait_for "a chunk before the interface goes" "$getting" some_moved
 ip link set "$interface" down
 code=0
 wait "$getting" || code=$?

@@ -8,9 +8,8 @@
 make_file large 60000001
 read -ra addresses <<<"$VM_SERVERS"
 listen=0.0.0.0 serve
-get large /mnt/nvme/down --require rdma --links 2 --limit 12M -v &
-getting=$!
-until grep -q '"bytes_moved":[1-9]' "$logs/get" 2>/dev/null; do kill -0 "$getting"; done
+start_get large /mnt/nvme/down --require rdma --links 2 --limit 12M -v
+wait_for "a chunk before the device goes" "$getting" some_moved
 # Linux 6.1's rxe is not gone before nobody has it open any more: that is our end.
 rdma link delete rxe1 &
 deleting=$!

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <dirent.h>
 #include <fcntl.h>
 #include <fstream>
 #include <jansson.h>
@@ -21,6 +23,7 @@
 #include <vector>
 
 extern "C" {
+#include "journal.h"
 #include "process.h"
 #include "stranger.h"
 #include "temp.h"
@@ -349,6 +352,34 @@ class Headrace : public ::testing::Test
                           const Surroundings &under = {})
     {
         program.start(get_arguments(source, target, options), under);
+    }
+
+    // Waits until so much of one file is verified, and noted in its journal, which lies beside it
+    // in target/FOLDER: the next run goes on from what is noted, and a chunk is that a moment after
+    // it was verified. Returns how much was verified then, 0 if it ended before.
+    uint64_t wait_noted(Program &program, uint64_t bytes, const std::string &folder = "") const
+    {
+        const uint64_t verified = program.wait_verified(bytes);
+        while (verified != 0 && noted_in(target(folder)) < (bytes + CHUNK - 1) / CHUNK)
+            if (!program.next("progress").is_valid())
+                return 0;
+        return verified;
+    }
+    // Records of the journals that lie there.
+    static uint64_t noted_in(const std::string &folder)
+    {
+        uint64_t records = 0;
+        DIR *directory = opendir(folder.c_str());
+        while (const dirent *entry = directory != nullptr ? readdir(directory) : nullptr) {
+            struct stat info = {};
+            if (strstr(entry->d_name, ".journal") != nullptr &&
+                stat((folder + "/" + entry->d_name).c_str(), &info) == 0 &&
+                info.st_size > HR_JOURNAL_HEADER_LEN)
+                records += (uint64_t)(info.st_size - HR_JOURNAL_HEADER_LEN) / HR_JOURNAL_RECORD_LEN;
+        }
+        if (directory != nullptr)
+            closedir(directory);
+        return records;
     }
 
     // A temporary file or journal is there.

@@ -2,6 +2,7 @@
 // Whatever ends a get, the same command again brings what is missing and hardly more, and until it
 // is whole there is nothing under its name.
 #include "fixture.h"
+#include "wire.h"
 
 #include <dirent.h>
 
@@ -15,17 +16,15 @@ constexpr uint64_t SMALL = 8 * CHUNK + 1234; // where that is not asked
 class Resume : public Headrace
 {
   protected:
-    // Slow enough to be caught at any chunk, as what is told comes four times a second.
-    const std::vector<std::string> slowly_ = {"--limit", "50M"};
-
-    // Starts it and waits until so much is verified.
-    uint64_t run_until(Program &program, uint64_t bytes, std::vector<std::string> options = {})
+    // Starts it and waits until so much is verified; it goes on when it is let go, or its server is
+    // another one.
+    uint64_t run_until(Program &program, uint64_t bytes,
+                       const std::vector<std::string> &options = {})
     {
-        options.insert(options.end(), slowly_.begin(), slowly_.end());
-        start_get(program, url("file"), target("file"), options);
-        uint64_t verified = program.wait_verified(bytes);
+        held_ = std::make_unique<Held>(address_, bytes / CHUNK);
+        start_get(program, held_->url("file"), target("file"), options);
+        uint64_t verified = wait_noted(program, bytes);
         EXPECT_GE(verified, bytes) << "it was over before: " << program.errors();
-        EXPECT_FALSE(exists(target("file")));
         return verified;
     }
     void expect_resumed(uint64_t verified_before, const std::vector<std::string> &options = {})
@@ -37,6 +36,8 @@ class Resume : public Headrace
         EXPECT_LE(result.moved(), SIZE - verified_before + WINDOW);
         EXPECT_GE(result.moved() + result.reused(), SIZE);
     }
+
+    std::unique_ptr<Held> held_; // the one that was started last
 };
 
 class ResumeAt : public Resume, public ::testing::WithParamInterface<uint64_t>
@@ -63,7 +64,7 @@ TEST_P(ResumeAt, AfterTheServerWasKilled)
     Program program;
     uint64_t verified = run_until(program, GetParam() * CHUNK);
     kill_server();
-    expect_refused(result_of(program), 8, {address_, "same command"});
+    expect_refused(result_of(program), 8, {held_->address(), "same command"});
     serve(); // on another port: nobody holds the old one free
     expect_resumed(verified);
 }
@@ -87,12 +88,12 @@ TEST_F(Resume, AfterAnInterrupt)
     serve();
     for (int number : {SIGINT, SIGTERM}) {
         Program program;
-        run_until(program, CHUNK * (number == SIGINT ? 3 : 6));
+        run_until(program, CHUNK * (number == SIGINT ? 3 : 6)); // more of it each time
         program.signal(number);
         expect_refused(result_of(program), 9, {"interrupted", "same command"});
     }
     Program program;
-    uint64_t verified = run_until(program, 18 * CHUNK);
+    uint64_t verified = run_until(program, 12 * CHUNK);
     program.signal(SIGINT);
     Result result = result_of(program);
     EXPECT_EQ(9, result.exit_code);
@@ -179,8 +180,7 @@ TEST_F(Resume, KeepsWhatIsToBeReplacedUntilTheEnd)
     write_text(target("file"), "what was there");
     serve();
     Program program;
-    start_get(program, url("file"), target("file"), {"--overwrite", "--limit", "50M"});
-    ASSERT_NE(0u, program.wait_verified(3 * CHUNK));
+    run_until(program, 3 * CHUNK, {"--overwrite"});
     EXPECT_EQ("what was there", read_text(target("file")));
     program.signal(SIGKILL);
     EXPECT_EQ(128 + SIGKILL, program.wait());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server among its clients: many at once, slow ones, stopped ones, and its own end.
 #include "fixture.h"
+#include "wire.h"
 
 #include <memory>
 
@@ -13,9 +14,10 @@ TEST_F(Server, EndsWithZeroAndTellsItsClients)
 {
     offer("file", 12 * CHUNK);
     serve();
+    Held held(address_, 2);
     Program client;
-    start_get(client, url("file"), target("file"), {"--limit", "20M"});
-    ASSERT_NE(0u, client.wait_verified(2 * CHUNK));
+    start_get(client, held.url("file"), target("file"));
+    ASSERT_NE(0u, wait_noted(client, 2 * CHUNK));
     end_server();
     expect_refused(result_of(client), 8, {"server", "again"});
     EXPECT_FALSE(exists(target("file")));
@@ -72,10 +74,12 @@ TEST_F(Server, IsNotStoppedByAClientThatIs)
     offer("file", 30 * CHUNK);
     offer("small", CHUNK);
     serve();
+    Held held(address_, 2);
     Program stopped;
-    start_get(stopped, url("file"), "host:", {"--limit", "100M"});
+    start_get(stopped, held.url("file"), "host:");
     ASSERT_NE(0u, stopped.wait_verified(2 * CHUNK));
     stopped.stop_for_good();
+    held.let_go();
     for (const char *name : {"one", "two"})
         expect_got(get(url("small"), target(name)), name, CHUNK);
     stopped.signal(SIGCONT);
@@ -91,11 +95,12 @@ TEST_F(Server, ThatIsStoppedForGoodIsNoticed)
 {
     offer("file", 30 * CHUNK);
     serve();
+    Held held(address_, 2);
     Program client;
-    start_get(client, url("file"), target("file"), {"--limit", "20M"});
-    ASSERT_NE(0u, client.wait_verified(2 * CHUNK));
+    start_get(client, held.url("file"), target("file"));
+    ASSERT_NE(0u, wait_noted(client, 2 * CHUNK));
     server_.stop_for_good();
-    expect_refused(result_of(client), 8, {"nothing was heard", address_, "again"});
+    expect_refused(result_of(client), 8, {"nothing was heard", held.address(), "again"});
     EXPECT_FALSE(exists(target("file")));
     server_.signal(SIGCONT);
     Result result = get(url("file"), target("file"));

@@ -3,6 +3,7 @@
 // that freezes and kills it, streams that nobody opened, a disk for its notes that is full, an
 // impatient hand.
 #include "fixture.h"
+#include "wire.h"
 
 namespace
 {
@@ -28,9 +29,10 @@ class Surrounded : public Headrace
 TEST_F(Surrounded, FrozenAndThenKilledItGoesOnWhereItWas)
 {
     serve();
+    Held held(address_, 2);
     Program program;
-    start_get(program, url("file"), target("file"), {"--limit", "8M"});
-    ASSERT_NE(0u, program.wait_verified(CHUNK)) << program.errors();
+    start_get(program, held.url("file"), target("file"));
+    ASSERT_NE(0u, wait_noted(program, CHUNK)) << program.errors();
     program.stop_for_good();
     Result other = get(url("file"), target("other"));
     EXPECT_EQ(0, other.exit_code) << "it holds nobody up: " << other.errors;
@@ -43,9 +45,10 @@ TEST_F(Surrounded, FrozenAndThenKilledItGoesOnWhereItWas)
 TEST_F(Surrounded, TwiceInterruptedItEndsAtOnceAndGoesOnWhereItWas)
 {
     serve();
+    Held held(address_, 2);
     Program program;
-    start_get(program, url("file"), target("file"), {"--limit", "8M"});
-    ASSERT_NE(0u, program.wait_verified(CHUNK)) << program.errors();
+    start_get(program, held.url("file"), target("file"));
+    ASSERT_NE(0u, wait_noted(program, CHUNK)) << program.errors();
     program.signal(SIGINT);
     program.signal(SIGINT);
     EXPECT_EQ(9, program.wait()) << program.errors();

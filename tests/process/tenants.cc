@@ -55,8 +55,9 @@ TEST_F(Tenants, HaveNoMoreSessionsThanTheyMay)
 {
     offer("file", 8 * CHUNK);
     serve_with("limit anyone sessions 1\n");
+    Held held(address_, 1);
     Program first;
-    start_get(first, url("file"), target("file"), {"--limit", "4M"});
+    start_get(first, held.url("file"), target("file"));
     ASSERT_NE(0u, first.wait_verified(1));
     Result second = get(url("file"), target("other"));
     expect_refused(second, 8, {"has as many sessions open as"});

@@ -133,13 +133,15 @@ TEST_F(TreeHostile, ASymlinkThatTakesTheNameOfADirectoryOnTheWay)
         offer("sub/" + std::to_string(i), 10);
     offer("sub/large", 3 * CHUNK);
     serve();
+    Held held(address_, 2); // a bundle, and one chunk of three
     Program program;
-    start_get(program, "hr://" + address_ + "/data", target("tree"), {"--limit", "5M"});
+    start_get(program, held.url(""), target("tree"));
     do
         ASSERT_TRUE(program.next("progress").is_valid()) << program.errors();
     while (hr_temp_count(target("tree/sub").c_str(), ".headrace-") <= 0);
     ASSERT_EQ(0, rename(target("tree/sub").c_str(), target("moved").c_str()));
     ASSERT_EQ(0, symlink(at("outside").c_str(), target("tree/sub").c_str()));
+    held.let_go();
     EXPECT_EQ(3, program.wait());
     EXPECT_EQ(0, hr_temp_count(at("outside").c_str(), ""));
     const std::string said = program.out() + program.errors();
@@ -155,11 +157,13 @@ TEST_F(TreeHostile, AFileThatBecomesSomethingElseOnTheWay)
     offer("big", 20 * CHUNK, 1);
     offer("good", 10, 2);
     serve();
+    Held held(address_, 3);
     Program program;
-    start_get(program, "hr://" + address_ + "/data", target("tree"), {"--limit", "50M"});
+    start_get(program, held.url(""), target("tree"));
     ASSERT_NE(0u, program.wait_verified(2 * CHUNK));
     ASSERT_EQ(0, rename(data("big").c_str(), at("moved").c_str()));
     make_directory(data("big"));
+    held.let_go();
     Result result = result_of(program);
     EXPECT_EQ(3, result.exit_code) << result.errors;
     EXPECT_FALSE(exists(target("tree/big")));

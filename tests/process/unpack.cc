@@ -11,8 +11,6 @@ namespace
 class Unpack : public Headrace
 {
   protected:
-    const std::vector<std::string> slowly_ = {"--limit", "5M"};
-
     // data/NAME holds content, packed; beside it for codec none.
     void offer_packed(const std::string &name, const Bytes &content, const std::string &codec)
     {
@@ -205,11 +203,10 @@ TEST_F(Unpack, GoesOnAfterItWasKilled)
     const Bytes content = text(12 * CHUNK);
     offer_packed("shard", content, "lz4");
     serve();
+    Held held(address_, 3);
     Program program;
-    std::vector<std::string> options = {"--unpack"};
-    options.insert(options.end(), slowly_.begin(), slowly_.end());
-    start_get(program, url("shard"), target("file"), options);
-    ASSERT_GT(program.wait_verified(2 * CHUNK), 0u) << program.errors();
+    start_get(program, held.url("shard"), target("file"), {"--unpack"});
+    ASSERT_GT(wait_noted(program, 2 * CHUNK), 0u) << program.errors();
     program.signal(SIGKILL);
     EXPECT_EQ(128 + SIGKILL, program.wait());
     EXPECT_FALSE(exists(target("file")));
@@ -223,9 +220,10 @@ TEST_F(Unpack, DraftOfTheBytesIsNoDraftOfTheContent)
 {
     offer_packed("shard", text(12 * CHUNK), "lz4");
     serve();
+    Held held(address_, 1);
     Program program;
-    start_get(program, url("shard"), target("file"), slowly_);
-    ASSERT_GT(program.wait_verified(1), 0u) << program.errors();
+    start_get(program, held.url("shard"), target("file"));
+    ASSERT_GT(wait_noted(program, 1), 0u) << program.errors();
     program.signal(SIGKILL);
     program.wait();
     Result result = get(url("shard"), target("file"), {"--unpack"});

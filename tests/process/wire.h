@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
+#include <mutex>
 #include <poll.h>
 #include <string.h>
 #include <string>
@@ -153,17 +155,32 @@ class Proxy
   private:
     void take_connections()
     {
-        int client, server;
+        int client;
         while (hr_stranger_accept(listener_, &client) == HR_OK) {
             uint8_t greeting[HR_GREETING_LEN] = {};
-            EXPECT_EQ(HR_OK, hr_stranger_receive(client, greeting, 1));
-            size_t len = greeting[0] == 'H' ? HR_GREETING_LEN : 1; // a channel in TLS has none
-            EXPECT_EQ(HR_OK, hr_stranger_receive(client, greeting + 1, len - 1));
-            EXPECT_EQ(HR_OK, hr_stranger_connect(server_.c_str(), &server));
-            EXPECT_EQ(HR_OK, hr_stranger_send(server, greeting, len));
+            int server = greet(client, greeting);
+            if (server < 0) { // one end of it was killed
+                close(client);
+                continue;
+            }
             bool is_link = greeting[0] == 'H' && greeting[10] == HR_GREETING_LINK;
             pumps_.emplace_back([=] { pump(client, server, is_link); });
         }
+    }
+    // The connection to the server on which this client has greeted, or -1.
+    int greet(int client, uint8_t *greeting) const
+    {
+        int server = -1;
+        if (hr_stranger_receive(client, greeting, 1) != HR_OK)
+            return -1;
+        size_t len = greeting[0] == 'H' ? HR_GREETING_LEN : 1; // a channel in TLS has none
+        if (hr_stranger_receive(client, greeting + 1, len - 1) != HR_OK ||
+            hr_stranger_connect(server_.c_str(), &server) != HR_OK)
+            return -1;
+        if (hr_stranger_send(server, greeting, len) == HR_OK)
+            return server;
+        close(server);
+        return -1;
     }
     void pump(int client, int server, bool is_link)
     {
@@ -217,6 +234,49 @@ class Proxy
     int listener_ = -1;
     std::thread acceptor_;
     std::vector<std::thread> pumps_;
+};
+
+// The way to a server on which so many chunks go by, and no more until they are let go: a get that
+// takes it is in mid-transfer for as long as a test wants, on the slowest machine too.
+class Held
+{
+  public:
+    Held(const std::string &server, uint64_t chunks)
+        : left_(chunks), proxy_(server, [this](const hr_receipt &, uint8_t *) { pass(); })
+    {
+    }
+    ~Held()
+    {
+        let_go();
+    }
+    void let_go()
+    {
+        std::lock_guard<std::mutex> locked(lock_);
+        open_ = true;
+        changed_.notify_all();
+    }
+    const std::string &address() const
+    {
+        return proxy_.address();
+    }
+    std::string url(const std::string &name) const
+    {
+        return "hr://" + address() + "/data" + (name.empty() ? "" : "/" + name);
+    }
+
+  private:
+    void pass()
+    {
+        std::unique_lock<std::mutex> locked(lock_);
+        changed_.wait(locked, [this] { return open_ || left_ > 0; });
+        left_ -= left_ > 0;
+    }
+
+    std::mutex lock_;
+    std::condition_variable changed_;
+    uint64_t left_;
+    bool open_ = false;
+    Proxy proxy_; // the first to end
 };
 
 #endif

@@ -118,7 +118,8 @@ hr_status hr_stranger_unused(char address_out[64])
     if (status != HR_OK)
         return status;
     status = bind_free_port(fd, address_out);
-    close(fd);
+    if (status != HR_OK)
+        close(fd);
     return status;
 }
 

@@ -17,7 +17,8 @@ HR_CHECKED hr_status hr_stranger_connect(const char *address, int *fd_out);
 /* Listens on a free port; address_out like "127.0.0.1:40123". */
 HR_CHECKED hr_status hr_stranger_listen(int *fd_out, char address_out[64]);
 HR_CHECKED hr_status hr_stranger_accept(int listener, int *fd_out);
-/* An address where nobody listens: bound and closed again. */
+/* An address where nobody listens, and nobody else will: it stays bound as long as this process is.
+ */
 HR_CHECKED hr_status hr_stranger_unused(char address_out[64]);
 
 /* All or nothing. HR_PEER_LOST: the other end closed. HR_DEADLINE: it does not read. */

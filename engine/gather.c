@@ -31,6 +31,7 @@ static void copy_names(const hr_message_open_bundles *open, hr_io_file *files, c
         files[i].path = names;
         files[i].info.size = file->size;
         files[i].info.mtime_ns = file->mtime_ns;
+        files[i].info.ctime_ns = file->ctime_ns;
         if (!is_itself(directory)) {
             memcpy(names, directory.at, directory.len);
             names += directory.len;

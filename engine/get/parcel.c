@@ -47,6 +47,7 @@ static hr_message_small small_of(const hr_io_file *file, const hr_io_file *befor
         .name = hr_bytes_make(name, strlen(name)),
         .size = (uint32_t)file->info.size,
         .mtime_ns = file->info.mtime_ns,
+        .ctime_ns = file->info.ctime_ns,
     };
     if (before != NULL && is_beside(before->path_to, file->path_to))
         small.directory.len = 0;

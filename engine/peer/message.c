@@ -125,9 +125,24 @@ hr_status hr_message_unpack(const uint8_t *body, size_t len, hr_side sender, hr_
     return HR_OK;
 }
 
+/* Of a number as protobuf writes it, seven bits a byte. */
+static size_t varint_len(uint64_t number)
+{
+    size_t len = 1;
+    while ((number >>= 7) != 0)
+        len++;
+    return len;
+}
+
+static size_t bytes_len(hr_bytes bytes)
+{
+    return bytes.len > 0 ? 1 + varint_len(bytes.len) + bytes.len : 0;
+}
+
 size_t hr_message_small_len(const hr_message_small *file)
 {
-    /* Four tags, directory and name with lengths of up to 3 bytes, size in 5, the time in 8, and
-     * the file's own tag and length. */
-    return 4 + 3 + file->directory.len + 3 + file->name.len + 5 + 8 + 4;
+    /* Each with its one-byte tag; the two times are 8 bytes long. */
+    size_t len = bytes_len(file->directory) + bytes_len(file->name) + 1 + varint_len(file->size) +
+                 (size_t)2 * (1 + 8);
+    return 1 + varint_len(len) + len;
 }

@@ -171,7 +171,7 @@ typedef struct hr_message_small {
     hr_bytes directory; /* below the message's path, "." is that itself; empty: as before */
     hr_bytes name;
     uint32_t size; /* as they were listed */
-    int64_t mtime_ns;
+    int64_t mtime_ns, ctime_ns;
 } hr_message_small;
 
 typedef struct hr_message_open_bundles {

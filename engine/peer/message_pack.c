@@ -123,6 +123,7 @@ static bool pack_open_bundles(const hr_message_open_bundles *from, hr_arena *are
         file->name = wire_name(from->files[i].name);
         file->size = from->files[i].size;
         file->mtime_ns = from->files[i].mtime_ns;
+        file->ctime_ns = from->files[i].ctime_ns;
     }
     return true;
 }

@@ -119,6 +119,7 @@ static bool unpack_open_bundles(const Headrace__OpenBundles *from, hr_arena *are
             .name = bytes_of(file->name),
             .size = file->size,
             .mtime_ns = file->mtime_ns,
+            .ctime_ns = file->ctime_ns,
         };
     }
     *to = (hr_message_open_bundles){

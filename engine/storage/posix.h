@@ -82,6 +82,8 @@ int hr_posix_stat(int fd, const char *name, struct statx *stat_out);
  * Linux 6.13 some file systems know better): two changes within one look like one, so the tick of
  * the last one is waited for, and what changes from now on has another time. */
 int hr_posix_stat_settled(int fd, struct statx *stat_out);
+/* Whether another change at this moment would have the time of this one. */
+bool hr_posix_is_in_its_tick(int64_t changed_ns);
 /* All but filesystem and direct_align. */
 hr_file_info hr_posix_info(const struct statx *stat);
 /* 0: O_DIRECT cannot be had, or not with HR_DIRECT_ALIGN. */

@@ -82,8 +82,8 @@ static int read_all(int fd, uint8_t *data, size_t len)
 {
     for (size_t at = 0; at < len;) {
         ssize_t got = pread(fd, data + at, len - at, (off_t)at);
-        if (got < 0 && errno != EINTR)
-            return errno;
+        if (got < 0 && errno != EINTR) /* a fifo, a directory: no file any more */
+            return errno == ESPIPE || errno == EISDIR ? ESTALE : errno;
         if (got == 0)
             return ESTALE; /* it is shorter by now */
         at += got > 0 ? (size_t)got : 0;
@@ -91,14 +91,41 @@ static int read_all(int fd, uint8_t *data, size_t len)
     return 0;
 }
 
-static bool is_as_it_was(int fd, const hr_file_info *before, hr_file_info *now)
+static bool is_as_it_was(int fd, const hr_file_info *listed, bool settled, int64_t *ctime_ns_out)
 {
     struct statx stat;
-    if (hr_posix_stat_settled(fd, &stat) != 0)
+    if ((settled ? hr_posix_stat_settled(fd, &stat) : hr_posix_stat(fd, "", &stat)) != 0)
         return false;
-    *now = hr_posix_info(&stat);
-    return now->type == HR_FILE_REGULAR && now->size == before->size &&
-           now->mtime_ns == before->mtime_ns;
+    hr_file_info now = hr_posix_info(&stat);
+    *ctime_ns_out = now.ctime_ns;
+    return now.type == HR_FILE_REGULAR && now.size == listed->size &&
+           now.mtime_ns == listed->mtime_ns;
+}
+
+static int read_and_look(int fd, const hr_io_file *file, int64_t *ctime_ns_out)
+{
+    int error = read_all(fd, file->data, (size_t)file->info.size);
+    if (error == 0 && !is_as_it_was(fd, &file->info, false, ctime_ns_out))
+        error = ESTALE;
+    return error;
+}
+
+/* Between two looks. If it was listed with its ctime, and not in the tick of that, that was the
+ * first one. It is read again if something else of it was changed since: a further name, who may
+ * read it. */
+static int read_still(int fd, const hr_io_file *file)
+{
+    int64_t first_ns = file->info.ctime_ns, last_ns = 0;
+    int error;
+    if (first_ns != 0 && !hr_posix_is_in_its_tick(first_ns)) {
+        error = read_and_look(fd, file, &last_ns);
+        if (error != 0 || first_ns == last_ns)
+            return error;
+    }
+    if (!is_as_it_was(fd, &file->info, true, &first_ns))
+        return ESTALE;
+    error = read_and_look(fd, file, &last_ns);
+    return error != 0 || first_ns == last_ns ? error : ESTALE;
 }
 
 /* ESTALE stands for HR_CHANGED. What was listed as a file and is a symlink or a fifo by now has
@@ -108,12 +135,7 @@ static int read_file(int parent, const char *name, hr_io_file *file)
     int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return errno == ELOOP || errno == ENXIO ? ESTALE : errno;
-    hr_file_info first = {0}, last = {0};
-    int error = is_as_it_was(fd, &file->info, &first) ? 0 : ESTALE;
-    if (error == 0)
-        error = read_all(fd, file->data, (size_t)file->info.size);
-    if (error == 0 && (!is_as_it_was(fd, &first, &last) || first.ctime_ns != last.ctime_ns))
-        error = ESTALE;
+    int error = read_still(fd, file);
     close(fd);
     return error;
 }

@@ -43,16 +43,17 @@ static int64_t time_ns(const struct statx_timestamp *time)
 }
 
 /* A time to come is none of this clock. */
-static bool is_in_its_tick(const struct statx *stat)
+bool hr_posix_is_in_its_tick(int64_t changed_ns)
 {
-    int64_t changed_ns = time_ns(&stat->stx_ctime);
     return changed_ns >= clock_ns(CLOCK_REALTIME_COARSE) && changed_ns <= clock_ns(CLOCK_REALTIME);
 }
 
 int hr_posix_stat_settled(int fd, struct statx *stat_out)
 {
     int error = hr_posix_stat(fd, "", stat_out);
-    for (int tries = 0; error == 0 && tries < TICKS_MAX && is_in_its_tick(stat_out); tries++) {
+    for (int tries = 0;
+         error == 0 && tries < TICKS_MAX && hr_posix_is_in_its_tick(time_ns(&stat_out->stx_ctime));
+         tries++) {
         struct timespec tick = {.tv_nsec = 1};
         (void)clock_getres(CLOCK_REALTIME_COARSE, &tick);
         (void)nanosleep(&tick, NULL);

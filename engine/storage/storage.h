@@ -123,7 +123,8 @@ typedef enum hr_io_kind {
        failure only if none of it was tried. Paths are beneath dir. */
     HR_IO_LOOKUP_FILES, /* each: path -> info, as LOOKUP */
     HR_IO_READ_FILES,   /* each: path, data, info -> all of its bytes. HR_CHANGED: it is no regular
-                           file of info.size and info.mtime_ns, or did not stay one meanwhile */
+                           file of info.size and info.mtime_ns, or did not stay one meanwhile.
+                           info.ctime_ns: as listed, 0 if it is not known */
     HR_IO_WRITE_FILES,  /* each whose status is HR_OK: path, data, info: a new
                            file of info.size bytes, with info.mode and info.mtime_ns; with holes
                            where there are only zeros if info.allocated_len is less than its size.

@@ -302,6 +302,36 @@ hr_status on_files(Client *client, hr_io_kind kind, hr_dir *dir, Files *files, u
     return client->run(&io);
 }
 
+// A ctime is not what a file is: it changes with a further name, and it may not be known.
+TEST_P(Storage, ReadsFilesThatWereListedWithTheirCtimeOrWithout)
+{
+    hr_dir *made = nullptr;
+    ASSERT_EQ(client->open_dir(root, "a/b", HR_IO_CREATE | HR_IO_UNSYNCED, &made), HR_OK);
+    EXPECT_EQ(client->close_dir(made), HR_OK);
+    Files files(5, "");
+    ASSERT_EQ(on_files(client.get(), HR_IO_WRITE_FILES, root, &files), HR_OK);
+    Files read(5, "");
+    ASSERT_EQ(on_files(client.get(), HR_IO_LOOKUP_FILES, root, &read), HR_OK);
+    read.files[1].info.ctime_ns = 0;
+    read.files[2].info.ctime_ns--;
+    read.files[3].info.size++;
+    hr_io io = request(HR_IO_REMOVE);
+    io.dir = root;
+    io.path = read.files[4].path;
+    ASSERT_EQ(client->run(&io), HR_OK);
+    ASSERT_EQ(client->open_dir(root, read.files[4].path, HR_IO_CREATE, &made), HR_OK);
+    EXPECT_EQ(client->close_dir(made), HR_OK);
+    for (Bytes &content : read.contents)
+        std::fill(content.begin(), content.end(), 0);
+    read.contents[3].resize(read.contents[3].size() + 1);
+    read.files[3].data = read.contents[3].data();
+    ASSERT_EQ(on_files(client.get(), HR_IO_READ_FILES, root, &read), HR_OK);
+    for (size_t i = 0; i < 5; i++) {
+        EXPECT_EQ(read.files[i].status, i < 3 ? HR_OK : HR_CHANGED) << i;
+        EXPECT_TRUE(i >= 3 || read.contents[i] == files.contents[i]) << i;
+    }
+}
+
 TEST_P(Storage, CarriesOutRequestsForManyFiles)
 {
     const size_t count = 150;

@@ -208,6 +208,32 @@ TEST_F(StoragePosix, WhatChangesAfterItWasOpenedHasAnotherTime)
         GTEST_SKIP() << "no root or no mounts: seen on " << path << " alone";
 }
 
+// It may have become one after it was listed as a file.
+TEST_F(StoragePosix, TakesNothingOutOfAFifo)
+{
+    ASSERT_EQ(mkfifo(in_root("fifo").c_str(), 0600), 0);
+    int fifo = open(in_root("fifo").c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    ASSERT_GE(fifo, 0);
+    ASSERT_EQ(write(fifo, "four", 4), 4);
+    char bytes[5] = "";
+    for (int64_t ctime_ns : {INT64_C(0), INT64_C(1)}) {
+        hr_io_file file = {};
+        file.path = "fifo";
+        file.data = bytes;
+        file.info.size = 4;
+        file.info.ctime_ns = ctime_ns;
+        hr_io io = request(HR_IO_READ_FILES);
+        io.dir = root;
+        io.files = &file;
+        io.file_count = 1;
+        ASSERT_EQ(client->run(&io), HR_OK);
+        EXPECT_EQ(file.status, HR_CHANGED);
+    }
+    EXPECT_EQ(read(fifo, bytes, 4), 4);
+    EXPECT_STREQ(bytes, "four");
+    close(fifo);
+}
+
 TEST_F(StoragePosix, SaysThatAFileMayNotBeRead)
 {
     if (geteuid() == 0)

@@ -181,7 +181,7 @@ TEST(Message, WeDoNotSayWhatOthersRefuse)
     /* Of files for bundles more than there may be, and more bytes of names than a message holds. */
     std::string name(HR_MESSAGE_NAME_MAX, 'n');
     std::vector<hr_message_small> files(HR_MESSAGE_SMALL_MAX + 1,
-                                        {Literal("."), Literal("a"), 1, 0});
+                                        {Literal("."), Literal("a"), 1, 0, 0});
     message.kind = HR_MESSAGE_OPEN_BUNDLES;
     message.open_bundles = {1, Literal("data"), files.data(), files.size()};
     EXPECT_EQ("", Pack(message));
@@ -199,7 +199,8 @@ TEST(Message, FilesCountedBySmallLenArePacked)
     std::string name(HR_MESSAGE_NAME_MAX, 'n'), directory(3000, 'd');
     for (size_t at = 200; at < directory.size(); at += 200)
         directory[at] = '/';
-    hr_message_small file = {Borrow(directory), Borrow(name), HR_BUNDLE_FILE_MAX, INT64_MIN};
+    hr_message_small file = {Borrow(directory), Borrow(name), HR_BUNDLE_FILE_MAX, INT64_MIN,
+                             INT64_MIN};
     std::vector<hr_message_small> files;
     size_t sum = HR_MESSAGE_PAGE_HEAD;
     while ((sum += hr_message_small_len(&file)) <= HR_MESSAGE_BODY_MAX)

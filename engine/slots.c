@@ -133,10 +133,17 @@ static void touch_next(hr_slots *slots)
 
 /* ---- taking and giving ---- */
 
+/* Slots are left for staging whether their memory is there yet or not. */
+static bool can_take(const hr_slots *slots, unsigned reserve)
+{
+    return slots->free_count > 0 && slots->free_count + slots->untouched_count > reserve;
+}
+
 hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve)
 {
-    if (slots->free_count <= reserve) {
-        touch_next(slots);
+    if (!can_take(slots, reserve)) {
+        if (slots->free_count == 0)
+            touch_next(slots);
         return NULL;
     }
     hr_slot *slot = slots->first_free;
@@ -187,9 +194,9 @@ static hr_slot_waiter *next_waiter(const hr_slots *slots)
     hr_slot_waiter *best = NULL;
     for (hr_list *node = slots->waiters.next; node != &slots->waiters; node = node->next) {
         hr_slot_waiter *waiter = HR_CONTAINER(node, hr_slot_waiter, node);
-        bool can_take = slots->free_count > waiter->reserve &&
+        bool may_take = can_take(slots, waiter->reserve) &&
                         (waiter->share == NULL || !is_full(slots, waiter->share));
-        if (can_take && (best == NULL || goes_first(slots, waiter, best)))
+        if (may_take && (best == NULL || goes_first(slots, waiter, best)))
             best = waiter;
     }
     return best;

@@ -72,7 +72,7 @@ void hr_slots_fini(hr_slots *slots);
  * client that holds all of it would wait for a server that waits for a slot. */
 #define HR_SLOTS_FOR_STAGING 2
 
-/* NULL if not more than reserve are free. */
+/* NULL if not more than reserve are left, or none has its memory yet. */
 hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve);
 /* As one tenant of several. */
 hr_slot *hr_slots_take_share(hr_slots *slots, hr_share *share);

@@ -98,6 +98,23 @@ TEST_P(Slots, HaveMemoryOnceTheyAreTaken)
     EXPECT_EQ(slots.free_count, COUNT);
 }
 
+// What is left for others needs no memory before they ask for it.
+TEST_P(Slots, ThatAreLeftForOthersAreNotTouched)
+{
+    hr_slot *slot;
+    while ((slot = hr_slots_take(&slots, 2)) == nullptr)
+        hr_loop_step(loop, HR_NEVER);
+    EXPECT_EQ(slots.untouched_count, on_demand ? COUNT - 1 : 0);
+    Waiter others(&slots);
+    hr_slot *second;
+    while ((second = hr_slots_take(&slots, 2)) == nullptr)
+        hr_loop_step(loop, HR_NEVER);
+    EXPECT_EQ(hr_slots_take(&slots, 2), nullptr);
+    fetch(others, 2);
+    for (hr_slot *taken : {slot, second, others.taken[0], others.taken[1]})
+        hr_slots_give(&slots, taken);
+}
+
 // A pool may end while a helper takes memory for somebody who has gone.
 TEST_P(Slots, EndWhateverIsUnderWay)
 {

@@ -152,6 +152,12 @@ hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve)
     return slot;
 }
 
+void hr_slots_expect(hr_slots *slots)
+{
+    if (slots->free_count == 0)
+        touch_next(slots);
+}
+
 static bool is_full(const hr_slots *slots, const hr_share *share)
 {
     unsigned percent = __atomic_load_n(&share->percent, __ATOMIC_RELAXED);

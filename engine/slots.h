@@ -74,6 +74,8 @@ void hr_slots_fini(hr_slots *slots);
 
 /* NULL if not more than reserve are left, or none has its memory yet. */
 hr_slot *hr_slots_take(hr_slots *slots, unsigned reserve);
+/* Somebody will take one soon: it has its memory by then, if that is taken on demand. */
+void hr_slots_expect(hr_slots *slots);
 /* As one tenant of several. */
 hr_slot *hr_slots_take_share(hr_slots *slots, hr_share *share);
 /* The waiter whose tenant had the fewest turns (then who asked first), of those whose reserve is

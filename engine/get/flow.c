@@ -189,7 +189,7 @@ static bool is_batch_full(const hr_flow *flow)
 static bool may_leave(const hr_get *get)
 {
     const hr_flow *flow = &get->flow;
-    if (flow->collecting == NULL || flow->moving_count >= PARCELS_MAX || is_batch_full(flow) ||
+    if (flow->moving_count >= PARCELS_MAX || is_batch_full(flow) ||
         flow->waiting_count >= WAITING_MAX)
         return false;
     return flow->full || hr_tree_is_listed(get) ||
@@ -197,16 +197,25 @@ static bool may_leave(const hr_get *get)
             flow->collecting->load.file_count >= PARCEL_FILES_MIN);
 }
 
+/* Asked for with the first small file, long before a parcel leaves: then nothing waits for it, nor
+ * for the memory that the first bundle lands in. */
+static bool is_stage_open(hr_get *get)
+{
+    hr_flow *flow = &get->flow;
+    if (!flow->to_disk || flow->stage.is_open)
+        return true;
+    if (!flow->stage.busy) {
+        hr_slots_expect(&hr_get_home(get)->slots);
+        hr_stage_open(&flow->stage, true);
+    }
+    return false;
+}
+
 static void send_parcel(hr_get *get)
 {
     hr_flow *flow = &get->flow;
-    if (!may_leave(get))
+    if (flow->collecting == NULL || !is_stage_open(get) || !may_leave(get))
         return;
-    if (flow->to_disk && !flow->stage.is_open) {
-        if (!flow->stage.busy)
-            hr_stage_open(&flow->stage, true);
-        return;
-    }
     hr_parcel *parcel = flow->collecting;
     flow->collecting = NULL;
     flow->full = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parcel.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 hr_parcel *hr_parcel_create(const hr_env *env, size_t base_len)
@@ -110,11 +110,14 @@ static void put_in_drawer(hr_parcel *parcel, size_t first, size_t count, uint64_
 {
     char path[HR_STAGE_PATH_MAX + HR_NAME_MAX + 1];
     hr_stage_path(number, path);
-    size_t len = strlen(path);
+    size_t len = strlen(path), above = directory_len(parcel->files[first].path_to);
+    path[len++] = '/';
     for (size_t i = first; i < first + count; i++) {
         hr_io_file *file = &parcel->files[i];
-        snprintf(path + len, sizeof path - len, "/%s",
-                 file->path_to + directory_len(file->path_to));
+        const char *name = file->path_to + above;
+        size_t name_len = strlen(name) + 1;
+        assert(name_len <= sizeof path - len);
+        memcpy(path + len, name, name_len);
         file->path = keep_name(parcel, path);
     }
 }

@@ -104,6 +104,21 @@ static void take_file(hr_get *get, const char *path, const hr_entry *entry, bool
     check_noted(get, status);
 }
 
+/* Returns how long it is; if that is too long it is the path of the directory. */
+static size_t listed_path_of(const hr_get *get, const hr_entry *entry, char path_out[HR_PATH_MAX])
+{
+    assert(get->listed != NULL);
+    size_t base_len = strlen(get->listed_path), at = base_len + (base_len > 0);
+    memcpy(path_out, get->listed_path, base_len + 1);
+    if (at + entry->name_len >= HR_PATH_MAX)
+        return at + entry->name_len;
+    if (base_len > 0)
+        path_out[base_len] = '/';
+    memcpy(path_out + at, entry->name, entry->name_len);
+    path_out[at + entry->name_len] = '\0';
+    return at + entry->name_len;
+}
+
 static void take_entry(hr_get *get, const hr_entry *entry)
 {
     if (!is_plain_name(entry)) {
@@ -111,16 +126,13 @@ static void take_entry(hr_get *get, const hr_entry *entry)
         return;
     }
     char path[HR_PATH_MAX];
-    assert(get->listed != NULL);
-    const char *base = get->listed_path;
-    int len = snprintf(path, sizeof path, "%s%s%.*s", base, base[0] != '\0' ? "/" : "",
-                       (int)entry->name_len, entry->name);
-    if (len < 0 || (size_t)len >= sizeof path) {
+    size_t len = listed_path_of(get, entry, path);
+    if (len >= sizeof path) {
         hr_get_skip(get, path, HR_INVALID, "its path is too long");
         return;
     }
     hr_error error = {.status = HR_OK};
-    if (hr_client_check_path(get->client, strlen(get->path) + 1 + (size_t)len, &error) != HR_OK) {
+    if (hr_client_check_path(get->client, strlen(get->path) + 1 + len, &error) != HR_OK) {
         hr_get_skip(get, path, error.status, error.text);
         return;
     }

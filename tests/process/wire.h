@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -196,8 +197,12 @@ class Proxy
     static void copy(int from, int to, const ChannelChange &change = {})
     {
         char bytes[65536];
-        ssize_t got;
-        while ((got = recv(from, bytes, sizeof bytes, 0)) > 0) {
+        for (;;) {
+            const ssize_t got = recv(from, bytes, sizeof bytes, 0);
+            if (got < 0 && errno == EINTR) // the test itself was stopped, and goes on
+                continue;
+            if (got <= 0)
+                break;
             if (change)
                 change(bytes, (size_t)got);
             if (hr_stranger_send(to, bytes, (size_t)got) != HR_OK)

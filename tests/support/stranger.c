@@ -108,7 +108,11 @@ hr_status hr_stranger_listen(int *fd_out, char address_out[64])
 
 hr_status hr_stranger_accept(int listener, int *fd_out)
 {
-    return set_watchdog(accept4(listener, NULL, NULL, SOCK_CLOEXEC), fd_out);
+    int fd;
+    do /* whoever waits with a watchdog is interrupted when he was stopped and goes on */
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    return set_watchdog(fd, fd_out);
 }
 
 hr_status hr_stranger_unused(char address_out[64])

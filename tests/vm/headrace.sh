@@ -51,7 +51,10 @@ start_get() {
 some_moved() { grep -q "\"${1:-bytes_moved}\":[1-9]" "$logs/get"; }
 
 # noted FOLDER: a chunk of a file there is in its journal, behind the header, and the next run goes on from it.
-noted() { [ "$(cat "$1"/.headrace-*.journal | wc -c)" -ge 96 ]; }
+noted() {
+    local len
+    len=$(stat -c %s "$1"/.headrace-*.journal) && [ "$len" -ge 96 ]
+}
 
 # get NAME TARGET [OPTION...]: its last line of JSON is in $summary, its exit code is its own.
 get() {

@@ -271,13 +271,17 @@ static void visit(void *context, const char *path, const hr_file_info *info)
         hr_trial_fail(trial, "%s was left behind", path);
 }
 
-/* Temporary files go with the run that gives the file its name, or with the next one if it died
- * between the two; of two clients the other one may. */
+/* Temporary files go with the run that gives the file its name, if nothing kept it from that. One
+ * that died between the two left its journal, and so may the other one of two clients. */
 static bool leaves_nothing(const hr_trial *trial)
 {
     const hr_storage_faults *faults = &trial->scenario->client.storage;
     for (unsigned i = 0; trial->scenario->tree && i < trial->scenario->file_count; i++)
         if (trial->version[i] != 0) /* a larger file that became a small one never looks again */
+            return false;
+    for (unsigned i = 0; i < trial->players[0].get_count; i++)
+        if (trial->players[0].gets[i].status != HR_OK ||
+            trial->players[0].gets[i].progress.files_kept > 0)
             return false;
     bool can_remove = faults->outage == HR_OUTAGE_NONE || faults->outage == HR_OUTAGE_READS ||
                       faults->outage == HR_OUTAGE_FULL;

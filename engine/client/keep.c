@@ -52,6 +52,7 @@ void hr_keep_release(hr_keep *keep)
     drop(keep, &keep->xattrs);
     hr_folders_release(&keep->folders);
     hr_aliases_release(&keep->aliases);
+    hr_release(keep->env, keep->stamping);
 }
 
 /* ---- noting ---- */
@@ -85,7 +86,8 @@ hr_status hr_keep_symlink(hr_keep *keep, const char *path, const hr_entry *entry
     return HR_OK;
 }
 
-hr_status hr_keep_file(hr_keep *keep, const char *path, const hr_file_info *info)
+static hr_status note_stamp(hr_keep *keep, kept_kind kind, const char *path,
+                            const hr_file_info *info)
 {
     const hr_entry entry = {
         .target = "",
@@ -94,11 +96,16 @@ hr_status hr_keep_file(hr_keep *keep, const char *path, const hr_file_info *info
         .uid = info->uid,
         .gid = info->gid,
     };
-    hr_kept *kept = note(keep, KEPT_FILE, path, &entry);
+    hr_kept *kept = note(keep, kind, path, &entry);
     if (kept == NULL)
         return HR_NO_MEMORY;
     hr_list_append(&keep->files, &kept->node);
     return HR_OK;
+}
+
+hr_status hr_keep_file(hr_keep *keep, const char *path, const hr_file_info *info)
+{
+    return note_stamp(keep, KEPT_FILE, path, info);
 }
 
 hr_status hr_keep_xattrs(hr_keep *keep, const char *path, const hr_entry *entry)
@@ -456,6 +463,87 @@ static void set_xattrs(hr_keep *keep)
          were_set);
 }
 
+/* ---- directories: many at a time ---- */
+
+#define STAMPED_MAX       256
+#define STAMPED_PATHS_LEN (2 * HR_PATH_MAX) /* one more always fits after half of it */
+
+struct hr_keep_stamping {
+    size_t count;
+    hr_io_file folders[STAMPED_MAX];
+    char paths[STAMPED_PATHS_LEN];
+};
+
+static void take_folders(hr_keep *keep)
+{
+    hr_keep_stamping *stamping = keep->stamping;
+    size_t used = 0;
+    stamping->count = 0;
+    hr_folder *folder;
+    while (stamping->count < STAMPED_MAX && used <= STAMPED_PATHS_LEN - HR_PATH_MAX &&
+           (folder = hr_folders_take(&keep->folders)) != NULL) {
+        char *path = stamping->paths + used;
+        hr_status status = hr_folder_path(folder, path);
+        assert(status == HR_OK); /* it was a path when it was listed */
+        (void)status;
+        used += strlen(path) + 1;
+        stamping->folders[stamping->count++] = (hr_io_file){
+            .path = path,
+            .status = HR_AGAIN,
+            .info = {.mtime_ns = folder->mtime_ns,
+                     .mode = hr_kept_mode(folder->mode, keep->owner),
+                     .uid = folder->uid,
+                     .gid = folder->gid},
+        };
+        hr_release(keep->env, folder);
+    }
+}
+
+/* One that did not become what it is to be is tried by itself, which says why. */
+static void stamped_folders(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    for (size_t i = 0; i < keep->stamping->count; i++) {
+        const hr_io_file *folder = &keep->stamping->folders[i];
+        keep->changed |= folder->changed;
+        if (io->status == HR_OK && folder->status == HR_OK)
+            continue;
+        if (note_stamp(keep, KEPT_FOLDER, folder->path, &folder->info) != HR_OK) {
+            keep->events->failed(keep->context, folder->path, HR_NO_MEMORY,
+                                 "setting permissions and time: out of memory");
+            keep->stopped = true;
+        }
+    }
+    make_next(keep);
+}
+
+/* False: there are no more. */
+static bool stamp_folders(hr_keep *keep)
+{
+    if (keep->dir == NULL || keep->look || keep->stopped)
+        return false;
+    if (keep->stamping == NULL)
+        keep->stamping = hr_alloc(keep->env, sizeof *keep->stamping);
+    if (keep->stamping == NULL) {
+        keep->events->failed(keep->context, "", HR_NO_MEMORY,
+                             "setting permissions and times of directories: out of memory");
+        return false;
+    }
+    take_folders(keep);
+    if (keep->stamping->count == 0)
+        return false;
+    step(keep,
+         &(hr_io){
+             .kind = HR_IO_STAMP_FILES,
+             .flags = HR_IO_NO_SYMLINKS | HR_IO_MODE | HR_IO_ONLY_DIR | HR_IO_IF_OTHER |
+                      (keep->owner ? HR_IO_OWNER : 0),
+             .files = keep->stamping->folders,
+             .file_count = keep->stamping->count,
+         },
+         stamped_folders);
+    return true;
+}
+
 /* ---- one after the other ---- */
 
 static void synced(hr_io *io)
@@ -465,31 +553,6 @@ static void synced(hr_io *io)
         keep->events->failed(keep->context, "", io->status,
                              "syncing the file system of the target");
     keep->events->over(keep->context);
-}
-
-/* As another thing that was kept, now that its path is needed. */
-static hr_kept *take_folder(hr_keep *keep)
-{
-    char path[HR_PATH_MAX];
-    hr_folder *folder = hr_folders_take(&keep->folders);
-    if (folder == NULL)
-        return NULL;
-    const hr_entry entry = {
-        .target = "",
-        .mtime_ns = folder->mtime_ns,
-        .mode = folder->mode,
-        .uid = folder->uid,
-        .gid = folder->gid,
-    };
-    hr_status status = hr_folder_path(folder, path);
-    hr_kept *kept = status == HR_OK ? note(keep, KEPT_FOLDER, path, &entry) : NULL;
-    if (kept == NULL) {
-        keep->stopped = true;
-        keep->events->failed(keep->context, folder->name, HR_NO_MEMORY,
-                             "setting permissions and time: out of memory");
-    }
-    hr_release(keep->env, folder);
-    return kept;
 }
 
 static hr_kept *take_next(hr_keep *keep)
@@ -504,9 +567,7 @@ static hr_kept *take_next(hr_keep *keep)
         node = hr_list_take_first(&keep->xattrs);
     if (node == NULL && !keep->stopped && keep->finishing)
         node = hr_list_take_first(&keep->files);
-    if (node != NULL)
-        return HR_CONTAINER(node, hr_kept, node);
-    return keep->stopped || !keep->finishing ? NULL : take_folder(keep);
+    return node != NULL ? HR_CONTAINER(node, hr_kept, node) : NULL;
 }
 
 static bool lost_its_file(const hr_keep *keep)
@@ -526,6 +587,8 @@ static void make_next(hr_keep *keep)
         else
             break;
     }
+    if (keep->kept == NULL && keep->finishing && stamp_folders(keep))
+        return;
     if (keep->kept == NULL && keep->changed && keep->finishing)
         step(keep, &(hr_io){.kind = HR_IO_SYNC_ALL}, synced);
     else if (keep->kept == NULL)

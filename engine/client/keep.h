@@ -16,6 +16,7 @@
 #include "storage.h"
 
 typedef struct hr_kept hr_kept;
+typedef struct hr_keep_stamping hr_keep_stamping;
 
 typedef struct hr_keep_events {
     /* A symlink or further name was made, or was there already, or why not. */
@@ -40,8 +41,9 @@ typedef struct hr_keep {
 
     hr_dir *dir;
     hr_io io;
-    hr_kept *kept;  /* under way */
-    bool was_there; /* as it is to be */
+    hr_kept *kept;              /* under way */
+    hr_keep_stamping *stamping; /* directories */
+    bool was_there;             /* as it is to be */
     bool changed, stopped, finishing, names_wait, made_way;
     uint64_t inode;
     hr_status failure; /* why a replacement failed, while its temporary name is removed */

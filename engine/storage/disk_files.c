@@ -86,13 +86,41 @@ static hr_status rename_one(hr_disk *disk, const hr_io *io, hr_io_file *file)
     return file->status == HR_OK ? hr_disk_io(disk, &one) : file->status;
 }
 
+static hr_status make_one(hr_disk *disk, const hr_io *io, hr_io_file *file)
+{
+    hr_disk_node *parent, *node;
+    char name[HR_NAME_MAX + 1];
+    hr_io one = request_of(HR_IO_LOOKUP, io, file);
+    hr_status status = hr_disk_io_new_name(disk, &one, file->path, &parent, name);
+    file->changed = status == HR_OK;
+    if (status == HR_EXISTS) {
+        status = hr_disk_io_find(disk, &one, &node);
+        if (status == HR_OK && node->info.type != HR_FILE_DIRECTORY)
+            return HR_NOT_DIRECTORY;
+        return status == HR_OK && (node->info.mode & 0700) != 0700 ? HR_DENIED : status;
+    }
+    if (status == HR_OK)
+        status = hr_disk_make(disk, parent, name, HR_FILE_DIRECTORY, &node);
+    if (status == HR_OK)
+        node->info.mode = (file->folder_mode & 0777) | 0700;
+    return status;
+}
+
+static hr_status stamp_one(hr_disk *disk, const hr_io *io, hr_io_file *file)
+{
+    hr_io one = request_of(HR_IO_STAMP, io, file);
+    one.info = file->info;
+    hr_status status = hr_disk_io(disk, &one);
+    file->changed = one.changed;
+    return status;
+}
+
 void hr_disk_io_files(hr_disk *disk, hr_io *io)
 {
     static hr_status (*const acts_on_one[])(hr_disk *, const hr_io *, hr_io_file *) = {
-        [HR_IO_LOOKUP_FILES] = lookup_one,
-        [HR_IO_READ_FILES] = read_one,
-        [HR_IO_WRITE_FILES] = write_one,
-        [HR_IO_RENAME_FILES] = rename_one,
+        [HR_IO_LOOKUP_FILES] = lookup_one, [HR_IO_READ_FILES] = read_one,
+        [HR_IO_WRITE_FILES] = write_one,   [HR_IO_RENAME_FILES] = rename_one,
+        [HR_IO_MAKE_DIRS] = make_one,      [HR_IO_STAMP_FILES] = stamp_one,
     };
     for (size_t i = 0; i < io->file_count; i++)
         io->files[i].status = acts_on_one[io->kind](disk, io, &io->files[i]);

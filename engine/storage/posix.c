@@ -489,6 +489,8 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
     case HR_IO_READ_FILES:
     case HR_IO_WRITE_FILES:
     case HR_IO_RENAME_FILES:
+    case HR_IO_MAKE_DIRS:
+    case HR_IO_STAMP_FILES:
         hr_posix_act_files(io, 0, io->file_count);
         return 0;
     }

@@ -95,13 +95,15 @@ void hr_posix_filesystem(int fd, const struct statx *stat, const hr_dir *dir,
 /* ---- posix_attributes.c ---- */
 
 int hr_posix_stamp(hr_io *io);
+/* As hr_posix_stamp does it; fd may be O_PATH. */
+int hr_posix_stamp_opened(int fd, hr_io *io);
 /* ---- posix_files.c ---- */
 
 /* Files first to end of a request for many. Several threads may each carry out a share of it. */
 void hr_posix_act_files(const hr_io *io, size_t first, size_t end);
 static inline bool hr_posix_is_of_files(const hr_io *io)
 {
-    return io->kind >= HR_IO_LOOKUP_FILES && io->kind <= HR_IO_RENAME_FILES;
+    return io->kind >= HR_IO_LOOKUP_FILES && io->kind <= HR_IO_STAMP_FILES;
 }
 int hr_posix_sync_all(const hr_io *io);
 /* Whether this kernel tells syncfs of failed writes. */

@@ -85,7 +85,7 @@ static bool is_so(int fd, const hr_io *io)
     return now.mtime_ns == wanted->mtime_ns && mode && owner;
 }
 
-static int stamp_descriptor(int fd, hr_io *io)
+int hr_posix_stamp_opened(int fd, hr_io *io)
 {
     const hr_file_info *info = &io->info;
     int error = 0;
@@ -102,13 +102,13 @@ static int stamp_descriptor(int fd, hr_io *io)
 int hr_posix_stamp(hr_io *io)
 {
     if (io->file != NULL)
-        return stamp_descriptor(io->file->fd, io);
+        return hr_posix_stamp_opened(io->file->fd, io);
     int fd, error = hr_posix_open_path(
                 io, io->path, O_PATH | O_NOFOLLOW | (io->flags & HR_IO_ONLY_DIR ? O_DIRECTORY : 0),
                 &fd);
     if (error != 0)
         return error;
-    error = stamp_descriptor(fd, io);
+    error = hr_posix_stamp_opened(fd, io);
     close(fd);
     return error;
 }

@@ -207,6 +207,37 @@ static int write_file(const hr_io *io, opened_parent *parent, const char *name,
     return error;
 }
 
+/* ---- directories ---- */
+
+static int make_folder(int parent, const char *name, hr_io_file *file)
+{
+    file->changed = mkdirat(parent, name, hr_posix_folder_mode(file->folder_mode)) == 0;
+    if (!file->changed && errno != EEXIST)
+        return errno;
+    if (file->changed && geteuid() == 0)
+        return 0;
+    struct statx stat;
+    int error = hr_posix_stat(parent, name, &stat);
+    if (error != 0)
+        return error;
+    if (!S_ISDIR(stat.stx_mode))
+        return ENOTDIR;
+    return geteuid() == 0 || (stat.stx_mode & 0700) == 0700 ? 0 : EACCES;
+}
+
+static int stamp_file(const hr_io *io, int parent, const char *name, hr_io_file *file)
+{
+    hr_io one = {.kind = HR_IO_STAMP, .flags = io->flags, .info = file->info};
+    int only = io->flags & HR_IO_ONLY_DIR ? O_DIRECTORY : 0;
+    int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | only);
+    if (fd < 0)
+        return errno;
+    int error = hr_posix_stamp_opened(fd, &one);
+    close(fd);
+    file->changed = one.changed;
+    return error;
+}
+
 /* ---- requests ---- */
 
 static int rename_file(const hr_io *io, int parent, const char *name, const hr_io_file *file,
@@ -235,6 +266,10 @@ static int act(const hr_io *io, hr_io_file *file, opened_parent *parent, opened_
         return read_file(parent->fd, name, file);
     if (io->kind == HR_IO_WRITE_FILES)
         return write_file(io, parent, name, file);
+    if (io->kind == HR_IO_MAKE_DIRS)
+        return make_folder(parent->fd, name, file);
+    if (io->kind == HR_IO_STAMP_FILES)
+        return stamp_file(io, parent->fd, name, file);
     return rename_file(io, parent->fd, name, file, parent_to);
 }
 

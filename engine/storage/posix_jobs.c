@@ -18,7 +18,10 @@ static size_t *shares_of(hr_io *io)
 
 static size_t share_len(const hr_io *io)
 {
-    return io->kind == HR_IO_LOOKUP_FILES ? HR_POSIX_LOOK_SHARE : HR_POSIX_SHARE;
+    if (io->kind == HR_IO_STAMP_FILES)
+        return io->file_count; /* one after the other */
+    bool look = io->kind == HR_IO_LOOKUP_FILES || io->kind == HR_IO_MAKE_DIRS;
+    return look ? HR_POSIX_LOOK_SHARE : HR_POSIX_SHARE;
 }
 
 static void run_share(hr_io *io)

@@ -11,7 +11,8 @@
 #define HR_POSIX_JOBS_MAX   64 /* at once, of one storage */
 #define HR_POSIX_SHARES_MAX 4  /* threads at once for one request for many files */
 #define HR_POSIX_SHARE      32 /* files that one of them takes at a time */
-/* A look takes a microsecond or two: less than waking a thread for a few of them. */
+/* A look takes a microsecond or two: less than waking a thread for a few of them. Directories are
+ * mostly made in the same one, which lets only one thread in at a time. */
 #define HR_POSIX_LOOK_SHARE 256
 
 typedef struct hr_posix_jobs hr_posix_jobs;

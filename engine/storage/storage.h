@@ -132,6 +132,10 @@ typedef enum hr_io_kind {
                            the directory that it lies in (folder_mode and umask) if only that is
                            missing; its owner may write to it. Nothing is synced */
     HR_IO_RENAME_FILES, /* each whose status is HR_OK: path, path_to. HR_IO_EXCLUSIVE */
+    HR_IO_MAKE_DIRS,    /* each: path, folder_mode -> changed. As MAKE_DIR with HR_IO_MODE and
+                           HR_IO_UNSYNCED where nothing above it is missing and its owner may write
+                           to it; else a failure, and MAKE_DIR can say more or do more */
+    HR_IO_STAMP_FILES,  /* each, in this order: path, info -> changed. As STAMP */
 } hr_io_kind;
 
 /* Flags of HR_IO_OPEN (and of OPEN_DIR and RENAME where named above). */
@@ -164,7 +168,8 @@ typedef struct hr_io_file {
     hr_file_info info;
     hr_status status;
     bool exclusive;       /* RENAME_FILES: this one replaces nothing */
-    uint32_t folder_mode; /* WRITE_FILES with CREATE */
+    bool changed;         /* MAKE_DIRS: it was missing; STAMP_FILES: it was not so already */
+    uint32_t folder_mode; /* WRITE_FILES with CREATE, MAKE_DIRS */
 } hr_io_file;
 
 /* One request. The caller's before submit and again from the call of done on; what it points to

@@ -87,6 +87,11 @@ static bool is_close(const hr_io *io)
     return io->kind == HR_IO_CLOSE || io->kind == HR_IO_CLOSE_DIR;
 }
 
+static bool is_of_folders(const hr_io *io)
+{
+    return io->kind == HR_IO_MAKE_DIRS || io->kind == HR_IO_STAMP_FILES;
+}
+
 /* A change that fails may have happened, which is for the dice to say; a handle is made or given
  * back in accordance with what the caller believes. */
 static fate fail_other(const hr_io *io, uint64_t dice)
@@ -95,7 +100,9 @@ static fate fail_other(const hr_io *io, uint64_t dice)
                    io->kind == HR_IO_TRUNCATE || io->kind == HR_IO_ALLOCATE ||
                    io->kind == HR_IO_STAMP || io->kind == HR_IO_SYMLINK || io->kind == HR_IO_LINK ||
                    io->kind == HR_IO_SET_XATTRS || io->kind == HR_IO_RENAME_FILES ||
-                   io->kind == HR_IO_MAKE_DIR;
+                   io->kind == HR_IO_MAKE_DIR || is_of_folders(io);
+    if (is_of_folders(io) && dice >> 62 & 1)
+        return FATE_FAIL_ONE;
     return is_close(io) || (changes && dice >> 63) ? FATE_FAIL_AFTER : FATE_FAIL;
 }
 
@@ -176,6 +183,7 @@ static bool takes_room(const hr_io *io)
     case HR_IO_WRITE_FILES:
     case HR_IO_ALLOCATE:
     case HR_IO_MAKE_DIR:
+    case HR_IO_MAKE_DIRS:
     case HR_IO_SYMLINK:
     case HR_IO_LINK:
     case HR_IO_SET_XATTRS:
@@ -193,6 +201,7 @@ static bool is_change(const hr_io *io)
     case HR_IO_RENAME_FILES:
     case HR_IO_REMOVE:
     case HR_IO_STAMP:
+    case HR_IO_STAMP_FILES:
     case HR_IO_SYNC:
     case HR_IO_SYNC_DIR:
     case HR_IO_SYNC_ALL:

@@ -22,8 +22,7 @@ static bool is_close(const hr_io *io)
 
 static bool is_for_files(const hr_io *io)
 {
-    return io->kind == HR_IO_LOOKUP_FILES || io->kind == HR_IO_READ_FILES ||
-           io->kind == HR_IO_WRITE_FILES || io->kind == HR_IO_RENAME_FILES;
+    return io->kind >= HR_IO_LOOKUP_FILES && io->kind <= HR_IO_STAMP_FILES;
 }
 
 static hr_status act(hr_disk *disk, hr_io *io)

@@ -332,6 +332,49 @@ TEST_P(Storage, ReadsFilesThatWereListedWithTheirCtimeOrWithout)
     }
 }
 
+// More than one thread takes at a time.
+TEST_P(Storage, MakesAndStampsManyDirectories)
+{
+    const size_t count = 300;
+    ASSERT_EQ(client->put(root, "taken", noise(1, 1)), HR_OK);
+    ASSERT_EQ(client->on_path(HR_IO_MAKE_DIR, root, "there", HR_IO_UNSYNCED), HR_OK);
+    Files folders(count, "");
+    folders.names = {"none/it", "none/above/it", "taken", "there"};
+    while (folders.names.size() < count)
+        folders.names.push_back("there/" + std::to_string(folders.names.size()));
+    for (size_t i = 0; i < count; i++) {
+        folders.files[i].path = folders.names[i].c_str();
+        folders.files[i].folder_mode = 0750;
+        folders.files[i].info.mode = 0751;
+    }
+    ASSERT_EQ(on_files(client.get(), HR_IO_MAKE_DIRS, root, &folders, HR_IO_NO_SYMLINKS), HR_OK);
+    for (size_t i = 0; i < count; i++) {
+        EXPECT_EQ(folders.files[i].status, i < 2    ? HR_NOT_FOUND
+                                           : i == 2 ? HR_NOT_DIRECTORY
+                                                    : HR_OK)
+            << i;
+        EXPECT_EQ(folders.files[i].changed, i > 3) << i;
+    }
+
+    for (bool changed : {true, false}) {
+        ASSERT_EQ(on_files(client.get(), HR_IO_STAMP_FILES, root, &folders,
+                           HR_IO_NO_SYMLINKS | HR_IO_MODE | HR_IO_ONLY_DIR | HR_IO_IF_OTHER),
+                  HR_OK);
+        for (size_t i = 0; i < count; i++) {
+            EXPECT_EQ(folders.files[i].status, i < 2    ? HR_NOT_FOUND
+                                               : i == 2 ? HR_NOT_DIRECTORY
+                                                        : HR_OK)
+                << i;
+            EXPECT_EQ(folders.files[i].changed, i > 2 && changed) << i;
+        }
+    }
+    hr_file_info info;
+    ASSERT_EQ(client->lookup(root, folders.names[299].c_str(), &info), HR_OK);
+    EXPECT_EQ(info.mtime_ns, folders.files[299].info.mtime_ns);
+    EXPECT_EQ(info.mode, 0751u);
+    EXPECT_EQ(info.type, HR_FILE_DIRECTORY);
+}
+
 TEST_P(Storage, CarriesOutRequestsForManyFiles)
 {
     const size_t count = 150;

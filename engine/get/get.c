@@ -445,6 +445,7 @@ static void release_get(hr_get *get)
     hr_blocked_release(get);
     release_rules(get);
     hr_release(get->env, get->sifts);
+    hr_release(get->env, get->making);
     hr_release(get->env, get->path);
     hr_release(get->env, get->target);
     hr_release(get->env, get);

@@ -28,10 +28,20 @@ typedef struct hr_get_item {
 /* A directory of the source that has not been listed to its end. */
 typedef struct hr_get_folder {
     hr_list node;
-    uint64_t cookie; /* of the next page */
-    bool twin;       /* of another one, by case */
+    uint64_t cookie;   /* of the next page */
+    bool twin;         /* of another one, by case */
+    bool tried, there; /* to make it with others; in the target by now */
     hr_folder *folder;
 } hr_get_folder;
+
+/* Directories that are made together. */
+#define HR_GET_MADE_MAX 256
+typedef struct hr_get_making {
+    size_t count;
+    hr_get_folder *folders[HR_GET_MADE_MAX];
+    hr_io_file files[HR_GET_MADE_MAX];
+    char paths[2 * HR_PATH_MAX]; /* one more always fits after half of it */
+} hr_get_making;
 
 /* A page that is asked for before its turn. */
 typedef struct hr_get_ahead {
@@ -86,6 +96,7 @@ struct hr_get {
     char listed_path[HR_PATH_MAX];  /* below the request's */
     hr_listing *listing;
     hr_get_ahead ahead[HR_GET_AHEAD];
+    hr_get_making *making;    /* of a tree */
     bool made_way;            /* for the directory being listed: what had its name is gone */
     hr_status refusal;        /* why it could not be made */
     hr_get_item *opened_item; /* waits for the target directory */

@@ -343,6 +343,21 @@ static void look_in_the_way(hr_get *get, hr_status refusal)
     hr_storage_submit(hr_get_home(get)->storage, &get->io);
 }
 
+static void note_made(hr_get *get, hr_folder *folder, bool changed)
+{
+    folder->made = changed && (folder->parent->parent == NULL || folder->parent->made);
+    /* What was there before this run is synced with what it holds, once. */
+    get->flow.directories_unsynced |= get->flow.syncs_all && (changed || !get->names_synced);
+}
+
+static void begin_listed(hr_get *get)
+{
+    get->io_busy = false;
+    if (!get->ending)
+        start_listing(get);
+    hr_tree_pump(get);
+}
+
 static void made_folder(hr_io *io)
 {
     hr_get *get = io->context;
@@ -354,19 +369,17 @@ static void made_folder(hr_io *io)
         fail_to_make(get, io, "making its directory");
         return;
     }
-    get->io_busy = false;
-    hr_folder *folder = get->listed->folder;
-    folder->made = io->changed && (folder->parent->parent == NULL || folder->parent->made);
-    /* What was there before this run is synced with what it holds, once. */
-    get->flow.directories_unsynced |= get->flow.syncs_all && (io->changed || !get->names_synced);
-    if (!get->ending)
-        start_listing(get);
-    hr_tree_pump(get);
+    note_made(get, get->listed->folder, io->changed);
+    begin_listed(get);
 }
 
 /* Each directory is made before it is listed, so that empty ones are kept too. */
 static void make_listed(hr_get *get)
 {
+    if (get->listed->there) {
+        begin_listed(get);
+        return;
+    }
     unsigned unsynced = get->flow.syncs_all ? HR_IO_UNSYNCED : 0;
     get->io_busy = true;
     get->io = (hr_io){
@@ -376,6 +389,66 @@ static void make_listed(hr_get *get)
         .path = get->listed_path,
         .info.mode = get->listed->folder->mode, /* what it holds may be private */
         .done = made_folder,
+        .context = get,
+    };
+    hr_storage_submit(hr_get_home(get)->storage, &get->io);
+}
+
+/* ---- many at once: those that are next ---- */
+
+static bool may_be_made(const hr_get_folder *pending)
+{
+    return !pending->twin && !pending->tried && pending->cookie == 0;
+}
+
+/* False: there is no more room. */
+static bool add_to_make(hr_get *get, hr_get_folder *pending)
+{
+    hr_get_making *making = get->making;
+    const hr_io_file *last = making->count > 0 ? &making->files[making->count - 1] : NULL;
+    size_t used = last == NULL ? 0 : (size_t)(last->path - making->paths) + strlen(last->path) + 1;
+    char *path = making->paths + used;
+    if (making->count == HR_GET_MADE_MAX || used > sizeof making->paths - HR_PATH_MAX ||
+        hr_folder_path(pending->folder, path) != HR_OK)
+        return false;
+    pending->tried = true;
+    making->folders[making->count] = pending;
+    making->files[making->count++] =
+        (hr_io_file){.path = path, .status = HR_AGAIN, .folder_mode = pending->folder->mode};
+    return true;
+}
+
+/* What did not become one is tried by itself in its turn, which does more, or says why not. */
+static void made_folders(hr_io *io)
+{
+    hr_get *get = io->context;
+    for (size_t i = 0; i < get->making->count; i++) {
+        hr_get_folder *pending = get->making->folders[i];
+        const hr_io_file *file = &get->making->files[i];
+        pending->there = io->status == HR_OK && file->status == HR_OK;
+        if (pending->there)
+            note_made(get, pending->folder, file->changed);
+    }
+    make_listed(get);
+}
+
+static void make_folders(hr_get *get)
+{
+    get->making->count = 0;
+    bool room = add_to_make(get, get->listed);
+    for (hr_list *node = get->folders.next; room && node != &get->folders; node = node->next) {
+        hr_get_folder *pending = HR_CONTAINER(node, hr_get_folder, node);
+        if (may_be_made(pending))
+            room = add_to_make(get, pending);
+    }
+    get->io_busy = true;
+    get->io = (hr_io){
+        .kind = HR_IO_MAKE_DIRS,
+        .flags = HR_IO_NO_SYMLINKS,
+        .dir = get->dir,
+        .files = get->making->files,
+        .file_count = get->making->count,
+        .done = made_folders,
         .context = get,
     };
     hr_storage_submit(hr_get_home(get)->storage, &get->io);
@@ -408,8 +481,10 @@ static void next_folder(hr_get *get)
         hr_twins_clear(&get->twins);
     }
     bool is_there = get->listed_path[0] == '\0' || get->listed->cookie != 0;
-    if (get->dir == NULL || get->options.dry_run || is_there) {
+    if (get->dir == NULL || get->options.dry_run || is_there || get->listed->there) {
         start_listing(get);
+    } else if (may_be_made(get->listed) && get->flow.syncs_all) {
+        make_folders(get);
     } else if (get->listed->twin) {
         get->io_busy = true;
         hr_twins_look(&get->twins, hr_get_home(get)->storage, get->dir, get->listed_path,
@@ -478,11 +553,13 @@ static bool go_on_listing(hr_get *get)
 static bool begin(hr_get *get)
 {
     get->sifts = hr_alloc(get->env, sizeof *get->sifts);
-    if (get->sifts == NULL)
-        hr_get_end(get, HR_NO_MEMORY, "starting a tree: out of memory");
-    else
+    get->making = hr_alloc(get->env, sizeof *get->making);
+    bool begun = get->sifts != NULL && get->making != NULL;
+    if (begun)
         hr_flow_begin(get);
-    return get->sifts != NULL;
+    else
+        hr_get_end(get, HR_NO_MEMORY, "starting a tree: out of memory");
+    return begun;
 }
 
 /* Files are looked at in the target as soon as there are many of them, or nothing else to do for

@@ -468,48 +468,81 @@ static size_t drawer_run(const hr_stage_load *load, size_t first, bool *whole_ou
     return end - first;
 }
 
-static void next_drawer(hr_stage *stage);
-
-/* Whatever forbids it: one by one they may get their names, or it is told why not. */
-static void renamed_drawer(hr_io *io)
+/* Those of a load that are whole, for one request; NULL: there are none, or no memory for it. */
+static hr_io_file *find_drawers(const hr_stage *stage, size_t *count_out)
 {
-    hr_stage *stage = io->context;
-    hr_io_file *files = &stage->named->files[stage->named_at];
-    const char *path = files[0].path_to;
-    if (io->status == HR_OK)
-        note_dir(stage, path, parent_len(path, parent_len(path, strlen(path))));
-    for (size_t i = 0; io->status == HR_OK && i < stage->drawer_files; i++) {
-        files[i].path = NULL;
-        files[i].status = HR_AGAIN; /* for the request of the others */
+    const hr_stage_load *load = stage->named;
+    size_t count = 0, paths_len = 0, run;
+    bool whole;
+    for (size_t i = 0; i < load->file_count; i += run) {
+        run = drawer_run(load, i, &whole);
+        count += whole;
+        if (whole)
+            paths_len += strlen(load->files[i].path) + strlen(load->files[i].path_to) + 2;
     }
-    stage->named_at += stage->drawer_files;
-    next_drawer(stage);
+    hr_io_file *drawers =
+        count > 0 ? hr_alloc(stage->env, count * sizeof *drawers + paths_len) : NULL;
+    if (drawers == NULL)
+        return NULL;
+    char *path = (char *)(drawers + count);
+    count = 0;
+    for (size_t i = 0; i < load->file_count; i += run) {
+        const hr_io_file *file = &load->files[i];
+        run = drawer_run(load, i, &whole);
+        if (!whole)
+            continue;
+        size_t len = drawer_len(file->path);
+        size_t to_len = parent_len(file->path_to, strlen(file->path_to));
+        hr_io_file *drawer = &drawers[count++];
+        drawer->path = memcpy(path, file->path, len); /* it was zeroed */
+        drawer->path_to = memcpy(path + len + 1, file->path_to, to_len);
+        path += len + to_len + 2;
+    }
+    *count_out = count;
+    return drawers;
 }
 
-static void rename_drawer(hr_stage *stage, const hr_io_file *file)
+/* Whatever forbids it: one by one they may get their names, or it is told why not. */
+static void renamed_drawers(hr_io *io)
 {
-    size_t to_len = parent_len(file->path_to, strlen(file->path_to));
-    snprintf(stage->drawer, sizeof stage->drawer, "%.*s", (int)drawer_len(file->path), file->path);
-    memcpy(stage->dir_path, file->path_to, to_len);
-    stage->dir_path[to_len] = '\0';
-    step(stage, &(hr_io){.kind = HR_IO_RENAME, .path = stage->drawer, .path_to = stage->dir_path},
-         renamed_drawer);
+    hr_stage *stage = io->context;
+    const hr_stage_load *load = stage->named;
+    const hr_io_file *drawer = stage->drawers;
+    size_t run;
+    for (size_t i = 0; i < load->file_count; i += run) {
+        bool whole;
+        hr_io_file *files = &load->files[i];
+        run = drawer_run(load, i, &whole);
+        if (!whole || io->status != HR_OK || drawer++->status != HR_OK)
+            continue;
+        const char *path = files[0].path_to;
+        note_dir(stage, path, parent_len(path, parent_len(path, strlen(path))));
+        for (size_t j = 0; j < run; j++) {
+            files[j].path = NULL;
+            files[j].status = HR_AGAIN; /* for the request of the others */
+        }
+    }
+    hr_release(stage->env, stage->drawers);
+    stage->drawers = NULL;
+    rename_files(stage);
 }
 
 /* Drawers come before the files of the same directory that lie in none. */
-static void next_drawer(hr_stage *stage)
+static void rename_drawers(hr_stage *stage)
 {
-    const hr_stage_load *load = stage->named;
-    while (stage->named_at < load->file_count) {
-        bool whole;
-        stage->drawer_files = drawer_run(load, stage->named_at, &whole);
-        if (whole) {
-            rename_drawer(stage, &load->files[stage->named_at]);
-            return;
-        }
-        stage->named_at += stage->drawer_files;
+    size_t count = 0;
+    stage->drawers = find_drawers(stage, &count);
+    if (stage->drawers == NULL) {
+        rename_files(stage);
+        return;
     }
-    rename_files(stage);
+    step(stage,
+         &(hr_io){
+             .kind = HR_IO_RENAME_FILES,
+             .files = stage->drawers,
+             .file_count = count,
+         },
+         renamed_drawers);
 }
 
 static void next_load(hr_stage *stage)
@@ -520,8 +553,7 @@ static void next_load(hr_stage *stage)
         return;
     }
     stage->named = HR_CONTAINER(node, hr_stage_load, node);
-    stage->named_at = 0;
-    next_drawer(stage);
+    rename_drawers(stage);
 }
 
 /* After a failure nothing that was written before is believed; close removes it. */

@@ -54,9 +54,9 @@ typedef struct hr_stage {
     char removed[2 * HR_NAME_MAX + 40];
     char drawer[HR_NAME_MAX + 40]; /* of the request under way; "": there is none */
 
-    hr_list publishing;            /* of hr_stage_load */
-    hr_stage_load *named;          /* whose files get their names */
-    size_t named_at, drawer_files; /* of it: the drawer under way */
+    hr_list publishing;   /* of hr_stage_load */
+    hr_stage_load *named; /* whose files get their names */
+    hr_io_file *drawers;  /* of it, while they do */
     const char *dirs[HR_STAGE_DIRS_MAX];
     size_t dir_lens[HR_STAGE_DIRS_MAX], dir_count; /* more than fit: the file system as a whole */
     char dir_path[HR_PATH_MAX];                    /* of the request under way */

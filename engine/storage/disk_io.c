@@ -198,6 +198,36 @@ static hr_status list(hr_disk *disk, hr_io *io)
     return HR_OK;
 }
 
+static hr_status list_dirs(hr_disk *disk, hr_io *io)
+{
+    bool goes_on = true;
+    size_t used = 0;
+    for (size_t i = 0; i < io->file_count; i++) {
+        hr_io_file *folder = &io->files[i];
+        hr_io one = *io;
+        folder->status = HR_AGAIN;
+        if (!goes_on)
+            continue;
+        one.path = folder->path;
+        one.data = (uint8_t *)io->data + used;
+        one.len = io->len - used;
+        one.cookie = i == 0 ? io->cookie : 0;
+        one.bytes = 0;
+        one.last = false;
+        hr_status status = list(disk, &one);
+        goes_on = status == HR_OK && one.last;
+        if (status != HR_OK && i > 0 && one.len < HR_DIR_ENTRY_MAX)
+            continue; /* perhaps for want of room */
+        folder->status = status;
+        folder->info.size = one.bytes;
+        used += one.bytes;
+        io->cookie = one.cookie;
+        io->last = one.last;
+    }
+    io->bytes = used;
+    return HR_OK;
+}
+
 /* ---- content ---- */
 
 static bool is_aligned(const hr_io *io)
@@ -406,7 +436,7 @@ static const struct {
     [HR_IO_LOCK] = {lock_file, true},         [HR_IO_STAMP] = {stamp, false},
     [HR_IO_SYMLINK] = {make_symlink, false},  [HR_IO_READLINK] = {read_symlink, false},
     [HR_IO_LINK] = {link_entry, false},       [HR_IO_SYNC_ALL] = {sync_all, false},
-    [HR_IO_SET_XATTRS] = {set_xattrs, false},
+    [HR_IO_SET_XATTRS] = {set_xattrs, false}, [HR_IO_LIST_DIRS] = {list_dirs, false},
 };
 
 hr_status hr_disk_io(hr_disk *disk, hr_io *io)

@@ -456,6 +456,8 @@ static int act(const hr_env *env, const hr_posix_calls *calls, hr_io *io)
         return lookup(io);
     case HR_IO_LIST:
         return hr_posix_list(io);
+    case HR_IO_LIST_DIRS:
+        return hr_posix_list_dirs(io);
     case HR_IO_READ:
     case HR_IO_WRITE:
         return io->flags & HR_IO_SPARSE ? write_sparse(env, calls, io) : transfer(env, calls, io);

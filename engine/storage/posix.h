@@ -118,5 +118,6 @@ int hr_posix_set_xattrs(hr_io *io);
 /* ---- posix_list.c ---- */
 
 int hr_posix_list(hr_io *io);
+int hr_posix_list_dirs(hr_io *io);
 
 #endif

@@ -152,3 +152,39 @@ int hr_posix_list(hr_io *io)
     io->bytes = used;
     return 0;
 }
+
+/* The request for this one of io's directories alone, into what is left of the page. */
+static hr_io list_of(const hr_io *io, const hr_io_file *folder)
+{
+    return (hr_io){
+        .kind = HR_IO_LIST,
+        .flags = io->flags,
+        .dir = io->dir,
+        .path = folder->path,
+        .data = (uint8_t *)io->data + io->bytes,
+        .len = io->len - io->bytes,
+        .cookie = folder == io->files ? io->cookie : 0,
+    };
+}
+
+int hr_posix_list_dirs(hr_io *io)
+{
+    bool goes_on = true;
+    for (size_t i = 0; i < io->file_count; i++) {
+        hr_io_file *folder = &io->files[i];
+        folder->status = HR_AGAIN;
+        if (!goes_on)
+            continue;
+        hr_io one = list_of(io, folder);
+        int error = hr_posix_list(&one);
+        goes_on = error == 0 && one.last;
+        if (error != 0 && i > 0 && one.len < HR_DIR_ENTRY_MAX)
+            continue; /* perhaps for want of room */
+        folder->status = error == 0 ? HR_OK : hr_status_from_errno(error);
+        folder->info.size = one.bytes;
+        io->bytes += one.bytes;
+        io->cookie = one.cookie;
+        io->last = one.last;
+    }
+    return 0;
+}

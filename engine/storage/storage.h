@@ -96,6 +96,10 @@ typedef enum hr_io_kind {
     HR_IO_LIST,      /* dir, path, data, len, cookie (0 at first) -> bytes used, cookie for the next
                         page; last, or bytes 0, at the end. No "." and "..". Order: the directory's
                         own. */
+    HR_IO_LIST_DIRS, /* dir, files (each: path), data, len, cookie of the first -> as LIST one after
+                        the other until one fails or is not over where the page is: of each status
+                        and info.size, how many bytes of data it takes, behind those before;
+                        HR_AGAIN: it was not begun. cookie and last are those of the last begun */
     HR_IO_READ,      /* file, data, len, offset, buffer -> bytes. Short only at the end of the file:
                         implementations go on after short reads. */
     HR_IO_WRITE,     /* file, data, len, offset, buffer -> bytes == len, or a failure */

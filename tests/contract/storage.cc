@@ -332,6 +332,59 @@ TEST_P(Storage, ReadsFilesThatWereListedWithTheirCtimeOrWithout)
     }
 }
 
+// As LIST of each, until the page is full or one fails.
+TEST_P(Storage, ListsManyDirectoriesOnAPage)
+{
+    const size_t count = 40;
+    std::vector<std::string> names;
+    std::vector<hr_io_file> folders(count);
+    for (size_t i = 0; i < count; i++) {
+        names.push_back("folder" + std::to_string(i));
+        ASSERT_EQ(client->on_path(HR_IO_MAKE_DIR, root, names[i], HR_IO_UNSYNCED), HR_OK);
+        for (size_t j = 0; j < i; j++)
+            ASSERT_EQ(client->on_path(HR_IO_MAKE_DIR, root, names[i] + "/" + std::to_string(j),
+                                      HR_IO_UNSYNCED),
+                      HR_OK);
+    }
+    Slot page(HR_DIR_ENTRY_MAX + (40 << 10));
+    size_t pages = 0, entries = 0, at = 0;
+    hr_io io = request(HR_IO_LIST_DIRS);
+    io.dir = root;
+    io.flags = HR_IO_NO_SYMLINKS;
+    io.data = page.data;
+    while (at < count) {
+        for (size_t i = at; i < count; i++)
+            folders[i].path = names[i].c_str();
+        io.len = HR_DIR_ENTRY_MAX + (pages % 2 ? 0 : 40 << 10);
+        io.files = &folders[at];
+        io.file_count = count - at;
+        ASSERT_EQ(client->run(&io), HR_OK);
+        size_t answered = 0, used = 0;
+        for (; at + answered < count && folders[at + answered].status == HR_OK; answered++)
+            used += folders[at + answered].info.size;
+        ASSERT_LT(0u, answered);
+        EXPECT_EQ(io.bytes, used);
+        for (size_t i = 0; i < used; entries++)
+            i += ((const hr_dir_entry *)(page.data + i))->size;
+        for (size_t i = answered; at + i < count; i++)
+            EXPECT_EQ(folders[at + i].status, HR_AGAIN);
+        at += io.last ? answered : answered - 1;
+        io.cookie = io.last ? 0 : io.cookie;
+        pages++;
+    }
+    EXPECT_EQ(entries, count * (count - 1) / 2);
+    EXPECT_LT(2u, pages);
+    EXPECT_GT(count, pages);
+
+    folders[1].path = "none";
+    io.files = folders.data();
+    io.file_count = 3;
+    ASSERT_EQ(client->run(&io), HR_OK);
+    EXPECT_EQ(folders[0].status, HR_OK);
+    EXPECT_EQ(folders[1].status, HR_NOT_FOUND);
+    EXPECT_EQ(folders[2].status, HR_AGAIN);
+}
+
 // More than one thread takes at a time.
 TEST_P(Storage, MakesAndStampsManyDirectories)
 {

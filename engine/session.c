@@ -60,6 +60,10 @@ static void take_list(hr_session *session, const hr_message_list *list)
                          "%u lists are unanswered, and one more came", most);
         return;
     }
+    if (list->folder_count > 0 && (session->features & HR_FEATURE_FOLDERS) == 0) {
+        hr_control_close(&session->control, HR_PROTOCOL, "list of folders was not agreed on");
+        return;
+    }
     session->listings[at].sees = sees_export;
     hr_store_list(session->store, &session->listings[at], list, send_page, session);
 }

@@ -198,26 +198,32 @@ static void answer(hr_store_listing *listing, hr_status status, size_t count, ui
         .cookie = cookie,
         .entries = listing->store->page,
         .count = count,
+        .counts = listing->counts,
+        .folder_count = listing->answered,
     };
     /* The page's names lie in the buffer, and the listing may be gone when it was answered. */
     const hr_env *env = listing->store->env;
     uint8_t *buffer = listing->buffer;
+    hr_io_file *folders = listing->folders;
     listing->buffer = NULL;
+    listing->folders = NULL;
     listing->answer(listing->context, &page);
+    hr_release(env, folders);
     hr_release(env, buffer);
 }
 
-static void answer_with(hr_store_listing *listing, hr_status status, const char *advice)
+static void answer_with(hr_store_listing *listing, hr_status status, size_t count,
+                        const char *advice)
 {
     char quoted[200], text[400];
     hr_quote(quoted, sizeof quoted, listing->path, strlen(listing->path));
     snprintf(text, sizeof text, "listing %s: %s%s", quoted, hr_status_text(status), advice);
-    answer(listing, status, 0, 0, text);
+    answer(listing, status, count, 0, text);
 }
 
 static void answer_failure(hr_store_listing *listing, hr_status status)
 {
-    answer_with(listing, status,
+    answer_with(listing, status, 0,
                 status == HR_NOT_FOUND ? "; headrace ls of what is above it tells what is there"
                                        : "");
 }
@@ -235,6 +241,23 @@ static void looked_up(hr_io *io)
     answer(listing, HR_OK, 1, 0, "");
 }
 
+/* Those between two places in the buffer, behind the first count on the page; how many there are
+ * then. */
+static size_t put_entries(const hr_store_listing *listing, size_t from, size_t end, size_t count)
+{
+    for (size_t at = from; at < end && count < HR_MESSAGE_ENTRIES_MAX;) {
+        const hr_dir_entry *entry = (const void *)(listing->buffer + at);
+        hr_message_entry *out = &listing->store->page[count++];
+        set_entry(out, entry->name, entry->name_len, &entry->info);
+        if (entry->info.type == HR_FILE_SYMLINK)
+            out->target = hr_bytes_make(hr_dir_entry_target(entry), entry->target_len);
+        out->xattrs = hr_bytes_make(hr_dir_entry_xattrs(entry), entry->xattrs_len);
+        out->xattrs_lost = entry->xattrs_lost;
+        at += entry->size;
+    }
+    return count;
+}
+
 static void listed(hr_io *io)
 {
     hr_store_listing *listing = io->context;
@@ -246,7 +269,7 @@ static void listed(hr_io *io)
     }
     if (io->status == HR_NOT_FOUND && io->path[0] == '\0') {
         /* What is confined to the old one cannot open a new one of its name. */
-        answer_with(listing, HR_NOT_FOUND,
+        answer_with(listing, HR_NOT_FOUND, 0,
                     "; the directory that was served under this name is gone: once there is one "
                     "again, the server has to be started again");
         return;
@@ -255,18 +278,67 @@ static void listed(hr_io *io)
         answer_failure(listing, io->status);
         return;
     }
-    size_t count = 0;
-    for (size_t at = 0; at < io->bytes && count < HR_MESSAGE_ENTRIES_MAX;) {
-        const hr_dir_entry *entry = (const void *)(listing->buffer + at);
-        hr_message_entry *out = &listing->store->page[count++];
-        set_entry(out, entry->name, entry->name_len, &entry->info);
-        if (entry->info.type == HR_FILE_SYMLINK)
-            out->target = hr_bytes_make(hr_dir_entry_target(entry), entry->target_len);
-        out->xattrs = hr_bytes_make(hr_dir_entry_xattrs(entry), entry->xattrs_len);
-        out->xattrs_lost = entry->xattrs_lost;
-        at += entry->size;
-    }
+    size_t count = put_entries(listing, 0, io->bytes, 0);
     answer(listing, HR_OK, count, io->last || io->bytes == 0 ? 0 : io->cookie, "");
+}
+
+/* ---- of many directories ---- */
+
+#define FOLDER_PATHS_MAX (128u << 10) /* what is beyond is asked for again */
+
+static void listed_folders(hr_io *io)
+{
+    hr_store_listing *listing = io->context;
+    hr_io_file *folders = listing->folders;
+    size_t count = 0, at = 0, i = 0;
+    if (io->status != HR_OK) { /* of all of them, so of the first */
+        folders[0].status = io->status;
+        folders[0].info.size = 0;
+    }
+    for (; i < listing->folder_count && folders[i].status == HR_OK; i++) {
+        size_t end = at + folders[i].info.size, before = count;
+        count = put_entries(listing, at, end, count);
+        listing->counts[i] = (uint32_t)(count - before);
+        at = end;
+    }
+    bool failed = i < listing->folder_count && folders[i].status != HR_AGAIN;
+    listing->answered = i + failed;
+    if (failed) {
+        listing->counts[i] = 0;
+        listing->path = folders[i].path_to;
+        answer_with(listing, folders[i].status, count, "");
+    } else {
+        answer(listing, HR_OK, count, io->last ? 0 : io->cookie, "");
+    }
+}
+
+/* As many as have room, the first always. */
+static hr_status take_folders(hr_store_listing *listing, const hr_message_list *list,
+                              size_t export_len)
+{
+    size_t base_len = list->path.len, paths_len = 0, count = 0;
+    while (base_len > 0 && list->path.at[base_len - 1] == '/')
+        base_len--;
+    for (; count < list->folder_count && paths_len <= FOLDER_PATHS_MAX; count++)
+        paths_len += base_len + list->folders[count].len + 2;
+    hr_io_file *folders =
+        hr_alloc(listing->store->env, count * (sizeof *folders + sizeof(uint32_t)) + paths_len);
+    if (folders == NULL)
+        return HR_NO_MEMORY;
+    listing->folders = folders;
+    listing->folder_count = count;
+    listing->counts = (uint32_t *)(void *)(folders + count);
+    char *path = (char *)(listing->counts + count);
+    for (size_t i = 0; i < count; i++) {
+        const hr_bytes *folder = &list->folders[i];
+        folders[i].path_to = memcpy(path, list->path.at, base_len); /* for a sentence */
+        path[base_len] = '/';
+        memcpy(path + base_len + 1, folder->at, folder->len);
+        folders[i].path = path + export_len + 1;
+        folders[i].status = HR_AGAIN;
+        path += base_len + folder->len + 2;
+    }
+    return HR_OK;
 }
 
 static void list_exports(hr_store_listing *listing)
@@ -293,6 +365,10 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
     listing->request = list->request;
     listing->answer = on_answer;
     listing->context = context;
+    listing->folder_count = list->folder_count;
+    listing->answered = list->folder_count > 0; /* a failure is the first one's */
+    listing->counts = &listing->none;
+    listing->none = 0;
     if (list->path.len == 0) {
         list_exports(listing);
         return;
@@ -311,6 +387,8 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
     hr_status status = HR_POLICY; /* whether it is there or not */
     if (listing->sees(listing->context, name))
         status = hr_store_resolve(store, listing->path, &export, &path);
+    if (status == HR_OK && list->folder_count > 0)
+        status = take_folders(listing, list, strlen(export->name));
     if (status != HR_OK) {
         answer_failure(listing, status);
         return;
@@ -319,7 +397,7 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
     size_t len = list->entries_max * (sizeof(hr_dir_entry) + 8);
     size_t least = HR_DIR_ENTRY_MAX;
     listing->io = (hr_io){
-        .kind = HR_IO_LIST,
+        .kind = list->folder_count > 0 ? HR_IO_LIST_DIRS : HR_IO_LIST,
         .flags = list->xattrs ? HR_IO_XATTRS : 0,
         .dir = export->dir,
         .path = path,
@@ -328,7 +406,9 @@ void hr_store_list(hr_store *store, hr_store_listing *listing, const hr_message_
                : len > HR_STORE_PAGE_LEN ? HR_STORE_PAGE_LEN
                                          : len,
         .cookie = list->cookie,
-        .done = listed,
+        .files = listing->folders,
+        .file_count = listing->folder_count,
+        .done = list->folder_count > 0 ? listed_folders : listed,
         .context = listing,
     };
     hr_storage_submit(store->storage, &listing->io);

@@ -57,6 +57,10 @@ typedef struct hr_store_listing {
     uint32_t request;
     uint8_t *buffer; /* HR_STORE_PAGE_LEN, then the path; taken for the time of the request */
     const char *path;
+    hr_io_file *folders; /* if such are asked for: counts and paths lie behind them */
+    uint32_t *counts;
+    uint32_t none; /* for who has none */
+    size_t folder_count, answered;
     void (*answer)(void *context, const hr_message_entries *page);
     bool (*sees)(void *context, const char *name); /* may the asker know of that export? */
     void *context;

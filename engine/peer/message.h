@@ -39,6 +39,7 @@
 #define HR_MESSAGE_XATTRS_MAX       16384u               /* bytes of one entry's */
 #define HR_MESSAGE_ENTRIES_MAX      2048u                /* in one page */
 #define HR_MESSAGE_LISTS_MAX        2u                   /* unanswered */
+#define HR_MESSAGE_FOLDERS_MAX      256u                 /* directories of one list */
 #define HR_MESSAGE_GRANTS_MAX       256u                 /* in one message */
 #define HR_MESSAGE_SMALL_MAX        2048u                /* files in one transfer of bundles */
 #define HR_MESSAGE_REGIONS_MAX      1024u                /* in one message */
@@ -56,10 +57,11 @@
 #define HR_FEATURE_DIGESTS (UINT64_C(1) << 2) /* digest and digested */
 #define HR_FEATURE_DEEP    (UINT64_C(1) << 3) /* paths of more than HR_MESSAGE_PATH_PLAIN bytes */
 #define HR_FEATURE_LISTS   (UINT64_C(1) << 4) /* HR_MESSAGE_LISTS_MAX lists at once */
+#define HR_FEATURE_FOLDERS (UINT64_C(1) << 5) /* list.folders and entries.counts */
 /* Of this build. */
 #define HR_FEATURES                                                                                \
     (HR_FEATURE_BUNDLES | HR_FEATURE_PACKED | HR_FEATURE_DIGESTS | HR_FEATURE_DEEP |               \
-     HR_FEATURE_LISTS)
+     HR_FEATURE_LISTS | HR_FEATURE_FOLDERS)
 
 /* Enough arena for every message within the limits, to pack or unpack it. */
 #define HR_MESSAGE_ARENA_LEN      (512u << 10)
@@ -119,11 +121,13 @@ typedef struct hr_message_welcome {
 } hr_message_welcome;
 
 typedef struct hr_message_list {
-    uint32_t request;     /* the client's number, repeated in the answer */
-    hr_bytes path;        /* export/path; empty: the exports */
-    uint64_t cookie;      /* 0, or that of the page before */
-    uint32_t entries_max; /* 1 to HR_MESSAGE_ENTRIES_MAX */
-    bool xattrs;          /* extended attributes too */
+    uint32_t request;        /* the client's number, repeated in the answer */
+    hr_bytes path;           /* export/path; empty: the exports */
+    uint64_t cookie;         /* 0, or that of the page before */
+    uint32_t entries_max;    /* 1 to HR_MESSAGE_ENTRIES_MAX */
+    bool xattrs;             /* extended attributes too */
+    const hr_bytes *folders; /* below path: these are listed, and not path itself */
+    size_t folder_count;
 } hr_message_list;
 
 /* On the wire; never renumbered. */
@@ -157,6 +161,8 @@ typedef struct hr_message_entries {
     uint64_t cookie; /* for the next page; 0: this was the last */
     const hr_message_entry *entries;
     size_t count;
+    const uint32_t *counts; /* of a list of folders: entries of each of the first of them */
+    size_t folder_count;    /* that this is the answer for */
 } hr_message_entries;
 
 typedef struct hr_message_open {

@@ -45,10 +45,16 @@ static bool check_welcome(const hr_message_welcome *welcome)
            welcome->heartbeat_ms <= HR_MESSAGE_HEARTBEAT_MS_MAX;
 }
 
-static bool check_list(const hr_message_list *list)
+/* Each entry is of one of them, and of one that failed there is none. */
+static bool check_counts(const hr_message_entries *page)
 {
-    return is_path(list->path) && list->entries_max > 0 &&
-           list->entries_max <= HR_MESSAGE_ENTRIES_MAX;
+    uint64_t sum = 0;
+    if (page->folder_count > HR_MESSAGE_FOLDERS_MAX)
+        return false;
+    for (size_t i = 0; i < page->folder_count; i++)
+        sum += page->counts[i];
+    return sum == page->count &&
+           (page->status == HR_OK || page->counts[page->folder_count - 1] == 0);
 }
 
 static bool check_entries(const hr_message_entries *page)
@@ -62,7 +68,7 @@ static bool check_entries(const hr_message_entries *page)
             entry->size > INT64_MAX || entry->xattrs.len > HR_MESSAGE_XATTRS_MAX)
             return false;
     }
-    return true;
+    return page->folder_count == 0 || check_counts(page);
 }
 
 /* "a/b": names, each as in a listing, below the path of the message. "." is that path itself. */
@@ -79,6 +85,21 @@ static bool is_directory_below(hr_bytes directory)
             (slash != NULL && at + len + 1 == directory.len))
             return false;
         at += len + (slash != NULL);
+    }
+    return true;
+}
+
+static bool check_list(const hr_message_list *list)
+{
+    if (!is_path(list->path) || list->entries_max == 0 ||
+        list->entries_max > HR_MESSAGE_ENTRIES_MAX || list->folder_count > HR_MESSAGE_FOLDERS_MAX ||
+        (list->folder_count > 0 && list->path.len == 0))
+        return false;
+    for (size_t i = 0; i < list->folder_count; i++) {
+        hr_bytes folder = list->folders[i];
+        if (folder.len == 0 || !is_directory_below(folder) ||
+            list->path.len + 1 + folder.len > HR_MESSAGE_PATH_MAX)
+            return false;
     }
     return true;
 }

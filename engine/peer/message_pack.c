@@ -51,7 +51,7 @@ static void pack_welcome(const hr_message_welcome *from, Headrace__Welcome *to)
     to->heartbeat_ms = from->heartbeat_ms;
 }
 
-static void pack_list(const hr_message_list *from, Headrace__List *to)
+static bool pack_list(const hr_message_list *from, hr_arena *arena, Headrace__List *to)
 {
     headrace__list__init(to);
     to->request = from->request;
@@ -59,6 +59,13 @@ static void pack_list(const hr_message_list *from, Headrace__List *to)
     to->cookie = from->cookie;
     to->entries_max = from->entries_max;
     to->xattrs = from->xattrs;
+    to->n_folders = from->folder_count;
+    to->folders = hr_arena_take(arena, from->folder_count * sizeof *to->folders);
+    if (to->folders == NULL)
+        return false;
+    for (size_t i = 0; i < from->folder_count; i++)
+        to->folders[i] = wire_name(from->folders[i]);
+    return true;
 }
 
 static void pack_entry(const hr_message_entry *from, Headrace__Entry *to)
@@ -90,8 +97,12 @@ static bool pack_entries(const hr_message_entries *from, hr_arena *arena, Headra
     to->cookie = from->cookie;
     to->n_entries = from->count;
     to->entries = (Headrace__Entry **)take_array(arena, from->count, sizeof *to->entries[0]);
-    if (to->entries == NULL)
+    to->n_counts = from->folder_count;
+    to->counts = hr_arena_take(arena, from->folder_count * sizeof *to->counts);
+    if (to->entries == NULL || to->counts == NULL)
         return false;
+    for (size_t i = 0; i < from->folder_count; i++)
+        to->counts[i] = from->counts[i];
     for (size_t i = 0; i < from->count; i++)
         pack_entry(&from->entries[i], to->entries[i]);
     return true;
@@ -300,8 +311,7 @@ static bool pack_body(const hr_message *message, hr_arena *arena, hr_message_bod
         pack_welcome(&message->welcome, &body->welcome);
         return true;
     case HR_MESSAGE_LIST:
-        pack_list(&message->list, &body->list);
-        return true;
+        return pack_list(&message->list, arena, &body->list);
     case HR_MESSAGE_ENTRIES:
         return pack_entries(&message->entries, arena, &body->entries);
     case HR_MESSAGE_OPEN:

@@ -47,15 +47,25 @@ static bool unpack_welcome(const Headrace__Welcome *from, hr_message_welcome *to
     return copy_exactly(from->boot, to->boot, sizeof to->boot);
 }
 
-static void unpack_list(const Headrace__List *from, hr_message_list *to)
+static bool unpack_list(const Headrace__List *from, hr_arena *arena, hr_message_list *to)
 {
+    if (from->n_folders > HR_MESSAGE_FOLDERS_MAX)
+        return false;
+    hr_bytes *folders = hr_arena_take(arena, from->n_folders * sizeof *folders);
+    if (folders == NULL)
+        return false;
+    for (size_t i = 0; i < from->n_folders; i++)
+        folders[i] = bytes_of(from->folders[i]);
     *to = (hr_message_list){
         .request = from->request,
         .path = bytes_of(from->path),
         .cookie = from->cookie,
         .entries_max = from->entries_max,
         .xattrs = from->xattrs,
+        .folders = folders,
+        .folder_count = from->n_folders,
     };
+    return true;
 }
 
 static bool unpack_entries(const Headrace__Entries *from, hr_arena *arena, hr_message_entries *to)
@@ -90,6 +100,8 @@ static bool unpack_entries(const Headrace__Entries *from, hr_arena *arena, hr_me
         .cookie = from->cookie,
         .entries = entries,
         .count = from->n_entries,
+        .counts = from->counts, /* in the arena */
+        .folder_count = from->n_counts,
     };
     return true;
 }
@@ -301,8 +313,7 @@ bool hr_message_from_wire(const Headrace__Envelope *from, hr_arena *arena, hr_me
     case HR_MESSAGE_WELCOME:
         return unpack_welcome(from->welcome, &to->welcome);
     case HR_MESSAGE_LIST:
-        unpack_list(from->list, &to->list);
-        return true;
+        return unpack_list(from->list, arena, &to->list);
     case HR_MESSAGE_ENTRIES:
         return unpack_entries(from->entries, arena, &to->entries);
     case HR_MESSAGE_OPEN:

@@ -25,6 +25,10 @@ std::string list(const std::string &path, uint64_t most)
 {
     return M(HR_MESSAGE_LIST, N(1, 1) + B(2, path) + N(4, most));
 }
+std::string list_below(const std::string &path, const std::string &folder)
+{
+    return M(HR_MESSAGE_LIST, N(1, 1) + B(2, path) + N(4, 1) + B(41, folder));
+}
 std::string open(uint64_t transfer, const std::string &path)
 {
     return M(HR_MESSAGE_OPEN, N(1, transfer) + B(2, path));
@@ -137,6 +141,7 @@ const Lie lies[] = {
     {"two lists at once", HR_PROTOCOL, list("data", 1) + list("data", 1)},
     {"three lists at once", HR_PROTOCOL, list("data", 1) + list("data", 1) + list("data", 1),
      LISTS},
+    {"list of directories that was not agreed on", HR_PROTOCOL, list_below("data", "folder")},
     // open
     {"open of nothing", HR_PROTOCOL, open(1, "")},
     {"open of a path too long", HR_PROTOCOL, open(1, LONG_PATH)},

@@ -7,6 +7,9 @@
         (const uint8_t *)(text), sizeof(text) - 1                                                  \
     }
 
+static const hr_bytes folders[] = {BYTES("a"), BYTES("a/b")};
+static const uint32_t counts[] = {3, 0};
+
 static const hr_message_entry entries[] = {
     {
         .name = BYTES("shard-00001.tar"),
@@ -176,6 +179,22 @@ const hr_message_sample hr_message_samples[] = {
     {HR_SIDE_CLIENT,
      {.kind = HR_MESSAGE_OPEN_BUNDLES,
       .open_bundles = {.transfer = 3, .path = BYTES("data/train"), .files = small, .count = 3}}},
+    {HR_SIDE_CLIENT,
+     {.kind = HR_MESSAGE_LIST,
+      .list = {.request = 5,
+               .path = BYTES("data/train"),
+               .entries_max = 2048,
+               .folders = folders,
+               .folder_count = 2}}},
+    {HR_SIDE_SERVER,
+     {.kind = HR_MESSAGE_ENTRIES,
+      .entries = {.request = 5,
+                  .status = HR_NOT_FOUND,
+                  .text = BYTES("listing data/train/a/b: not found"),
+                  .entries = entries,
+                  .count = 3,
+                  .counts = counts,
+                  .folder_count = 2}}},
 };
 
 const size_t hr_message_sample_count = sizeof hr_message_samples / sizeof hr_message_samples[0];

@@ -294,14 +294,18 @@ TEST(Message, APageOfADirectoryIsPackedAndUnpacked)
         std::string text(HR_MESSAGE_TEXT_MAX, 't');
         hr_message page = {};
         page.kind = HR_MESSAGE_ENTRIES;
-        page.entries = {UINT32_MAX, HR_PARTIAL,     Borrow(text),
-                        UINT64_MAX, entries.data(), entries.size()};
+        std::vector<uint32_t> counts(HR_MESSAGE_FOLDERS_MAX, 0);
+        counts[0] = uint32_t(entries.size());
+        page.entries = {UINT32_MAX,     HR_PARTIAL,     Borrow(text),  UINT64_MAX,
+                        entries.data(), entries.size(), counts.data(), counts.size()};
         std::string body = Body(page);
         ASSERT_FALSE(body.empty()) << name_len;
         Arena memory(HR_MESSAGE_PAGE_ARENA_LEN);
         hr_message back;
         ASSERT_EQ(HR_OK, Unpack(body, HR_SIDE_SERVER, &memory, &back));
         EXPECT_EQ(entries.size(), back.entries.count);
+        ASSERT_EQ(counts.size(), back.entries.folder_count);
+        EXPECT_EQ(counts[0], back.entries.counts[0]);
         EXPECT_EQ(name, Text(back.entries.entries[back.entries.count - 1].name));
     }
 }

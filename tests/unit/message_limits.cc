@@ -17,6 +17,18 @@ struct Refused {
     std::string body;
 };
 
+// Of one entry, and so many of each directory.
+std::string Counts(const std::string &counts, const std::string &rest = "")
+{
+    return Bytes(HR_MESSAGE_ENTRIES,
+                 Bytes(5, Bytes(1, "a") + Number(2, 1)) + Bytes(40, counts) + rest);
+}
+
+std::string Folders(const std::string &folders, const std::string &path = "data")
+{
+    return Bytes(HR_MESSAGE_LIST, Bytes(2, path) + Number(4, 1) + folders);
+}
+
 std::string Entry(const std::string &name, const std::string &rest = "")
 {
     return Bytes(HR_MESSAGE_ENTRIES, Bytes(5, Bytes(1, name) + Number(2, 1) + rest));
@@ -107,6 +119,19 @@ std::vector<Refused> AllRefused()
         {"bundles, directory a/", client, OpenBundles(Small("a/", "c"))},
         {"bundles, directory ./a", client, OpenBundles(Small("./a", "c"))},
         {"bundles, large file", client, OpenBundles(Small(".", "a", Number(3, 1048577)))},
+        {"list of folder ..", client, Folders(Bytes(41, ".."))},
+        {"list of folder a/../b", client, Folders(Bytes(41, "a/../b"))},
+        {"list of folder /", client, Folders(Bytes(41, "/a"))},
+        {"list of no folder", client, Folders(Bytes(41, ""))},
+        {"list of folder with zero", client, Folders(Bytes(41, zero))},
+        {"list of folders of nothing", client, Folders(Bytes(41, "a"), "")},
+        {"list of a folder too deep", client,
+         Folders(Bytes(41, "a"), std::string(HR_MESSAGE_PATH_MAX - 1, 'p'))},
+        {"list of too many folders", client, Folders(Repeat(Bytes(41, "a"), 257))},
+        {"counts, too few", server, Counts(std::string(2, '\0'))},
+        {"counts, too many", server, Counts("\1\1")},
+        {"counts, of one that failed", server, Counts("\1", Status(2, HR_IO))},
+        {"counts of too many", server, Counts("\1" + std::string(256, '\0'))},
         {"entry without name", server, Entry("")},
         {"entry .", server, Entry(".")},
         {"entry ..", server, Entry("..")},
@@ -215,6 +240,8 @@ TEST(MessageLimits, TheLimitsThemselvesAreUnpacked)
          Bytes(HR_MESSAGE_DIGEST, Bytes(2, "a") + Number(3, 4194304) + Number(4, 67108864))},
         {"bundles", client, OpenBundles(Small(".", "a", Number(3, 1048576)))},
         {"bundles, deep", client, OpenBundles(Small("a/.../c", "a"))},
+        {"list of folders", client, Folders(Bytes(41, "a") + Bytes(41, "b/c"))},
+        {"counts", server, Counts(std::string("\0\1\0", 3), Status(2, HR_IO))},
         {"entry", server, Entry(std::string(255, 'n'), Number(3, 07777) + Number(4, INT64_MAX))},
         {"entry, dots", server, Entry("...")},
         {"entry, later type", server,

@@ -116,14 +116,29 @@ void hr_client_drop_links(hr_client *client);
 /* Of listing.c: a page, or that there will be none of any. */
 void hr_listing_take(hr_client *client, const hr_message_entries *page);
 void hr_listing_fail_all(hr_client *client, hr_status status, const char *text);
-/* Starts behind a page; its cookie is that of the page which was taken last. */
-HR_CHECKED hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie,
-                                        bool xattrs, hr_listing **listing_out, hr_error *error);
+/* Where a listing starts: behind a page, with the cookie of it. One of many directories brings a
+ * page, of the first of them; where one of them is at its end, hr_listing_turn goes on with the
+ * next. */
+typedef struct hr_listing_place {
+    const char *path;
+    uint64_t cookie; /* of the first of many */
+    bool xattrs;
+    const char *names; /* of many directories: below path, each with a 0 behind it */
+    size_t names_len, name_count;
+} hr_listing_place;
+
+HR_CHECKED hr_status hr_listing_open_at(hr_client *client, const hr_listing_place *place,
+                                        hr_listing **listing_out, hr_error *error);
+/* How many more of many the page has, and: goes on with the next of them. False: there is none. */
+size_t hr_listing_turns(const hr_listing *listing);
+bool hr_listing_turn(hr_listing *listing);
+/* Of the page that was taken last; of many that of the last of them. */
 uint64_t hr_listing_cookie(const hr_listing *listing);
-/* All of a page was taken, and there are more: hr_listing_next would ask for the next one. */
+/* All of a page was taken, and there are more: hr_listing_next would ask for the next one, but not
+ * of many. */
 bool hr_listing_is_at_page_end(const hr_listing *listing);
-/* False: among what it has not told of yet there is no directory. */
-bool hr_listing_may_bring_folders(const hr_listing *listing);
+/* The page is there, and what of it was not told of yet is no directory. */
+bool hr_listing_is_past_folders(const hr_listing *listing);
 /* changed is called when a page has come, or that there will be none. */
 void hr_listing_watch(hr_listing *listing, void (*changed)(void *context), void *context);
 

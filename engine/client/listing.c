@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hr_listing: a directory of the server, page after page. A few pages of a client are under way at
- * a time, of one listing each; other listings wait for their turn. */
+/* hr_listing: a directory of the server, page after page, or a page of many of them. A few pages of
+ * a client are under way at a time, of one listing each; other listings wait for their turn. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +21,11 @@ struct hr_listing {
     uint8_t *page; /* of packed_entry: the entries of the last page, copied */
     size_t page_len, page_at;
     size_t folders_end; /* on the page; behind it there are none */
+    char *names;        /* of many: their names below path, each with a 0 behind it */
+    size_t names_len, name_count;
+    uint32_t *counts; /* of many, on the page: entries of each */
+    size_t count, turn;
+    uint32_t left; /* of the one whose turn it is */
     bool last_page, asked, sent, abandoned, xattrs;
     bool watched; /* no get has an eye on it */
     hr_timer patience;
@@ -54,6 +59,8 @@ static void release(hr_listing *listing)
 {
     const hr_env *env = listing->client->env;
     hr_release(env, listing->page);
+    hr_release(env, listing->names);
+    hr_release(env, listing->counts);
     hr_release(env, listing);
 }
 
@@ -122,13 +129,19 @@ static void ask(hr_listing *listing)
     hr_list_append(&client->listing, &listing->node);
     listing->sent = true;
     listing->request = ++client->next_request;
+    hr_bytes folders[HR_MESSAGE_FOLDERS_MAX];
+    const char *name = listing->names;
+    for (size_t i = 0; i < listing->name_count; i++, name += strlen(name) + 1)
+        folders[i] = hr_bytes_make(name, strlen(name));
     hr_client_send(client, &(hr_message){
                                .kind = HR_MESSAGE_LIST,
                                .list = {.request = listing->request,
                                         .path = hr_bytes_make(listing->path, strlen(listing->path)),
                                         .cookie = listing->cookie,
                                         .entries_max = HR_MESSAGE_ENTRIES_MAX,
-                                        .xattrs = listing->xattrs},
+                                        .xattrs = listing->xattrs,
+                                        .folders = folders,
+                                        .folder_count = listing->name_count},
                            });
     be_patient(listing);
 }
@@ -189,12 +202,36 @@ static bool copy_page(hr_listing *listing, const hr_message_entries *page)
     return true;
 }
 
+/* Of many: how many entries each of them has. */
+static hr_status take_counts(hr_listing *listing, const hr_message_entries *page)
+{
+    size_t len = page->folder_count * sizeof *listing->counts;
+    listing->counts = hr_alloc(listing->client->env, len);
+    if (listing->counts == NULL)
+        return hr_error_set(&listing->error, HR_NO_MEMORY,
+                            "keeping a page of the listing: out of memory");
+    memcpy(listing->counts, page->counts, len);
+    listing->count = page->folder_count;
+    listing->left = listing->counts[0];
+    if (page->status != HR_OK)
+        hr_error_set(&listing->error, page->status, "%.*s", (int)page->text.len,
+                     (const char *)page->text.at);
+    return HR_AGAIN;
+}
+
+/* Some of the directories that were asked for, if many were. */
+static bool is_answer(const hr_listing *listing, const hr_message_entries *page)
+{
+    return page->folder_count <= listing->name_count &&
+           (page->folder_count == 0) == (listing->name_count == 0);
+}
+
 static hr_status take_page(hr_listing *listing, const hr_message_entries *page)
 {
-    if (page->status != HR_OK)
+    if (page->status != HR_OK && listing->name_count == 0)
         return hr_error_set(&listing->error, page->status, "%.*s", (int)page->text.len,
                             (const char *)page->text.at);
-    if (page->count == 0 && page->cookie != 0)
+    if (page->count == 0 && page->cookie != 0) /* of many too: there is room for one */
         return hr_error_set(&listing->error, HR_PROTOCOL,
                             "the server sent an empty page that is not the last");
     if (!copy_page(listing, page))
@@ -202,6 +239,8 @@ static hr_status take_page(hr_listing *listing, const hr_message_entries *page)
                             "keeping a page of the listing: out of memory");
     listing->cookie = page->cookie;
     listing->last_page = page->cookie == 0;
+    if (listing->name_count > 0)
+        return take_counts(listing, page);
     return listing->last_page && page->count == 0 ? HR_OK : HR_AGAIN;
 }
 
@@ -228,6 +267,12 @@ void hr_listing_take(hr_client *client, const hr_message_entries *page)
                        client->address);
         return;
     }
+    if (!is_answer(listing, page)) {
+        hr_client_fail(client, HR_PROTOCOL, "%s listed other directories than it was asked for",
+                       client->address);
+        fail(listing, client->error.status, client->error.text);
+        return;
+    }
     hr_list *node = hr_list_take_first(&client->listings);
     if (node != NULL)
         ask(HR_CONTAINER(node, hr_listing, node));
@@ -240,7 +285,11 @@ bool hr_listing_next(hr_listing *listing, hr_entry *entry_out)
 {
     if (listing->page == NULL || listing->asked || listing->status != HR_AGAIN)
         return false;
-    if (listing->page_at == listing->page_len) { /* all of it was taken */
+    if (listing->name_count > 0) {
+        if (listing->left == 0)
+            return false;
+        listing->left--;
+    } else if (listing->page_at == listing->page_len) { /* all of it was taken */
         if (listing->last_page)
             listing->status = HR_OK;
         else
@@ -271,9 +320,32 @@ bool hr_listing_next(hr_listing *listing, hr_entry *entry_out)
     return true;
 }
 
+/* Of many: the one whose turn it is is the last of them, and all of it was taken. */
+static bool is_at_last_end(const hr_listing *listing)
+{
+    return listing->counts != NULL && listing->left == 0 && listing->turn + 1 == listing->count;
+}
+
 hr_status hr_listing_status(const hr_listing *listing)
 {
-    return listing->status;
+    if (listing->counts == NULL)
+        return listing->status;
+    if (is_at_last_end(listing) && listing->error.status != HR_OK)
+        return listing->error.status;
+    return listing->left > 0 || hr_listing_is_at_page_end(listing) ? HR_AGAIN : HR_OK;
+}
+
+size_t hr_listing_turns(const hr_listing *listing)
+{
+    return listing->counts != NULL ? listing->count - listing->turn - 1 : 0;
+}
+
+bool hr_listing_turn(hr_listing *listing)
+{
+    if (hr_listing_turns(listing) == 0)
+        return false;
+    listing->left = listing->counts[++listing->turn];
+    return true;
 }
 
 static void settled(hr_client_waiter *waiter)
@@ -307,15 +379,26 @@ static hr_status open_listing(hr_client *client, const char *path, hr_listing **
     return HR_OK;
 }
 
-hr_status hr_listing_open_at(hr_client *client, const char *path, uint64_t cookie, bool xattrs,
+hr_status hr_listing_open_at(hr_client *client, const hr_listing_place *place,
                              hr_listing **listing_out, hr_error *error)
 {
-    hr_status status = open_listing(client, path, listing_out, error);
+    hr_listing *listing = NULL;
+    hr_status status = open_listing(client, place->path, &listing, error);
     if (status != HR_OK)
         return status;
-    (*listing_out)->cookie = cookie;
-    (*listing_out)->xattrs = xattrs;
-    hr_client_wait(client, &(*listing_out)->waiter);
+    listing->cookie = place->cookie;
+    listing->xattrs = place->xattrs;
+    listing->name_count = place->name_count;
+    if (place->name_count > 0) {
+        listing->names = hr_alloc(client->env, place->names_len);
+        if (listing->names == NULL) {
+            release(listing);
+            return hr_error_set(error, HR_NO_MEMORY, "listing: out of memory");
+        }
+        memcpy(listing->names, place->names, place->names_len);
+    }
+    *listing_out = listing;
+    hr_client_wait(client, &listing->waiter);
     return HR_OK;
 }
 
@@ -332,14 +415,15 @@ hr_status hr_listing_open(hr_client *client, const char *path, hr_listing **list
 
 bool hr_listing_is_at_page_end(const hr_listing *listing)
 {
+    if (listing->name_count > 0)
+        return is_at_last_end(listing) && listing->cookie != 0 && listing->error.status == HR_OK;
     return listing->page != NULL && !listing->asked && listing->status == HR_AGAIN &&
            listing->page_at == listing->page_len && !listing->last_page;
 }
 
-bool hr_listing_may_bring_folders(const hr_listing *listing)
+bool hr_listing_is_past_folders(const hr_listing *listing)
 {
-    return listing->page == NULL || listing->asked || !listing->last_page ||
-           listing->page_at < listing->folders_end;
+    return listing->page != NULL && !listing->asked && listing->page_at >= listing->folders_end;
 }
 
 uint64_t hr_listing_cookie(const hr_listing *listing)

@@ -88,7 +88,7 @@ void hr_get_finish_if_over(hr_get *get)
         return;
     if (!hr_flow_is_over(get))
         return;
-    hr_tree_drop_listings(get);
+    hr_pages_drop(get);
     bool begun = get->phase > HR_GET_BRINGING; /* what was made is synced, however it ends */
     if (get->is_tree && (!get->ending || begun) && get->phase != HR_GET_FINISHING) {
         hr_tree_go_on(get);

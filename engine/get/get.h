@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of hr_get: one request of the caller's, a shard or a tree of them. get.c has what both
- * share, get_target.c where it goes, tree.c the way through the directories. On worker 0. */
+ * share, get_target.c where it goes, tree.c the way through the directories and pages.c what of
+ * them is listed. On worker 0. */
 #ifndef HR_GET_H
 #define HR_GET_H
 
@@ -45,14 +46,10 @@ typedef struct hr_get_making {
 
 /* A page that is asked for before its turn. */
 typedef struct hr_get_ahead {
-    hr_listing *listing; /* NULL: this one is free */
-    const hr_folder *folder;
+    hr_listing *listing;     /* NULL: none is */
+    const hr_folder *folder; /* the first one on it */
     uint64_t cookie;
 } hr_get_ahead;
-
-/* The next directory, the one behind it, and one whose turn was put off by what lies in the next.
- */
-#define HR_GET_AHEAD 3
 
 /* Of a tree: what is being done once there is nothing to do before it. */
 typedef enum hr_get_phase {
@@ -90,12 +87,15 @@ struct hr_get {
     const char *name; /* of a single file beneath dir */
 
     bool is_tree, ending;
-    bool nothing_there;             /* the directory of a tree, in a dry run */
-    hr_list folders, *folders_mark; /* mark: before it go those of the page */
-    hr_get_folder *listed;          /* the one being listed, */
-    char listed_path[HR_PATH_MAX];  /* below the request's */
-    hr_listing *listing;
-    hr_get_ahead ahead[HR_GET_AHEAD];
+    bool nothing_there; /* the directory of a tree, in a dry run */
+    /* Those that are known and were not gone through. Mark: the next one of the page, or behind it;
+       before it go those that are found on the page. */
+    hr_list folders, *folders_mark;
+    hr_get_folder *listed;         /* the one being listed, */
+    bool listed_lost;              /* and nothing of it is brought */
+    char listed_path[HR_PATH_MAX]; /* below the request's */
+    hr_listing *listing;           /* of the page */
+    hr_get_ahead ahead;
     hr_get_making *making;    /* of a tree */
     bool made_way;            /* for the directory being listed: what had its name is gone */
     hr_status refusal;        /* why it could not be made */
@@ -181,13 +181,20 @@ void hr_tree_init(hr_get *get);
 void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry, bool twin);
 /* Goes on with a tree as far as there is room. */
 void hr_tree_pump(hr_get *get);
-/* Lists no further. */
-void hr_tree_drop_listings(hr_get *get);
 /* Nothing is left to do in this phase, the next one begins; hr_get_finish_if_over is called again
  * after it. */
 void hr_tree_go_on(hr_get *get);
 /* Every file is known and has been compared with the target. */
 bool hr_tree_is_listed(const hr_get *get);
+
+/* ---- of pages.c ---- */
+
+/* Asks for the page of the first of get->folders, and of those behind it. */
+void hr_pages_open(hr_get *get);
+/* The server lists what comes next while what is known of this page is compared with the target. */
+void hr_pages_look_ahead(hr_get *get);
+/* Lists no further. */
+void hr_pages_drop(hr_get *get);
 
 /* ---- of sift.c ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way of a get through a tree: directories are listed one after the other and a few transfers
- * run at a time, while the listing still goes on. */
+/* The way of a get through a tree: directories are listed page after page, as many on one as it has
+ * room for, and a few transfers run at a time, while the listing still goes on. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,16 +23,25 @@ void hr_tree_push(hr_get *get, const hr_folder *parent, const hr_entry *entry, b
     hr_list_append(get->folders_mark, &pending->node);
 }
 
-/* The directories of a page are gone through before the next page is asked for. */
-static void put_off_pages(hr_get *get)
+static void close_page(hr_get *get)
 {
-    assert(get->listed != NULL);
-    hr_get_folder *rest = get->listed;
-    rest->cookie = hr_listing_cookie(get->listing);
     hr_listing_destroy(get->listing);
+    hr_release(get->env, get->listed);
     get->listing = NULL;
     get->listed = NULL;
-    hr_list_append(get->folders_mark, &rest->node);
+    get->listed_lost = false;
+}
+
+/* The directories of a page are gone through before the next page, which may be of the same one. */
+static void put_off_rest(hr_get *get)
+{
+    assert(get->listed != NULL);
+    if (!get->listed_lost) {
+        get->listed->cookie = hr_listing_cookie(get->listing);
+        hr_list_append(get->folders_mark, &get->listed->node);
+        get->listed = NULL;
+    }
+    close_page(get);
 }
 
 /* Names come from the server: one that could lead anywhere else is an attack or a defect. */
@@ -121,6 +130,8 @@ static size_t listed_path_of(const hr_get *get, const hr_entry *entry, char path
 
 static void take_entry(hr_get *get, const hr_entry *entry)
 {
+    if (get->listed_lost)
+        return;
     if (!is_plain_name(entry)) {
         hr_get_end(get, HR_PROTOCOL, "the server sent a name that is none");
         return;
@@ -168,118 +179,15 @@ static void take_entry(hr_get *get, const hr_entry *entry)
     }
 }
 
-static void listing_changed(void *context)
-{
-    hr_tree_pump(context);
-}
-
-static hr_status open_listing(hr_get *get, const char *path, uint64_t cookie,
-                              hr_listing **listing_out, hr_error *error)
-{
-    char full[HR_MESSAGE_PATH_MAX + 1];
-    int len = snprintf(full, sizeof full, "%s%s%s", get->path, path[0] != '\0' ? "/" : "", path);
-    if (len < 0 || (size_t)len >= sizeof full)
-        return hr_error_set(error, HR_INVALID, "its path is too long");
-    hr_status status =
-        hr_listing_open_at(get->client, full, cookie, get->options.owner, listing_out, error);
-    if (status == HR_OK)
-        hr_listing_watch(*listing_out, listing_changed, get);
-    return status;
-}
-
-static hr_get_ahead *find_ahead(hr_get *get, const hr_get_folder *of)
-{
-    for (unsigned i = 0; i < HR_GET_AHEAD; i++) {
-        hr_get_ahead *ahead = &get->ahead[i];
-        if (ahead->listing != NULL && ahead->folder == of->folder && ahead->cookie == of->cookie)
-            return ahead;
-    }
-    return NULL;
-}
-
-static hr_get_ahead *free_ahead(hr_get *get, unsigned *free_out)
-{
-    hr_get_ahead *first = NULL;
-    *free_out = 0;
-    for (unsigned i = HR_GET_AHEAD; i-- > 0;)
-        if (get->ahead[i].listing == NULL) {
-            first = &get->ahead[i];
-            ++*free_out;
-        }
-    return first;
-}
-
-static void start_listing(hr_get *get)
-{
-    assert(get->listed != NULL);
-    const hr_get_folder *listed = get->listed;
-    get->folders_mark = get->folders.next;
-    hr_get_ahead *ahead = find_ahead(get, listed);
-    if (ahead != NULL) {
-        get->listing = ahead->listing;
-        ahead->listing = NULL;
-        return;
-    }
-    hr_error error = {.status = HR_OK};
-    hr_status status = open_listing(get, get->listed_path, listed->cookie, &get->listing, &error);
-    if (status == HR_INVALID) {
-        hr_get_skip(get, get->listed_path, status, error.text);
-        hr_release(get->env, get->listed);
-        get->listed = NULL;
-    } else if (status != HR_OK) {
-        hr_get_end(get, status, "%s", error.text);
-    }
-}
-
-/* False: there is no room for it, or it will be told in its turn why it cannot be listed. */
-static bool ask_ahead(hr_get *get, const hr_get_folder *next, unsigned free_least)
-{
-    char path[HR_PATH_MAX];
-    hr_error error = {.status = HR_OK};
-    unsigned free;
-    if (find_ahead(get, next) != NULL)
-        return true;
-    hr_get_ahead *ahead = free_ahead(get, &free);
-    if (free < free_least || hr_folder_path(next->folder, path) != HR_OK ||
-        open_listing(get, path, next->cookie, &ahead->listing, &error) != HR_OK)
-        return false;
-    ahead->folder = next->folder;
-    ahead->cookie = next->cookie;
-    return true;
-}
-
-/* The server lists the next directory while what is known of this one is compared with the target,
- * and knows of the one behind it when it has done so, if it is known which ones are next. One of
- * these is put off if the other has directories in it: room for the next one is always left. */
-static void list_ahead(hr_get *get)
-{
-    if (get->listing == NULL || hr_list_is_empty(&get->folders) ||
-        (get->folders.next == get->folders_mark && hr_listing_may_bring_folders(get->listing)))
-        return;
-    hr_list *node = get->folders.next;
-    if (ask_ahead(get, HR_CONTAINER(node, hr_get_folder, node), 1) && node->next != &get->folders)
-        ask_ahead(get, HR_CONTAINER(node->next, hr_get_folder, node), 2);
-}
-
-void hr_tree_drop_listings(hr_get *get)
-{
-    for (unsigned i = 0; i < HR_GET_AHEAD; i++) {
-        hr_listing_destroy(get->ahead[i].listing);
-        get->ahead[i].listing = NULL;
-    }
-    hr_listing_destroy(get->listing);
-    get->listing = NULL;
-}
+/* ---- one directory of it ---- */
 
 static void make_listed(hr_get *get);
 
-/* Nothing of what it holds is brought. */
 static void give_up_listed(hr_get *get, hr_status status, const char *text)
 {
     get->io_busy = false;
     hr_get_skip(get, get->listed_path, status, text);
-    hr_release(get->env, get->listed);
-    get->listed = NULL;
+    get->listed_lost = true;
     hr_tree_pump(get);
 }
 
@@ -353,8 +261,6 @@ static void note_made(hr_get *get, hr_folder *folder, bool changed)
 static void begin_listed(hr_get *get)
 {
     get->io_busy = false;
-    if (!get->ending)
-        start_listing(get);
     hr_tree_pump(get);
 }
 
@@ -436,7 +342,7 @@ static void make_folders(hr_get *get)
 {
     get->making->count = 0;
     bool room = add_to_make(get, get->listed);
-    for (hr_list *node = get->folders.next; room && node != &get->folders; node = node->next) {
+    for (hr_list *node = get->folders_mark; room && node != &get->folders; node = node->next) {
         hr_get_folder *pending = HR_CONTAINER(node, hr_get_folder, node);
         if (may_be_made(pending))
             room = add_to_make(get, pending);
@@ -466,24 +372,26 @@ static void told_folder_apart(void *context, bool folds)
     give_up_listed(get, HR_EXISTS, HR_TWINS_TEXT);
 }
 
-static void next_folder(hr_get *get)
+/* The next one of the page. */
+static void enter_folder(hr_get *get)
 {
-    hr_list *node = hr_list_take_first(&get->folders);
-    if (node == NULL)
-        return;
+    hr_list *node = get->folders_mark;
+    assert(node != &get->folders);
+    get->folders_mark = node->next;
+    hr_list_remove(node);
     get->listed = HR_CONTAINER(node, hr_get_folder, node);
     get->made_way = false;
     hr_status status = hr_folder_path(get->listed->folder, get->listed_path);
     assert(status == HR_OK); /* it was a path when it was listed */
     (void)status;
-    if (!get->options.remove) { /* then the whole tree's are needed */
+    if (!get->options.remove && get->listed->cookie == 0) { /* then the whole tree's are needed */
         hr_names_clear(&get->names);
         hr_twins_clear(&get->twins);
     }
-    bool is_there = get->listed_path[0] == '\0' || get->listed->cookie != 0;
-    if (get->dir == NULL || get->options.dry_run || is_there || get->listed->there) {
-        start_listing(get);
-    } else if (may_be_made(get->listed) && get->flow.syncs_all) {
+    bool is_there = get->listed_path[0] == '\0' || get->listed->cookie != 0 || get->listed->there;
+    if (get->dir == NULL || get->options.dry_run || is_there)
+        return;
+    if (may_be_made(get->listed) && get->flow.syncs_all) {
         make_folders(get);
     } else if (get->listed->twin) {
         get->io_busy = true;
@@ -494,20 +402,22 @@ static void next_folder(hr_get *get)
     }
 }
 
-static void finish_listing(hr_get *get)
+static void leave_folder(hr_get *get)
 {
+    hr_status status = hr_listing_status(get->listing);
     const hr_error *error = hr_listing_error(get->listing);
     assert(get->listed != NULL);
-    if (hr_listing_status(get->listing) != HR_OK) {
-        if (get->client->status != HR_OK || get->listed_path[0] == '\0')
-            hr_get_end(get, error->status, "%s", error->text);
-        else
-            hr_get_skip(get, get->listed_path, error->status, error->text);
+    if (status != HR_OK && get->client->status == HR_OK && get->listed_path[0] != '\0') {
+        if (!get->listed_lost)
+            hr_get_skip(get, get->listed_path, status, error->text);
+    } else if (status != HR_OK) {
+        hr_get_end(get, status, "%s", error->text);
     }
-    hr_listing_destroy(get->listing);
-    get->listing = NULL;
     hr_release(get->env, get->listed);
     get->listed = NULL;
+    get->listed_lost = false;
+    if (get->listing != NULL && !hr_listing_turn(get->listing)) /* it may have ended the get */
+        close_page(get);
 }
 
 bool hr_tree_is_listed(const hr_get *get)
@@ -538,13 +448,15 @@ static bool go_on_listing(hr_get *get)
     if (get->listing == NULL && hr_list_is_empty(&get->folders))
         return false;
     if (get->listing == NULL)
-        next_folder(get);
-    else if (hr_listing_is_at_page_end(get->listing) && get->folders.next != get->folders_mark)
-        put_off_pages(get);
+        hr_pages_open(get);
+    else if (get->listed == NULL)
+        enter_folder(get);
+    else if (hr_listing_is_at_page_end(get->listing))
+        put_off_rest(get);
     else if (hr_listing_next(get->listing, &entry))
         take_entry(get, &entry);
     else if (hr_listing_status(get->listing) != HR_AGAIN)
-        finish_listing(get);
+        leave_folder(get);
     else
         return false;
     return true;
@@ -588,7 +500,7 @@ void hr_tree_pump(hr_get *get)
     if (may_go_on(get) && !get->flow.begun)
         begin(get);
     if (may_go_on(get))
-        list_ahead(get);
+        hr_pages_look_ahead(get);
     unsigned steps = 0;
     bool was_full;
     do {

@@ -230,6 +230,8 @@ const Lie lies[] = {
     {"2,049 entries", 11, LIST,
      entries(times(2049, [](unsigned i) { return entry("f" + std::to_string(i)); })), nullptr,
      "data"},
+    {"entries of directories that were not asked for", 11, LIST,
+     entries(entry("a") + B(40, "\x01")), nullptr, "data"},
     {"entries with too long a sentence", 11, LIST, entries(B(3, std::string(500, 'x')), 1, -5),
      nullptr, "data"},
     // receipts and payloads

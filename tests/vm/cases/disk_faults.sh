@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
+# vm: --rails 1 --drive 768M --mount /mnt/nvme --cpu qemu64
 # Disks of a real kernel that go wrong: sectors that cannot be read, writes and syncs that fail, a
 # file system that becomes read-only in mid-transfer, a drive that takes nothing any more and says it does.
 # What fails says so, carries no name, and once the disk is well the same command brings all of it.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# vm: --rails 2 --drive 768M --mount /mnt/nvme --cpu qemu64
+# vm: --rails 1 --drive 768M --mount /mnt/nvme --cpu qemu64
 # Power that fails: dm-log-writes notes all that a real file system sends to its disk while files are brought
 # onto it. Whatever beginning of that has reached the disk, what was reported by then is there, and nothing
 # under a final name is wrong. HEADRACE_VM_PREFIXES (12) says at how many moments power fails.

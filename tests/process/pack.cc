@@ -402,32 +402,45 @@ class PackedMeanwhile : public Packed
         program.start(arguments);
         ASSERT_TRUE(program.next("progress").is_valid()) << "it ended before";
     }
+
+    // What comes of it when something is done meanwhile. On a busy machine it may have ended by
+    // then, which says nothing: once more.
+    template <typename Deed> Result packed_while(Deed deed)
+    {
+        Result result;
+        for (int i = 0; i < 10; i++) {
+            Program program;
+            start(program);
+            deed(program);
+            result = result_of(program);
+            if (result.exit_code != 0)
+                break;
+            remove(target("shard").c_str());
+        }
+        return result;
+    }
 };
 
 TEST_F(PackedMeanwhile, ASourceThatChangesIsNotPacked)
 {
-    Program program;
-    start(program);
-    std::ofstream(data("file"), std::ios::app) << "more";
-    expect_refused(result_of(program), 8, {"file", "changed"});
+    const Result result =
+        packed_while([&](Program &) { std::ofstream(data("file"), std::ios::app) << "more"; });
+    expect_refused(result, 8, {"file", "changed"});
     expect_nothing("shard");
 }
 
 TEST_F(PackedMeanwhile, ASourceThatShrinksIsNotPacked)
 {
-    Program program;
-    start(program);
-    ASSERT_EQ(0, truncate(data("file").c_str(), 10));
-    expect_refused(result_of(program), 8, {"file", "changed"});
+    const Result result =
+        packed_while([&](Program &) { EXPECT_EQ(0, truncate(data("file").c_str(), 10)); });
+    expect_refused(result, 8, {"file", "changed"});
     expect_nothing("shard");
 }
 
 TEST_F(PackedMeanwhile, AnInterruptionLeavesNothing)
 {
-    Program program;
-    start(program);
-    program.signal(SIGINT);
-    expect_refused(result_of(program), 9, {"interrupted"});
+    const Result result = packed_while([](Program &program) { program.signal(SIGINT); });
+    expect_refused(result, 9, {"interrupted"});
     expect_nothing("shard");
 }
 

@@ -382,10 +382,10 @@ static hr_status open_listing(hr_client *client, const char *path, hr_listing **
 hr_status hr_listing_open_at(hr_client *client, const hr_listing_place *place,
                              hr_listing **listing_out, hr_error *error)
 {
-    hr_listing *listing = NULL;
-    hr_status status = open_listing(client, place->path, &listing, error);
+    hr_status status = open_listing(client, place->path, listing_out, error);
     if (status != HR_OK)
         return status;
+    hr_listing *listing = *listing_out;
     listing->cookie = place->cookie;
     listing->xattrs = place->xattrs;
     listing->name_count = place->name_count;
@@ -393,11 +393,11 @@ hr_status hr_listing_open_at(hr_client *client, const hr_listing_place *place,
         listing->names = hr_alloc(client->env, place->names_len);
         if (listing->names == NULL) {
             release(listing);
+            *listing_out = NULL;
             return hr_error_set(error, HR_NO_MEMORY, "listing: out of memory");
         }
         memcpy(listing->names, place->names, place->names_len);
     }
-    *listing_out = listing;
     hr_client_wait(client, &listing->waiter);
     return HR_OK;
 }

@@ -458,11 +458,15 @@ TEST_F(PackedMeanwhile, WhatAKilledRunLeftIsTakenOver)
 
 TEST_F(PackedMeanwhile, ASecondPackerOfTheTargetIsAConflict)
 {
-    Program program;
-    start(program);
-    expect_refused(pack_file({}), 10, {"shard", "another headrace"});
-    program.signal(SIGINT);
-    EXPECT_EQ(9, program.wait());
+    Result second;
+    const Result first = packed_while([&](Program &program) {
+        program.signal(SIGSTOP);
+        second = pack_file({});
+        program.signal(SIGINT);
+        program.signal(SIGCONT);
+    });
+    EXPECT_EQ(9, first.exit_code) << first.errors;
+    expect_refused(second, 10, {"shard", "another headrace"});
 }
 
 TEST_F(Packed, AFullDiskLeavesNothing)

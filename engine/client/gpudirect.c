@@ -124,7 +124,7 @@ static void probe_armed(void *context, hr_landing *landing)
     hr_client_grant(it->client, &(hr_grant){
                                     .transfer = HR_PROBE_TRANSFER,
                                     .generation = landing->generation,
-                                    .link = receiver->greeting.link,
+                                    .link = landing->link,
                                     .region = landing->place.region,
                                     .offset = landing->place.offset,
                                 });

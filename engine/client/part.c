@@ -123,7 +123,9 @@ static void arm(hr_landing *landing)
 {
     hr_part *part = landing->part;
     hr_receiver *receiver = part->receiver;
-    if (!receiver->end_up) {
+    /* A link that was opened anew is not ready as soon as it is up: the server may not know it yet.
+     * The slot that was taken goes to whoever waits behind. */
+    if (!receiver->end_up || receiver->life != landing->link) {
         finish(landing, HR_PEER_LOST, true);
         return;
     }
@@ -562,6 +564,7 @@ hr_landing *hr_part_take(hr_part *part)
 
 void hr_landing_start(hr_landing *landing)
 {
+    landing->link = landing->part->receiver->greeting.link;
     landing->detour = false;
     landing->moved = 0;
     landing->failure = HR_OK;

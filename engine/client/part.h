@@ -45,6 +45,8 @@ struct hr_landing {
     hr_letter start_letter, armed_letter, done_letter, failed_letter;
 
     /* set by home before start */
+    uint32_t link; /* that it is to come over: what was handed out for one that died is lost, also
+                      if the receiver is another link by then */
     uint32_t chunk, generation, len;
     uint32_t crc; /* of a check or a probe: what must be there; after done: what is there */
     bool check, complain;

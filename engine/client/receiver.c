@@ -189,6 +189,9 @@ static const hr_link_events link_events = {
 static void deliver_open(hr_letter *letter)
 {
     hr_receiver *receiver = HR_CONTAINER(letter, hr_receiver, open_letter);
+    receiver->life = receiver->greeting.link;
+    receiver->down = receiver->told_to_close = receiver->end_up = receiver->fallen = false;
+    receiver->probe_failed = false;
     hr_status status = receiver->transport->ops->link.connect(
         receiver->transport, receiver->address, receiver->out_by, &receiver->greeting, &link_events,
         receiver, &receiver->end);
@@ -238,9 +241,8 @@ void hr_receiver_open(hr_receiver *receiver, hr_transport *transport, const char
     receiver->transport = transport;
     receiver->uses_regions = caps.regions;
     receiver->exposure = NULL;
-    receiver->connected = receiver->joined = receiver->moving = receiver->probe_failed = false;
-    receiver->closing = receiver->down = receiver->told_to_close = receiver->end_up = false;
-    receiver->fallen = receiver->unjudged = false;
+    receiver->connected = receiver->joined = receiver->moving = false;
+    receiver->closing = receiver->unjudged = false;
     receiver->greeting = *greeting;
     receiver->out_by = out_by;
     snprintf(receiver->address, sizeof receiver->address, "%s", address);

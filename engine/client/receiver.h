@@ -65,6 +65,7 @@ struct hr_receiver {
 
     /* the worker's */
     hr_link *end;
+    uint32_t life; /* the number of the link that it is, or was the last time */
     bool end_up, fallen, down, told_to_close;
     hr_status status;
     hr_list armed; /* of hr_landing.armed_node */

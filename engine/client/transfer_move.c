@@ -30,7 +30,7 @@ static void part_armed(void *context, hr_landing *landing)
                                           .transfer = transfer->number,
                                           .chunk = landing->chunk,
                                           .generation = landing->generation,
-                                          .link = landing->part->receiver->greeting.link,
+                                          .link = landing->link,
                                           .region = landing->place.region,
                                           .offset = landing->place.offset,
                                           .flags = landing->complain ? HR_GRANT_COMPLAIN : 0,

@@ -126,7 +126,7 @@ TEST(Transfers, EveryShardIsPublishedFailedOrResumable)
 // Those beyond the usual ones that have found something, in the engine or in what is asked of it.
 TEST(Transfers, SeedsThatOnceFoundSomethingAreWell)
 {
-    for (uint64_t seed : {909307, 911122, 912668, 960211}) {
+    for (uint64_t seed : {909307, 911122, 912668, 960211, 1318918}) {
         hr_trial_result result = play(seed);
         EXPECT_STREQ("", result.problem) << how_to_replay(seed);
     }

@@ -26,7 +26,7 @@ for number in $(seq 20); do
     getting=$!
     wait_for "a chunk that is noted" "$server" noted_or_over
     if [ "$victim" = client ]; then
-        kill -9 "$getting"
+        kill -9 "$getting" 2>/dev/null || true # it may be over
     else
         kill -9 "$server"
     fi

@@ -144,11 +144,13 @@ const Story stories[] = {
 
 const char *const io_kinds[] = {"open a directory",
                                 "close a directory",
+                                "make a directory",
                                 "open",
                                 "close",
                                 "stat",
                                 "look up",
                                 "list",
+                                "list directories",
                                 "read",
                                 "write",
                                 "sync",
@@ -167,7 +169,10 @@ const char *const io_kinds[] = {"open a directory",
                                 "look up files",
                                 "read files",
                                 "write files",
-                                "rename files"};
+                                "rename files",
+                                "make directories",
+                                "stamp files"};
+static_assert(sizeof io_kinds / sizeof *io_kinds == HR_IO_STAMP_FILES + 1, "one for each kind");
 
 // All that were hit, over all stories.
 std::set<std::string> points;

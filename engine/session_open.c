@@ -91,6 +91,41 @@ static void source_indexed(hr_source *source, hr_status status)
     hr_session_close_file(source);
 }
 
+/* HR_AGAIN: it is to be served. HR_OK: it is a directory, of which that is all to be told. */
+static hr_status judge_opened(const hr_source *source, const hr_file_info *info,
+                              const char **refusal_out)
+{
+    if (info->type == HR_FILE_DIRECTORY)
+        return HR_OK;
+    if (source->listed && info->inode != source->info.inode) {
+        *refusal_out = "it was replaced just now";
+        return HR_CHANGED;
+    }
+    if (info->type != HR_FILE_REGULAR) {
+        *refusal_out = "it is no file";
+        return HR_UNSUPPORTED;
+    }
+    if (hr_chunk_count(info->size, HR_CHUNK_LEN) > HR_CHUNKS_MAX) {
+        *refusal_out = "it has more than 128 TiB, which is the most that a file may have";
+        return HR_UNSUPPORTED;
+    }
+    return HR_AGAIN;
+}
+
+static void end_opened(hr_source *source, hr_status status, const char *refusal)
+{
+    const hr_session *session = source->session;
+    char quoted[200], text[320] = "";
+    if (refusal != NULL)
+        snprintf(text, sizeof text, "opening %s: %s",
+                 hr_quote(quoted, sizeof quoted, source->path, strlen(source->path)), refusal);
+    if (status != HR_AGAIN)
+        source->ended = status;
+    if (!session->ending)
+        send_opened(source, status, &source->io.info, text);
+    hr_session_close_file(source);
+}
+
 static void source_opened(hr_io *io)
 {
     hr_source *source = io->context;
@@ -102,19 +137,10 @@ static void source_opened(hr_io *io)
     source->file = io->file_out;
     source->size = io->info.size;
     source->chunk_len = HR_CHUNK_LEN;
-    bool replaced = source->listed && io->info.inode != source->info.inode;
-    if (io->info.type != HR_FILE_REGULAR || replaced || session->ending ||
-        hr_chunk_count(source->size, HR_CHUNK_LEN) > HR_CHUNKS_MAX) {
-        hr_status status = io->info.type == HR_FILE_DIRECTORY ? HR_OK
-                           : replaced                         ? HR_CHANGED
-                                                              : HR_UNSUPPORTED;
-        source->ended = status;
-        if (!session->ending)
-            send_opened(source, status, &io->info,
-                        status == HR_OK ? ""
-                        : replaced      ? "it was replaced just now"
-                                        : "it is no file");
-        hr_session_close_file(source);
+    const char *refusal = NULL;
+    hr_status status = judge_opened(source, &io->info, &refusal);
+    if (status != HR_AGAIN || session->ending) {
+        end_opened(source, status, refusal);
         return;
     }
     source->info = io->info;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "chunk.h"
 
 /* ---- the end ---- */
 
@@ -189,7 +190,7 @@ static void opened_source(hr_io *io)
     }
     packing->info = io->info;
     uint64_t count = io->info.size / HR_INDEX_CHUNK_MAX + (io->info.size % HR_INDEX_CHUNK_MAX != 0);
-    if (count > HR_INDEX_CHUNKS_MAX) {
+    if (count > HR_CHUNKS_MAX) {
         hr_packing_fail(packing, HR_LIMIT,
                         "%s is longer than the 128 TiB that a packed shard can hold",
                         packing->shown);

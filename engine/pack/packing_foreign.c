@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "chunk.h"
 #include "codec.h"
 #include "crc32c.h"
 #include "packing.h"
@@ -163,7 +164,7 @@ static void got_window(hr_io *io)
     bool ends = packing->place_at + len >= packing->info.size;
     hr_status status =
         hr_foreign_next(&packing->foreign, (uint8_t *)seat->stored.addr + skip, len, ends, &chunk);
-    if (status == HR_OK && packing->next_read == HR_INDEX_CHUNKS_MAX)
+    if (status == HR_OK && packing->next_read == HR_CHUNKS_MAX)
         refuse(packing, "it is longer than an index can be");
     else if (status == HR_OK && chunk.len > 0)
         start_chunk(packing, seat, &chunk);
@@ -196,7 +197,7 @@ static void scan(hr_packing *packing)
 
 void hr_packing_foreign_pump(hr_packing *packing)
 {
-    packing->short_chunk = HR_INDEX_CHUNKS_MAX;
+    packing->short_chunk = HR_CHUNKS_MAX;
     scan(packing);
 }
 

@@ -6,8 +6,9 @@
 
 #include <stdint.h>
 
-/* 4 PiB in chunks of 4 MiB; the last number stands for "none" in lists. */
-#define HR_CHUNKS_MAX (UINT32_C(1) << 30)
+/* 128 TiB in chunks of 4 MiB. Whoever says how many there are makes the other side take 12 bytes
+ * for each: 384 MiB. The last number stands for "none" in lists. */
+#define HR_CHUNKS_MAX (UINT32_C(1) << 25)
 #define HR_CHUNK_NONE UINT32_MAX
 /* Chunks of a packed shard may be shorter than others, but are so many whole pages. */
 #define HR_CHUNK_LEN_UNIT 4096u

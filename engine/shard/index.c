@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "chunk.h"
 #include "crc32c.h"
 
 #define VERSION         1u
@@ -137,7 +138,7 @@ void hr_index_tail_pack(const hr_index_tail *tail, uint8_t bytes_out[HR_INDEX_TA
 static bool tail_fits(const hr_index_tail *tail, uint64_t file_len)
 {
     if (tail->chunk_len == 0 || tail->chunk_len > HR_INDEX_CHUNK_MAX ||
-        tail->chunk_count > HR_INDEX_CHUNKS_MAX)
+        tail->chunk_count > HR_CHUNKS_MAX)
         return false;
     if (tail->content_len > (uint64_t)tail->chunk_count * tail->chunk_len ||
         (tail->chunk_count > 0 &&

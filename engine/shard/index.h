@@ -19,7 +19,6 @@
 #define HR_INDEX_ALIGN      4096u
 #define HR_INDEX_CHUNK_MAX  HR_CHUNK_LEN                       /* content of a chunk */
 #define HR_INDEX_STORED_MAX (HR_INDEX_CHUNK_MAX + (64u << 10)) /* its stored bytes */
-#define HR_INDEX_CHUNKS_MAX (UINT32_C(1) << 25)                /* 128 TiB */
 
 /* What the chunks of a shard are, taken together; never reused. */
 typedef enum hr_container {

@@ -379,6 +379,20 @@ TEST_F(BadInput, DiskOfTheTargetThatCannotBeWritten)
     EXPECT_FALSE(exists(target("file")));
 }
 
+TEST_F(BadInput, SourceThatIsLargerThanAFileMayBe)
+{
+    if (geteuid() != 0 || !mount_memory(at("data"), "size=8m"))
+        GTEST_SKIP() << "no root or no mounts: the file system here has no files of that size";
+    const off_t most = off_t{128} << 40;
+    write_text(data("file"), "");
+    ASSERT_EQ(0, truncate(data("file").c_str(), most + 1));
+    serve();
+    expect_refused(get(url("file"), target("file")), 11, {"data/file", "more than 128 TiB"});
+    ASSERT_EQ(0, truncate(data("file").c_str(), most));
+    EXPECT_EQ(0, get(url("file"), target("file"), {"--dry-run"}).exit_code);
+    expect_nothing("file");
+}
+
 TEST_F(BadInput, FileThatIsLargerThanTheLimitOfTheProcess)
 {
     offer("file", 3 * CHUNK);

@@ -168,7 +168,7 @@ const Lie lies[] = {
     {"opened of a symlink", 11, OPEN, opened_with(&Opened::type, UINT64_C(3))},
     {"opened of a device", 11, OPEN, opened_with(&Opened::type, UINT64_C(4))},
     {"opened with too many permissions", 11, OPEN, opened_with(&Opened::mode, UINT64_C(010000))},
-    {"opened of a size past 2^52", 11, OPEN, opened_with(&Opened::size, UINT64_C(1) << 53)},
+    {"opened of a size past 2^47", 11, OPEN, opened_with(&Opened::size, UINT64_C(1) << 48)},
     {"opened of a size past 2^63", 11, OPEN, opened_with(&Opened::size, PAST_I64)},
     {"opened of chunks of no length", 11, OPEN, opened_with(&Opened::chunk_len, UINT64_C(0))},
     {"opened of chunks of another length", 11, OPEN,
@@ -190,7 +190,7 @@ const Lie lies[] = {
     {"opened of a transfer nobody opened", 12, OPEN, opened_with(&Opened::transfer, UINT64_C(9))},
     // failed, joined, parted, digested
     {"failed that is none", 11, GRANT, failed(1, 0, 0)},
-    {"failed of a chunk that cannot be", 11, GRANT, failed(1, 1 << 30, -5)},
+    {"failed of a chunk that cannot be", 11, GRANT, failed(1, 1 << 25, -5)},
     {"failed with too long a sentence", 11, GRANT, failed(1, 0, -5, 500)},
     {"failed once, and then nothing", 12, GRANT, failed(1, 0, -6)},
     {"failed as canceled, which nobody asked for", 11, GRANT, failed(1, 0, HR_CANCELED)},

@@ -69,8 +69,6 @@ HR_PRINTF(2, 3) static void object(hr_duel_result *result, const char *format, .
 
 #define LARGE    (48u << 10)
 #define KEPT_MAX 64
-/* A server may say that a shard has 2^30 chunks: the machine has no room for such a table. */
-#define MEMORY_LEN (512u << 20)
 
 static void *(*plain_alloc)(void *context, size_t len);
 static void (*plain_release)(void *context, void *memory);
@@ -82,8 +80,6 @@ static struct {
 static void *alloc_kept(void *context, size_t len)
 {
     hr_sim *sim = context;
-    if (len > MEMORY_LEN)
-        return NULL;
     for (unsigned i = 0; i < KEPT_MAX && len >= LARGE; i++) {
         void *at = kept[i].at;
         if (at == NULL || kept[i].len < len || kept[i].len > len + 64)

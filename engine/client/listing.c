@@ -244,16 +244,12 @@ static hr_status take_page(hr_listing *listing, const hr_message_entries *page)
     return listing->last_page && page->count == 0 ? HR_OK : HR_AGAIN;
 }
 
-static hr_listing *take_asked(hr_client *client, uint32_t request)
+static hr_listing *find_asked(hr_client *client, uint32_t request)
 {
     for (hr_list *node = client->listing.next; node != &client->listing; node = node->next) {
         hr_listing *listing = HR_CONTAINER(node, hr_listing, node);
-        if (listing->request != request)
-            continue;
-        hr_list_remove(node);
-        client->listing_count--;
-        listing->sent = false;
-        return listing;
+        if (listing->request == request)
+            return listing;
     }
     return NULL;
 }
@@ -261,18 +257,17 @@ static hr_listing *take_asked(hr_client *client, uint32_t request)
 /* The next question leaves before anything is done with the answer. */
 void hr_listing_take(hr_client *client, const hr_message_entries *page)
 {
-    hr_listing *listing = take_asked(client, page->request);
-    if (listing == NULL) {
-        hr_client_fail(client, HR_PROTOCOL, "%s listed a directory that nobody asked for",
+    hr_listing *listing = find_asked(client, page->request);
+    if (listing == NULL || !is_answer(listing, page)) { /* fails it with all others */
+        hr_client_fail(client, HR_PROTOCOL,
+                       listing == NULL ? "%s listed a directory that nobody asked for"
+                                       : "%s listed other directories than it was asked for",
                        client->address);
         return;
     }
-    if (!is_answer(listing, page)) {
-        hr_client_fail(client, HR_PROTOCOL, "%s listed other directories than it was asked for",
-                       client->address);
-        fail(listing, client->error.status, client->error.text);
-        return;
-    }
+    hr_list_remove(&listing->node);
+    client->listing_count--;
+    listing->sent = false;
     hr_list *node = hr_list_take_first(&client->listings);
     if (node != NULL)
         ask(HR_CONTAINER(node, hr_listing, node));

@@ -227,7 +227,13 @@ static int make_folder(int parent, const char *name, hr_io_file *file)
 
 static int stamp_file(const hr_io *io, int parent, const char *name, hr_io_file *file)
 {
-    hr_io one = {.kind = HR_IO_STAMP, .flags = io->flags, .info = file->info};
+    hr_io one = {
+        .kind = HR_IO_STAMP,
+        .flags = io->flags,
+        .dir = io->dir,
+        .path = file->path,
+        .info = file->info,
+    };
     int only = io->flags & HR_IO_ONLY_DIR ? O_DIRECTORY : 0;
     int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC | only);
     if (fd < 0)

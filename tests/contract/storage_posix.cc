@@ -691,15 +691,15 @@ TEST_F(StorageUring, GoesOnThroughThePageCacheWhereODirectIsRefusedLater)
     EXPECT_EQ(client->close(file), HR_OK);
 }
 
-// ---- a file system that cannot rename without replacing ----
+// ---- a kernel that lacks calls ----
 
 // From now on, for this thread alone.
-bool refuse_renameat2()
+bool refuse(unsigned call, unsigned error)
 {
     sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), // the number of the call
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     sock_fprog program = {sizeof filter / sizeof *filter, filter};
@@ -715,7 +715,7 @@ TEST_F(StoragePosix, NeverReplacesWhereTheFileSystemCannotPromiseIt)
     bool refused = false;
     int to_new = -1, to_other = -1;
     std::thread([&] {
-        refused = refuse_renameat2();
+        refused = refuse(SYS_renameat2, EINVAL);
         to_new = hr_posix_rename_exclusive(dir, "from", dir, "new");
         to_other = hr_posix_rename_exclusive(dir, "new", dir, "other");
     }).join();
@@ -724,6 +724,47 @@ TEST_F(StoragePosix, NeverReplacesWhereTheFileSystemCannotPromiseIt)
     EXPECT_NE(0, faccessat(dir, "from", F_OK, 0));
     EXPECT_EQ(0, faccessat(dir, "new", F_OK, 0));
     close(dir);
+    if (!refused)
+        GTEST_SKIP() << "this machine takes no seccomp filter";
+}
+
+// By Linux 6.6 and later; by those before; where /proc is not mounted either.
+TEST_F(StoragePosix, SetsPermissionsInWhateverWayThereIs)
+{
+    const unsigned fchmodat2 = 452;
+    close(open(in_root("file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    ASSERT_EQ(0, mkdir(in_root("folder").c_str(), 0700));
+    bool refused = true;
+    uint32_t mode = 0640;
+    const auto expect_set = [&](const char *way) {
+        for (const char *name : {"file", "folder"}) {
+            hr_io_file file = {};
+            file.path = name;
+            file.info.mode = mode;
+            file.info.mtime_ns = 1;
+            hr_io io = request(HR_IO_STAMP_FILES);
+            io.flags = HR_IO_MODE | HR_IO_NO_SYMLINKS;
+            io.dir = root;
+            io.files = &file;
+            io.file_count = 1;
+            hr_posix_act_files(&io, 0, 1);
+            EXPECT_EQ(HR_OK, file.status) << way;
+            struct stat info = {};
+            EXPECT_EQ(0, stat(in_root(name).c_str(), &info));
+            EXPECT_EQ(mode, info.st_mode & 07777) << way << ", " << name;
+        }
+        mode++;
+    };
+    std::thread([&] {
+        expect_set("as it is");
+        refused = refuse(fchmodat2, ENOSYS);
+        expect_set("without fchmodat2");
+        refused = refused && refuse(SYS_fchmodat, ENOENT);
+#if defined(SYS_chmod) // on some machines the library makes the one of the other
+        refused = refused && refuse(SYS_chmod, ENOENT);
+#endif
+        expect_set("and without /proc");
+    }).join();
     if (!refused)
         GTEST_SKIP() << "this machine takes no seccomp filter";
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tree of small directories, of which a list asks for many: with a peer that knows that, with an
 // older one, and with one that answers in part, or something else.
-#include "two_rails.h"
+#include "changed_words.h"
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -12,41 +11,10 @@ extern "C" {
 #include "world.h"
 }
 
+using namespace changed_words;
+
 namespace
 {
-
-hr_status (*inner_send)(hr_channel *, const void *, size_t);
-std::function<bool(hr_message &)> change; // false: it stays as it is
-
-hr_status changing_send(hr_channel *channel, const void *bytes, size_t len)
-{
-    static std::vector<uint64_t> in(HR_MESSAGE_PAGE_ARENA_LEN / 8), out(in.size());
-    static std::vector<uint8_t> frame(HR_MESSAGE_PAGE_MAX + HR_FRAME_HEADER_LEN);
-    for (hr_side side : {HR_SIDE_CLIENT, HR_SIDE_SERVER}) {
-        hr_arena arena = hr_arena_make(in.data(), HR_MESSAGE_PAGE_ARENA_LEN);
-        hr_message message = {};
-        if (len <= HR_FRAME_HEADER_LEN ||
-            hr_message_unpack((const uint8_t *)bytes + HR_FRAME_HEADER_LEN,
-                              len - HR_FRAME_HEADER_LEN, side, &arena, &message) != HR_OK ||
-            !change(message))
-            continue;
-        hr_arena room = hr_arena_make(out.data(), HR_MESSAGE_PAGE_ARENA_LEN);
-        EXPECT_EQ(HR_OK, hr_message_pack(&message, &room, frame.data(), frame.size(), &len));
-        return inner_send(channel, frame.data(), len);
-    }
-    return inner_send(channel, bytes, len);
-}
-
-hr_status wrap(hr_transport *inner, hr_transport **transport_out)
-{
-    static hr_transport_ops ops;
-    if (take_ops(inner, false, &ops)) {
-        inner_send = ops.channel.send;
-        ops.channel.send = changing_send;
-    }
-    *transport_out = inner;
-    return HR_OK;
-}
 
 constexpr unsigned FOLDERS = 60;
 

@@ -394,13 +394,17 @@ const std::vector<std::string> slowly = {"--codec", "zstd", "--level", "16", "--
 class PackedMeanwhile : public Packed
 {
   protected:
+    // Until a chunk is written: only then is the target locked for certain.
     void start(Program &program)
     {
         write_text(data("file"), text(5 * CHUNK));
         std::vector<std::string> arguments = {"pack", data("file"), target("shard"), "--json"};
         arguments.insert(arguments.end(), slowly.begin(), slowly.end());
         program.start(arguments);
-        ASSERT_TRUE(program.next("progress").is_valid()) << "it ended before";
+        Json json = program.next("progress");
+        while (json.is_valid() && json.number("bytes_done") == 0)
+            json = program.next("progress");
+        ASSERT_TRUE(json.is_valid()) << "it ended before";
     }
 
     // What comes of it when something is done meanwhile. On a busy machine it may have ended by

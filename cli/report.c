@@ -143,11 +143,14 @@ static void sum_up_json(const hr_get_progress *count, const char *path, hr_statu
                                     hr_status_name(status), "exit", exit_code, "text",
                                     text_of(text)));
     hr_cli_print_json(json_pack(
-        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:o}",
+        "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, "
+        "s:f, "
+        "s:o}",
         "type", "summary", "status", hr_status_name(status), "exit", exit_code, "text",
         text_of(text), "files", (json_int_t)count->files, "files_failed",
         (json_int_t)count->files_failed, "files_kept", (json_int_t)count->files_kept, "removed",
-        (json_int_t)count->removed, "bytes_total", (json_int_t)count->bytes, "bytes_moved",
+        (json_int_t)count->removed, "owners_lost", (json_int_t)count->owners_lost, "xattrs_lost",
+        (json_int_t)count->xattrs_lost, "bytes_total", (json_int_t)count->bytes, "bytes_moved",
         (json_int_t)count->bytes_moved, "bytes_reused", (json_int_t)count->bytes_reused,
         "control_messages", (json_int_t)count->control_messages, "seconds", seconds,
         "rate_bytes_per_second", (json_int_t)rate, "first_byte_seconds",

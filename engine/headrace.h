@@ -348,7 +348,7 @@ typedef struct hr_get_options {
                              brought or removed. The first that matches decides */
     size_t rule_count;
     bool owner; /* also owner, group, and the setuid, setgid and sticky bits, and extended
-                   attributes */
+                   attributes. What arrives without them is counted, and the get is HR_PARTIAL */
     uint64_t limit_bytes_per_s; /* 0: none */
     uint64_t deadline_ns;       /* from now; 0: none. Then HR_DEADLINE */
     uint64_t stall_ns;          /* nothing verified for so long is HR_STALLED; 0: 60 s */
@@ -364,10 +364,13 @@ typedef struct hr_get_progress {
         files_kept;   /* of a tree: there already, of the source's size and time, or a symlink or
                          further name as it is to be; not read, and their bytes are not counted */
     uint64_t removed; /* files, symlinks and directories; in a dry run, that would be */
-    uint64_t bytes;   /* content of the files known so far */
-    uint64_t bytes_verified;   /* moved and reused */
-    uint64_t bytes_moved;      /* over the wire in this run, repeated ones counted again */
-    uint64_t bytes_reused;     /* there from an earlier run, and verified */
+    uint64_t owners_lost, xattrs_lost; /* files, symlinks and directories that are there, but
+                                          without owner and group, or extended attributes, since
+                                          that is not permitted */
+    uint64_t bytes;                    /* content of the files known so far */
+    uint64_t bytes_verified;           /* moved and reused */
+    uint64_t bytes_moved;              /* over the wire in this run, repeated ones counted again */
+    uint64_t bytes_reused;             /* there from an earlier run, and verified */
     uint64_t control_messages; /* of the client's session so far, both ways, without pings */
     bool listing;              /* the totals still grow */
     uint64_t first_byte_ns;    /* from the start to the first landed chunk; 0: none yet */

@@ -62,19 +62,6 @@ void hr_draft_fail_io(hr_draft *draft, const char *what, const hr_io *io)
     hr_draft_fail(draft, io->status, "%s %s: %s%s", what, draft->shown, why, advice);
 }
 
-void hr_draft_fail_stamp(hr_draft *draft, const hr_io *io)
-{
-    const hr_draft_options *options = &draft->options;
-    if (io->status == HR_DENIED && options->owner)
-        hr_draft_fail(
-            draft, HR_DENIED,
-            "giving %s to owner %u and group %u is not permitted: run it as root, or without "
-            "--preserve",
-            draft->shown, options->uid, options->gid);
-    else
-        hr_draft_fail_io(draft, "setting permissions and time of", io);
-}
-
 void hr_draft_set_stamp(const hr_draft *draft, hr_io *io)
 {
     const hr_draft_options *options = &draft->options;
@@ -225,9 +212,10 @@ static void stamped(hr_io *io)
     if (is_given_up(draft))
         return;
     if (io->status != HR_OK) {
-        hr_draft_fail_stamp(draft, io);
+        hr_draft_fail_io(draft, "setting permissions and time of", io);
         return;
     }
+    draft->owner_lost = io->owner_lost;
     io = hr_draft_io(draft);
     io->file = draft->file;
     hr_draft_step(draft, HR_IO_SYNC, synced);

@@ -62,6 +62,7 @@ typedef struct hr_draft {
     hr_file *file;
     bool owned; /* the lock is held: the temporary files are ours */
     bool opened, fresh, published, poisoned, keep;
+    bool owner_lost;    /* giving it its owner was not permitted */
     bool found;         /* an earlier run left a journal, and nothing speaks against it yet */
     hr_file_info there; /* what has the name, and stays */
     bool taken;         /* it is not what the source is */
@@ -114,7 +115,6 @@ void hr_draft_step(hr_draft *draft, hr_io_kind kind, void (*done)(hr_io *io));
 hr_draft *hr_draft_stepped(hr_io *io);
 void hr_draft_fail(hr_draft *draft, hr_status status, const char *format, ...) HR_PRINTF(3, 4);
 void hr_draft_fail_io(hr_draft *draft, const char *what, const hr_io *io);
-void hr_draft_fail_stamp(hr_draft *draft, const hr_io *io);
 /* Mode, time and owner that the file is to have. */
 void hr_draft_set_stamp(const hr_draft *draft, hr_io *io);
 

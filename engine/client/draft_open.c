@@ -323,10 +323,12 @@ static void sync_same(hr_draft *draft)
 static void stamped_same(hr_io *io)
 {
     hr_draft *draft = hr_draft_stepped(io);
-    if (io->status != HR_OK)
-        hr_draft_fail_stamp(draft, io);
-    else
-        sync_same(draft);
+    if (io->status != HR_OK) {
+        hr_draft_fail_io(draft, "setting permissions and time of", io);
+        return;
+    }
+    draft->owner_lost = io->owner_lost;
+    sync_same(draft);
 }
 
 /* Its content is there; who may read it may have changed since. */

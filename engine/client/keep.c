@@ -195,13 +195,11 @@ static void stamped(hr_io *io)
 {
     hr_keep *keep = io->context;
     keep->changed |= io->changed;
+    keep->owners_lost += io->status == HR_OK && io->owner_lost;
     bool missing =
         io->status == HR_NOT_FOUND || io->status == HR_NOT_DIRECTORY || io->status == HR_POLICY;
     if (io->status == HR_OK || (missing && keep->kept->kind == KEPT_FOLDER))
         end_kept(keep, HR_OK, ""); /* why a directory is not there has been said */
-    else if (io->status == HR_DENIED && keep->owner)
-        end_kept(keep, HR_DENIED,
-                 "giving it its owner is not permitted: run it as root, or without --preserve");
     else
         end_failed(keep, io, "setting permissions and time");
 }
@@ -433,20 +431,20 @@ static void made(hr_io *io)
 
 /* ---- extended attributes ---- */
 
+/* Where none can be set it would be told of each file. */
 static void were_set(hr_io *io)
 {
     hr_keep *keep = io->context;
+    bool denied = io->status == HR_DENIED;
     keep->changed = true;
-    if (io->status == HR_OK || io->status == HR_NOT_FOUND)
+    if (denied || io->status == HR_UNSUPPORTED) {
+        keep->xattrs_lost++;
+        keep->xattrs_why = denied ? "some of them take root"
+                                  : "the target's file system has none, or /proc, through which "
+                                    "they are set, is not mounted";
+        end_kept(keep, HR_OK, "");
+    } else if (io->status == HR_OK || io->status == HR_NOT_FOUND)
         end_kept(keep, HR_OK, ""); /* why it is not there has been said */
-    else if (io->status == HR_DENIED)
-        end_kept(keep, HR_DENIED,
-                 "setting its extended attributes is not permitted: run it as root, or without "
-                 "--preserve");
-    else if (io->status == HR_UNSUPPORTED)
-        end_kept(keep, HR_UNSUPPORTED,
-                 "its extended attributes cannot be set: the target's file system has none, or "
-                 "/proc, through which they are set, is not mounted");
     else
         end_failed(keep, io, "setting its extended attributes");
 }
@@ -506,6 +504,7 @@ static void stamped_folders(hr_io *io)
     for (size_t i = 0; i < keep->stamping->count; i++) {
         const hr_io_file *folder = &keep->stamping->folders[i];
         keep->changed |= folder->changed;
+        keep->owners_lost += io->status == HR_OK && folder->status == HR_OK && folder->owner_lost;
         if (io->status == HR_OK && folder->status == HR_OK)
             continue;
         if (note_stamp(keep, KEPT_FOLDER, folder->path, &folder->info) != HR_OK) {

@@ -33,6 +33,8 @@ typedef struct hr_keep {
     const hr_keep_events *events;
     void *context;
     bool overwrite, owner, prunes;
+    uint64_t owners_lost, xattrs_lost;      /* what is there without them, */
+    const char *xattrs_why;                 /* and why it has not the latter */
     bool look;                              /* tells what would be made, and makes nothing */
     hr_list names, symlinks, xattrs, files; /* of hr_kept */
     hr_list late;                           /* of them, what is made while finishing */

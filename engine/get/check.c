@@ -89,6 +89,7 @@ static void stamped(hr_io *io)
     checked_file *file = io->context;
     char text[200];
     if (io->status == HR_OK) {
+        file->get->owners_lost += io->owner_lost;
         keep(file);
         return;
     }

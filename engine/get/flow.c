@@ -144,6 +144,7 @@ static void finish_parcel(hr_get *get, hr_parcel *parcel)
         if (file->path_to == NULL)
             continue; /* it is being tried again */
         if (file->status == HR_OK) {
+            get->owners_lost += file->owner_lost;
             hr_get_report(get, file->path_to, HR_OK, "", file->info.size);
         } else {
             get->over_verified -= file->info.size;

@@ -56,6 +56,27 @@ static void sum_up_failures(hr_get *get)
                                    (unsigned long long)count->files, kept);
 }
 
+/* The content is there, and not for whom it is. It would be the same of each file. */
+static void sum_up_lost(hr_get *get)
+{
+    const hr_get_progress count = hr_get_count(get);
+    char owners[120] = "", xattrs[250] = "";
+    if (count.owners_lost > 0)
+        snprintf(owners, sizeof owners,
+                 "; %llu could not be given their owner and group (that takes root)",
+                 (unsigned long long)count.owners_lost);
+    if (count.xattrs_lost > 0)
+        snprintf(xattrs, sizeof xattrs, "; %llu could not be given their extended attributes (%s)",
+                 (unsigned long long)count.xattrs_lost, get->keep.xattrs_why);
+    if (owners[0] == '\0' && xattrs[0] == '\0')
+        return;
+    hr_error so_far = get->error;
+    if (get->status == HR_OK)
+        get->status = HR_PARTIAL;
+    hr_error_set(&get->error, get->status, "%s%s%s; run it as root, or without --preserve",
+                 so_far.status == HR_OK ? "all content is there" : so_far.text, owners, xattrs);
+}
+
 static void settle(hr_get *get)
 {
     hr_loop_timer_clear(hr_get_home(get)->loop, &get->watch);
@@ -68,6 +89,8 @@ static void settle(hr_get *get)
         sum_up_failures(get);
     else
         get->status = HR_OK;
+    if (get->status == HR_OK || get->status == HR_PARTIAL)
+        sum_up_lost(get);
 }
 
 static void closed_dir(hr_io *io)
@@ -238,6 +261,7 @@ static void item_over(void *context, hr_transfer *transfer)
     if (transfer->kept)
         get->progress.bytes -= transfer->size;
     bool failed = transfer->error.status != HR_OK;
+    get->owners_lost += !failed && transfer->draft.owner_lost;
     if ((failed || !transfer->is_directory) && !is_given_up(get, transfer)) {
         report(get, item->path, &transfer->error, transfer->size, counters, transfer->kept);
         if (!get->is_tree && failed)
@@ -582,6 +606,8 @@ hr_get_progress hr_get_count(const hr_get *get)
     hr_get_progress progress = get->progress;
     progress.bytes_moved = get->over_moved;
     progress.bytes_reused = get->over_reused;
+    progress.owners_lost = get->owners_lost + get->keep.owners_lost;
+    progress.xattrs_lost = get->keep.xattrs_lost;
     progress.first_byte_ns = get->first_byte_ns;
     hr_flow_count(get, &progress);
     progress.bytes_verified = bytes_verified(get);

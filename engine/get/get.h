@@ -80,6 +80,7 @@ struct hr_get {
     unsigned item_count;
     uint64_t over_verified, over_moved, over_reused; /* of items that are gone */
     uint64_t without_space, without_space_bytes;     /* files of a tree that did not fit */
+    uint64_t owners_lost; /* files that are there without them; what is no file knows get->keep */
 
     hr_dir *dir; /* the target's: of the file's parent, or of the tree */
     hr_io io;

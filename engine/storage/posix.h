@@ -94,6 +94,8 @@ void hr_posix_filesystem(int fd, const struct statx *stat, const hr_dir *dir,
 
 /* ---- posix_attributes.c ---- */
 
+/* fd may be O_PATH. Not permitted is no failure: see HR_IO_OWNER. */
+int hr_posix_give_owner(int fd, hr_file_info *info, bool *lost_out);
 int hr_posix_stamp(hr_io *io);
 /* As hr_posix_stamp does it; fd may be O_PATH. */
 int hr_posix_stamp_opened(int fd, hr_io *io);

@@ -85,15 +85,31 @@ static bool is_so(int fd, const hr_io *io)
     return now.mtime_ns == wanted->mtime_ns && mode && owner;
 }
 
+/* EINVAL: a user namespace has no such user. A group that whoever runs this is in may be given
+ * without its owner. */
+int hr_posix_give_owner(int fd, hr_file_info *info, bool *lost_out)
+{
+    *lost_out = false;
+    if (fchownat(fd, "", info->uid, info->gid, AT_EMPTY_PATH) == 0)
+        return 0;
+    if (errno != EPERM && errno != EINVAL)
+        return errno;
+    *lost_out = true;
+    info->mode &= 0777;
+    bool group_given = fchownat(fd, "", (uid_t)-1, info->gid, AT_EMPTY_PATH) == 0;
+    (void)group_given;
+    return 0;
+}
+
 int hr_posix_stamp_opened(int fd, hr_io *io)
 {
-    const hr_file_info *info = &io->info;
+    hr_file_info *info = &io->info;
     int error = 0;
     if (io->flags & HR_IO_IF_OTHER && is_so(fd, io))
         return 0;
     io->changed = true;
     if (io->flags & HR_IO_OWNER)
-        error = fchownat(fd, "", info->uid, info->gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
+        error = hr_posix_give_owner(fd, info, &io->owner_lost);
     if (error == 0 && io->flags & HR_IO_MODE)
         error = io->file != NULL ? set_mode(fd, info->mode) : set_named_mode(fd, io);
     return error == 0 ? stamp_named_time(fd, info->mtime_ns) : error;

@@ -180,18 +180,19 @@ static bool has_mode(int fd, mode_t mode, opened_parent *parent)
 }
 
 /* The owner first: changing it takes setuid and setgid away. */
-static int settle_file(int fd, const hr_file_info *info, bool owner, opened_parent *parent)
+static int settle_file(int fd, hr_io_file *file, bool owner, opened_parent *parent)
 {
-    mode_t mode = info->mode & 07777;
-    if (owner && fchown(fd, info->uid, info->gid) != 0)
-        return errno;
+    hr_file_info info = file->info;
+    int error = owner ? hr_posix_give_owner(fd, &info, &file->owner_lost) : 0;
+    if (error != 0)
+        return error;
+    mode_t mode = info.mode & 07777;
     if (!has_mode(fd, mode, parent) && fchmod(fd, mode) != 0)
         return errno;
-    return hr_posix_stamp_time(fd, info->mtime_ns);
+    return hr_posix_stamp_time(fd, info.mtime_ns);
 }
 
-static int write_file(const hr_io *io, opened_parent *parent, const char *name,
-                      const hr_io_file *file)
+static int write_file(const hr_io *io, opened_parent *parent, const char *name, hr_io_file *file)
 {
     const hr_file_info *info = &file->info;
     int fd = openat(parent->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -201,7 +202,7 @@ static int write_file(const hr_io *io, opened_parent *parent, const char *name,
     int error = info->allocated_len < info->size ? write_sparse(fd, file->data, (size_t)info->size)
                                                  : write_run(fd, file->data, 0, (size_t)info->size);
     if (error == 0)
-        error = settle_file(fd, info, io->flags & HR_IO_OWNER, parent);
+        error = settle_file(fd, file, io->flags & HR_IO_OWNER, parent);
     if (close(fd) != 0 && error == 0)
         error = errno; /* over a network this is where a full disk may show */
     return error;
@@ -241,6 +242,7 @@ static int stamp_file(const hr_io *io, int parent, const char *name, hr_io_file 
     int error = hr_posix_stamp_opened(fd, &one);
     close(fd);
     file->changed = one.changed;
+    file->owner_lost = one.owner_lost;
     return error;
 }
 

@@ -157,7 +157,9 @@ enum {
                                   are followed as long as they stay beneath dir (exports) */
     HR_IO_APPEND = 1 << 7,
     HR_IO_MODE = 1 << 8, /* STAMP: info.mode; a symlink has none. OPEN, OPEN_DIR: of what is made */
-    HR_IO_OWNER = 1 << 9,     /* STAMP, WRITE_FILES: info.uid and info.gid */
+    HR_IO_OWNER = 1 << 9, /* STAMP, WRITE_FILES: info.uid and info.gid. Where that is not permitted
+                             all else is done, but setuid, setgid and sticky, and owner_lost says
+                             so; the group alone may have been given */
     HR_IO_XATTRS = 1 << 13,   /* LIST: also the extended attributes */
     HR_IO_ONLY_DIR = 1 << 12, /* STAMP: HR_NOT_DIRECTORY if it is anything else */
     HR_IO_SPARSE = 1 << 10,   /* WRITE: where there are only zeros there will be a hole */
@@ -173,6 +175,7 @@ typedef struct hr_io_file {
     hr_status status;
     bool exclusive;       /* RENAME_FILES: this one replaces nothing */
     bool changed;         /* MAKE_DIRS: it was missing; STAMP_FILES: it was not so already */
+    bool owner_lost;      /* WRITE_FILES, STAMP_FILES: see HR_IO_OWNER */
     uint32_t folder_mode; /* WRITE_FILES with CREATE, MAKE_DIRS */
 } hr_io_file;
 
@@ -202,6 +205,7 @@ struct hr_io {
     bool last;    /* LIST: nothing comes behind this page */
     bool changed; /* MAKE_DIR, OPEN_DIR with CREATE: some were missing; STAMP: it was not so already
                    */
+    bool owner_lost; /* STAMP: see HR_IO_OWNER */
     hr_file_info info;
     hr_dir *dir_out;
     hr_file *file_out;

@@ -3,6 +3,7 @@
 // permissions and times; and what cannot be is told by name.
 #include "fixture.h"
 
+#include <algorithm>
 #include <dirent.h>
 #include <sys/xattr.h>
 
@@ -172,17 +173,52 @@ TEST_F(TreeKept, OwnersWhenAskedFor)
         EXPECT_EQ(12345u, look(target(std::string("tree/") + name)).st_gid) << name;
     }
     EXPECT_EQ(06755u, look(target("tree/a/file")).st_mode & 07777);
+}
 
+// What cost time to bring is not thrown away for it, and it is not told of each file.
+TEST_F(TreeKept, OwnersThatMayNotBeGivenAreCounted)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: owners cannot be given";
+    constexpr mode_t MODE = 06751;
+    make_directory(data("a"));
+    offer("large", CHUNK + 1);
+    for (const char *name : {"a/one", "a/two", "a/three"})
+        offer(name, 10);
+    ASSERT_EQ(0, symlink("one", data("a/link").c_str()));
+    ASSERT_EQ(0, chown(data("a").c_str(), 54321, NOBODY));
+    for (const char *name : {"a/one", "a/two", "large"}) {
+        ASSERT_EQ(0, chown(data(name).c_str(), 54321, 12345));
+        ASSERT_EQ(0, chmod(data(name).c_str(), MODE));
+    }
+    ASSERT_EQ(0, lchown(data("a/three").c_str(), NOBODY, NOBODY));
     make_directory(target("nobodys"));
     ASSERT_EQ(0, chown(target("nobodys").c_str(), NOBODY, NOBODY));
     ASSERT_EQ(0, chmod(at("target").c_str(), 0755));
     Surroundings nobody;
     nobody.user = NOBODY;
     nobody.environment = {"HOME=/dev/null"};
-    Program program;
-    program.start({"get", url("a/file"), target("nobodys/"), "--preserve"}, nobody);
-    EXPECT_EQ(6, program.wait());
-    EXPECT_NE(std::string::npos, program.errors().find("without --preserve")) << program.errors();
+    serve();
+    for (int run = 0; run < 2; run++) { // the second finds them there
+        Result result =
+            get("hr://" + address_ + "/data", target("nobodys/tree"), {"--preserve"}, nobody);
+        EXPECT_EQ(3, result.exit_code);
+        EXPECT_EQ(6u,
+                  result.summary.number("owners_lost")); // with the tree itself, which is root's
+        EXPECT_EQ(0u, result.summary.number("files_failed")) << result.errors;
+        EXPECT_EQ(run == 0 ? 0u : 5u, result.summary.number("files_kept"));
+        EXPECT_EQ(1, std::count(result.errors.begin(), result.errors.end(), '\n'));
+        EXPECT_NE(std::string::npos, result.errors.find("without --preserve")) << result.errors;
+        for (const char *name : {"a/one", "a/two", "large"}) {
+            EXPECT_EQ(NOBODY, look(target(std::string("nobodys/tree/") + name)).st_uid) << name;
+            EXPECT_EQ(MODE & 0777,
+                      look(target(std::string("nobodys/tree/") + name)).st_mode & 07777);
+        }
+    }
+    Result result = get(url("a/one"), target("nobodys/"), {"--preserve"}, nobody);
+    EXPECT_EQ(3, result.exit_code);
+    EXPECT_EQ(1u, result.summary.number("owners_lost"));
+    EXPECT_EQ(10, look(target("nobodys/one")).st_size);
 }
 
 // As many of them as of others come together, and cost no message each.
@@ -315,7 +351,24 @@ TEST_F(TreeKept, ExtendedAttributesWhenAskedFor)
     if (setxattr(data("a/plain").c_str(), "user.much", much.data(), much.size(), 0) == 0) {
         result = get_tree({"--preserve"});
         EXPECT_EQ(3, result.exit_code);
+        ASSERT_EQ(0, removexattr(data("a/plain").c_str(), "user.much"));
     }
+    // Version 2, none effective. Everybody may read it.
+    const char capability[20] = {0, 0, 0, 2};
+    for (const char *name : {"a/file", "a/plain"})
+        if (setxattr(data(name).c_str(), "security.capability", capability, sizeof capability, 0))
+            GTEST_SKIP() << "capabilities cannot be given here: " << strerror(errno);
+    make_directory(target("nobodys"));
+    ASSERT_EQ(0, chown(target("nobodys").c_str(), NOBODY, NOBODY));
+    ASSERT_EQ(0, chmod(at("target").c_str(), 0755));
+    Surroundings nobody;
+    nobody.user = NOBODY;
+    nobody.environment = {"HOME=/dev/null"};
+    result = get("hr://" + address_ + "/data", target("nobodys/tree"), {"--preserve"}, nobody);
+    EXPECT_EQ(3, result.exit_code);
+    EXPECT_EQ(2u, result.summary.number("xattrs_lost"));
+    EXPECT_EQ(0u, result.summary.number("files_failed"));
+    EXPECT_EQ(1, std::count(result.errors.begin(), result.errors.end(), '\n')) << result.errors;
 }
 
 TEST_F(TreeKept, HolesStayHoles)

@@ -75,6 +75,7 @@ bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info
                        .info = *info,
                        .status = HR_AGAIN,
                        .exclusive = exclusive,
+                       .group_of_path_to = made == NULL, /* else that of the stage is the same */
                        .folder_mode = made != NULL ? made->mode : 0};
     hr_message_small small = small_of(&file, count > 0 ? &parcel->files[count - 1] : NULL);
     size_t small_len = hr_message_small_len(&small);

@@ -18,6 +18,8 @@ typedef struct opened_parent {
     int fd;             /* -1: none */
     bool judged, exact; /* whether files that are made in it with judged_mode have that mode */
     mode_t judged_mode;
+    bool group_known;
+    gid_t group; /* of what is made in it */
 } opened_parent;
 
 static void forget(opened_parent *parent)
@@ -25,7 +27,7 @@ static void forget(opened_parent *parent)
     if (parent->fd >= 0)
         close(parent->fd);
     parent->fd = -1;
-    parent->judged = false;
+    parent->judged = parent->group_known = false;
 }
 
 /* Several threads may come to it at once. */
@@ -55,7 +57,7 @@ static int find_parent(const hr_io *io, const hr_io_file *file, const char *path
     if (parent->fd < 0 || parent->len != len || memcmp(parent->path, path, len) != 0) {
         forget(parent);
         int error = hr_posix_open_parent(io, path, &parent->fd, name_out);
-        if (error == ENOENT && io->flags & HR_IO_CREATE && len > 0 &&
+        if (error == ENOENT && io->flags & HR_IO_CREATE && path == file->path && len > 0 &&
             (error = make_parent(io, path, len, file->folder_mode)) == 0)
             error = hr_posix_open_parent(io, path, &parent->fd, name_out);
         if (error != 0)
@@ -192,7 +194,35 @@ static int settle_file(int fd, hr_io_file *file, bool owner, opened_parent *pare
     return hr_posix_stamp_time(fd, info.mtime_ns);
 }
 
-static int write_file(const hr_io *io, opened_parent *parent, const char *name, hr_io_file *file)
+static int read_group(opened_parent *parent)
+{
+    struct stat stat;
+    if (parent->group_known)
+        return 0;
+    if (fstat(parent->fd, &stat) != 0)
+        return errno;
+    parent->group_known = true;
+    parent->group = stat.st_mode & S_ISGID ? stat.st_gid : getegid();
+    return 0;
+}
+
+/* A directory may pass its group on to what is made in it, and this one was made in another. */
+static int take_group(const hr_io *io, int fd, const hr_io_file *file, opened_parent *parent,
+                      opened_parent *parent_to)
+{
+    const char *name_to;
+    int error = find_parent(io, file, file->path_to, parent_to, &name_to);
+    if (error == 0)
+        error = read_group(parent);
+    if (error == 0)
+        error = read_group(parent_to);
+    if (error != 0 || parent->group == parent_to->group)
+        return error;
+    return fchown(fd, (uid_t)-1, parent_to->group) == 0 ? 0 : errno;
+}
+
+static int write_file(const hr_io *io, opened_parent *parent, const char *name, hr_io_file *file,
+                      opened_parent *parent_to)
 {
     const hr_file_info *info = &file->info;
     int fd = openat(parent->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -201,6 +231,8 @@ static int write_file(const hr_io *io, opened_parent *parent, const char *name, 
         return errno;
     int error = info->allocated_len < info->size ? write_sparse(fd, file->data, (size_t)info->size)
                                                  : write_run(fd, file->data, 0, (size_t)info->size);
+    if (error == 0 && file->group_of_path_to && !(io->flags & HR_IO_OWNER))
+        error = take_group(io, fd, file, parent, parent_to);
     if (error == 0)
         error = settle_file(fd, file, io->flags & HR_IO_OWNER, parent);
     if (close(fd) != 0 && error == 0)
@@ -273,7 +305,7 @@ static int act(const hr_io *io, hr_io_file *file, opened_parent *parent, opened_
     if (io->kind == HR_IO_READ_FILES)
         return read_file(parent->fd, name, file);
     if (io->kind == HR_IO_WRITE_FILES)
-        return write_file(io, parent, name, file);
+        return write_file(io, parent, name, file, parent_to);
     if (io->kind == HR_IO_MAKE_DIRS)
         return make_folder(parent->fd, name, file);
     if (io->kind == HR_IO_STAMP_FILES)

@@ -173,10 +173,11 @@ typedef struct hr_io_file {
     void *data;
     hr_file_info info;
     hr_status status;
-    bool exclusive;       /* RENAME_FILES: this one replaces nothing */
-    bool changed;         /* MAKE_DIRS: it was missing; STAMP_FILES: it was not so already */
-    bool owner_lost;      /* WRITE_FILES, STAMP_FILES: see HR_IO_OWNER */
-    uint32_t folder_mode; /* WRITE_FILES with CREATE, MAKE_DIRS */
+    bool exclusive;        /* RENAME_FILES: this one replaces nothing */
+    bool changed;          /* MAKE_DIRS: it was missing; STAMP_FILES: it was not so already */
+    bool owner_lost;       /* WRITE_FILES, STAMP_FILES: see HR_IO_OWNER */
+    bool group_of_path_to; /* WRITE_FILES without OWNER: of a file that is made there */
+    uint32_t folder_mode;  /* WRITE_FILES with CREATE, MAKE_DIRS */
 } hr_io_file;
 
 /* One request. The caller's before submit and again from the call of done on; what it points to

@@ -221,6 +221,37 @@ TEST_F(TreeKept, OwnersThatMayNotBeGivenAreCounted)
     EXPECT_EQ(10, look(target("nobodys/one")).st_size);
 }
 
+// As it would have it had it been made there: small files are made elsewhere first.
+TEST_F(TreeKept, TheGroupThatADirectoryOfTheTargetPassesOn)
+{
+    if (geteuid() != 0)
+        GTEST_SKIP() << "not root: groups cannot be given";
+    const gid_t own = getegid(), top = 12345, shared = 54321;
+    for (const char *name : {"plain", "shared", "shared/new"})
+        make_directory(data(name));
+    for (const char *name : {"small", "plain/small", "shared/small", "shared/new/small"})
+        offer(name, 10);
+    offer("shared/large", CHUNK + 1);
+    serve();
+    for (gid_t group : {own, top}) {
+        const std::string tree = target("tree" + std::to_string(group)) + "/";
+        for (const char *name : {"", "plain", "shared"})
+            make_directory(tree + name);
+        ASSERT_EQ(0, chown(tree.c_str(), (uid_t)-1, group));
+        ASSERT_EQ(0, chmod(tree.c_str(), group == top ? 02755 : 0755));
+        ASSERT_EQ(0, chmod((tree + "plain").c_str(), 0755));
+        ASSERT_EQ(0, chown((tree + "plain").c_str(), (uid_t)-1, own));
+        ASSERT_EQ(0, chown((tree + "shared").c_str(), (uid_t)-1, shared));
+        ASSERT_EQ(0, chmod((tree + "shared").c_str(), 02755));
+        Result result = get("hr://" + address_ + "/data", tree.substr(0, tree.size() - 1));
+        EXPECT_EQ(0, result.exit_code) << result.errors;
+        EXPECT_EQ(group, look(tree + "small").st_gid);
+        EXPECT_EQ(own, look(tree + "plain/small").st_gid);
+        for (const char *name : {"small", "large", "new", "new/small"})
+            EXPECT_EQ(shared, look(tree + "shared/" + name).st_gid) << name;
+    }
+}
+
 // As many of them as of others come together, and cost no message each.
 TEST_F(TreeKept, OwnersOfManySmallFiles)
 {

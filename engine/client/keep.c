@@ -239,20 +239,27 @@ static void remove_at(hr_keep *keep, const char *path, void (*done)(hr_io *io))
     step(keep, &(hr_io){.kind = HR_IO_REMOVE, .flags = HR_IO_NO_SYMLINKS, .path = path}, done);
 }
 
+/* What it holds may be removed yet. */
+static void end_full(hr_keep *keep)
+{
+    if (!keep->prunes || keep->finishing) {
+        end_kept(keep, HR_EXISTS, HR_KEEP_FULL_TEXT);
+        return;
+    }
+    hr_list_append(&keep->late, &keep->kept->node);
+    make_next(keep);
+}
+
 static void removed_temporary(hr_io *io)
 {
     hr_keep *keep = io->context;
     bool full = keep->made_way && keep->failure == HR_EXISTS;
     io->status = keep->failure;
     io->error = keep->failure_error;
-    if (full && keep->prunes && !keep->finishing) {
-        hr_list_append(&keep->late, &keep->kept->node);
-        make_next(keep);
-    } else if (full) {
-        end_kept(keep, HR_EXISTS, HR_KEEP_FULL_TEXT);
-    } else {
+    if (full)
+        end_full(keep);
+    else
         end_failed(keep, io, "replacing what has its name");
-    }
 }
 
 static void fail_to_replace(hr_keep *keep, const hr_io *io)
@@ -332,16 +339,39 @@ static uint64_t name_hash(const char *name)
     return hash;
 }
 
+/* What is no directory can be replaced. */
+static void looked_into(hr_io *io)
+{
+    hr_keep *keep = io->context;
+    if (io->status != HR_OK || io->bytes == 0 ||
+        keep->events->empties(keep->context, keep->kept->path))
+        end_kept(keep, HR_OK, "");
+    else
+        end_full(keep);
+}
+
+static void look_into(hr_keep *keep)
+{
+    static_assert(sizeof keep->temporary >= HR_DIR_ENTRY_MAX, "room for one entry");
+    step(keep,
+         &(hr_io){.kind = HR_IO_LIST,
+                  .flags = HR_IO_NO_SYMLINKS,
+                  .path = keep->kept->path,
+                  .data = keep->temporary,
+                  .len = sizeof keep->temporary},
+         looked_into);
+}
+
 static void replace(hr_keep *keep)
 {
     const char *path = keep->kept->path, *slash = strrchr(path, '/');
     int parent_len = slash == NULL ? 0 : (int)(slash - path) + 1;
-    if (keep->look && (keep->overwrite || keep->io.status != HR_OK)) {
-        end_kept(keep, HR_OK, ""); /* it would be made */
-        return;
-    }
     if (!keep->overwrite) {
         end_kept(keep, HR_EXISTS, HR_KEEP_EXISTS_TEXT);
+        return;
+    }
+    if (keep->look) {
+        look_into(keep);
         return;
     }
     int len = snprintf(keep->temporary, sizeof keep->temporary, "%.*s.headrace-%016llx", parent_len,
@@ -359,8 +389,8 @@ static void compared_name(hr_io *io)
     hr_keep *keep = io->context;
     keep->was_there =
         io->status == HR_OK && io->info.type == HR_FILE_REGULAR && io->info.inode == keep->inode;
-    if (keep->was_there)
-        end_kept(keep, HR_OK, "");
+    if (keep->was_there || (keep->look && io->status != HR_OK))
+        end_kept(keep, HR_OK, ""); /* or it would be made */
     else
         replace(keep);
 }
@@ -368,15 +398,11 @@ static void compared_name(hr_io *io)
 static void looked_up_file(hr_io *io)
 {
     hr_keep *keep = io->context;
-    if (io->status == HR_NOT_FOUND && keep->look) {
-        end_kept(keep, HR_OK, ""); /* nor is that one there yet */
-        return;
-    }
-    if (io->status != HR_OK) {
+    if (io->status != HR_OK && !keep->look) { /* else it may not be there yet */
         end_failed(keep, io, "looking for the file that it is a name of");
         return;
     }
-    keep->inode = io->info.inode;
+    keep->inode = io->status == HR_OK ? io->info.inode : 0;
     step(keep, &(hr_io){.kind = HR_IO_LOOKUP, .flags = HR_IO_NO_SYMLINKS, .path = keep->kept->path},
          compared_name);
 }
@@ -391,9 +417,8 @@ static void compared_symlink(hr_io *io)
         end_kept(keep, HR_OK, "");
     else if (keep->was_there)
         stamp(keep);
-    else if (keep->look && io->status == HR_INVALID) /* EINVAL: it is there, and no symlink */
-        end_kept(keep, keep->overwrite ? HR_OK : HR_EXISTS,
-                 keep->overwrite ? "" : HR_KEEP_EXISTS_TEXT);
+    else if (keep->look && io->status != HR_OK && io->status != HR_INVALID)
+        end_kept(keep, HR_OK, ""); /* it would be made; EINVAL: it is there, and no symlink */
     else
         replace(keep);
 }

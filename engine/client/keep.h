@@ -24,6 +24,8 @@ typedef struct hr_keep_events {
                  const char *text);
     /* A directory did not become what it is to be. */
     void (*failed)(void *context, const char *path, hr_status status, const char *text);
+    /* In a look: whether all that this directory holds will have been removed. */
+    bool (*empties)(void *context, const char *path);
     void (*over)(void *context);
 } hr_keep_events;
 
@@ -50,7 +52,8 @@ typedef struct hr_keep {
     uint64_t inode;
     hr_status failure; /* why a replacement failed, while its temporary name is removed */
     int failure_error;
-    char temporary[HR_PATH_MAX], said[HR_SYMLINK_MAX];
+    _Alignas(hr_dir_entry) char temporary[HR_PATH_MAX]; /* or what a directory holds, in a look */
+    char said[HR_SYMLINK_MAX];
 } hr_keep;
 
 /* What of a source's mode a file gets: all permissions, whatever the umask, as cp -a and rsync -a

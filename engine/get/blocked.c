@@ -97,7 +97,7 @@ static void listed(hr_io *io)
 {
     hr_get *get = io->context;
     blocked_file *file = take(get);
-    bool goes = get->pruned || (io->status == HR_OK && io->bytes == 0);
+    bool goes = (io->status == HR_OK && io->bytes == 0) || hr_tree_empties(get, file->path);
     get->progress.bytes += goes ? file->size : 0;
     if (goes)
         hr_get_report(get, file->path, HR_OK, "", file->size);

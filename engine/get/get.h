@@ -110,6 +110,7 @@ struct hr_get {
     hr_names
         different;  /* files whose content is not what the target has: size and time say nothing */
     hr_rule *rules; /* copies; the options point to them */
+    hr_names staying; /* of a dry run: directories that --delete would not empty */
     bool pruned;
     hr_get_phase phase;
     hr_blocked blocked;
@@ -187,6 +188,9 @@ void hr_tree_pump(hr_get *get);
 void hr_tree_go_on(hr_get *get);
 /* Every file is known and has been compared with the target. */
 bool hr_tree_is_listed(const hr_get *get);
+
+/* In a dry run: whether all that this directory of the target holds would have been removed. */
+bool hr_tree_empties(const hr_get *get, const char *path);
 
 /* ---- of pages.c ---- */
 

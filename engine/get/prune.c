@@ -14,6 +14,7 @@ struct hr_prune_folder {
     hr_prune_folder *parent; /* NULL: it is the tree itself */
     size_t users;            /* itself, and what lies in it */
     bool goes;               /* it is not in the source itself */
+    bool stays;              /* something in it does, and so it does too */
     char name[];
 };
 
@@ -137,7 +138,8 @@ static void remove_next(hr_prune *prune, hr_list *list)
 {
     while (prune->options.look && !hr_list_is_empty(list)) {
         hr_prune_folder *record = folder_of(hr_list_take_first(list));
-        prune->events->removed(prune->context, path_of(prune, record));
+        if (!record->stays)
+            prune->events->removed(prune->context, path_of(prune, record));
         let_go(prune, record);
     }
     bool over = prune->stopped || hr_list_is_empty(list);
@@ -159,6 +161,23 @@ static bool is_temporary(const char *name)
     return strncmp(name, ".headrace-", sizeof ".headrace-" - 1) == 0;
 }
 
+static void note_name(hr_prune *prune, const char *path)
+{
+    bool added;
+    if (prune->options.look && hr_names_add(prune->options.staying, path, &added) != HR_OK)
+        prune->events->failed(prune->context, path, HR_NO_MEMORY, "out of memory");
+}
+
+/* Up to what the source has too. */
+static void note_staying(hr_prune *prune, hr_prune_folder *folder)
+{
+    for (bool goes = true; goes && folder != NULL && !folder->stays; folder = folder->parent) {
+        folder->stays = true;
+        goes = folder->goes;
+        note_name(prune, path_of(prune, folder));
+    }
+}
+
 static void sort_out(hr_prune *prune, const char *base, const hr_dir_entry *entry)
 {
     const hr_prune_options *options = &prune->options;
@@ -167,8 +186,12 @@ static void sort_out(hr_prune *prune, const char *base, const hr_dir_entry *entr
     int len = snprintf(path, sizeof path, "%s%s%s", base, base[0] != '\0' ? "/" : "", entry->name);
     /* What is under way here is somebody's who holds its lock, or is found by the next get. */
     if (len >= (int)sizeof path || is_temporary(entry->name) ||
-        hr_rules_exclude(options->rules, options->rule_count, path, is_dir))
+        hr_rules_exclude(options->rules, options->rule_count, path, is_dir)) {
+        note_staying(prune, prune->folder);
+        if (is_dir)
+            note_name(prune, path); /* nobody looks into it */
         return;
+    }
     bool goes = prune->folder->goes || !hr_names_has(options->names, path);
     if (!goes && !is_dir)
         return;

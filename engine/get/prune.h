@@ -18,7 +18,8 @@ typedef struct hr_prune_options {
     const hr_names *names; /* of the source, all of them */
     const hr_rule *rules;
     size_t rule_count;
-    bool look; /* says what would go, and removes nothing */
+    bool look;         /* says what would go, and removes nothing, */
+    hr_names *staying; /* and adds those directories in which something stays */
 } hr_prune_options;
 
 typedef struct hr_prune_events {

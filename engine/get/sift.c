@@ -322,13 +322,13 @@ static bool decide(hr_get *get, const hr_sift *sift)
     }
     bool fresh = there->status == HR_NOT_FOUND && get->dir != NULL && !renamed;
     bool small = status == HR_NOT_FOUND && listed->size <= HR_BUNDLE_FILE_MAX && !left && !renamed;
-    if (small && get->options.dry_run) {
+    const hr_folder *made = sift->made[sift->next];
+    if (get->options.dry_run && !renamed && (small || made != NULL)) {
         get->progress.files++;
         get->progress.bytes += listed->size;
         hr_get_report(get, there->path, HR_OK, "", listed->size);
         return true;
     }
-    const hr_folder *made = sift->made[sift->next];
     if (small && get->flow.takes_bundles ? !hr_flow_add(get, there->path, listed, fresh, made)
                                          : !hr_flow_wait(get, there->path, fresh))
         return false;

@@ -103,7 +103,8 @@ static void take_file(hr_get *get, const char *path, const hr_entry *entry, bool
         return;
     if (!hr_get_may_rename(get, path)) /* else each is a file of its own */
         status = hr_keep_name(&get->keep, path, entry, &noted);
-    bool checked = !noted && get->options.checksum && get->dir != NULL;
+    bool is_new = get->dir == NULL || get->listed->folder->made;
+    bool checked = !noted && get->options.checksum && !is_new;
     get->progress.files += noted || checked; /* others are counted when it is decided on them */
     const hr_file_info listed = hr_sift_info(get, entry);
     if (status == HR_OK && checked)
@@ -181,6 +182,9 @@ static void take_entry(hr_get *get, const hr_entry *entry)
 
 /* ---- one directory of it ---- */
 
+#define IN_THE_WAY_TEXT                                                                            \
+    "the target has something else than a directory under this name; --overwrite replaces it"
+
 static void make_listed(hr_get *get);
 
 static void give_up_listed(hr_get *get, hr_status status, const char *text)
@@ -220,9 +224,7 @@ static void looked_in_the_way(hr_io *io)
         get->io.error = 0;
         fail_to_make(get, &get->io, "making its directory");
     } else if (!get->options.overwrite) {
-        give_up_listed(get, HR_EXISTS,
-                       "the target has something else than a directory under this name; "
-                       "--overwrite replaces it");
+        give_up_listed(get, HR_EXISTS, IN_THE_WAY_TEXT);
     } else {
         get->made_way = true;
         get->io = (hr_io){
@@ -237,15 +239,14 @@ static void looked_in_the_way(hr_io *io)
     }
 }
 
-static void look_in_the_way(hr_get *get, hr_status refusal)
+static void look_up_listed(hr_get *get, void (*done)(hr_io *io))
 {
-    get->refusal = refusal;
     get->io = (hr_io){
         .kind = HR_IO_LOOKUP,
         .flags = HR_IO_NO_SYMLINKS,
         .dir = get->dir,
         .path = get->listed_path,
-        .done = looked_in_the_way,
+        .done = done,
         .context = get,
     };
     hr_storage_submit(hr_get_home(get)->storage, &get->io);
@@ -268,7 +269,8 @@ static void made_folder(hr_io *io)
 {
     hr_get *get = io->context;
     if (io->status == HR_NOT_DIRECTORY || io->status == HR_POLICY) {
-        look_in_the_way(get, io->status);
+        get->refusal = io->status;
+        look_up_listed(get, looked_in_the_way);
         return;
     }
     if (io->status != HR_OK) {
@@ -372,6 +374,31 @@ static void told_folder_apart(void *context, bool folds)
     give_up_listed(get, HR_EXISTS, HR_TWINS_TEXT);
 }
 
+/* Of a dry run: nothing is there of what lies in a directory that would be made. */
+static void looked_at_folder(hr_io *io)
+{
+    hr_get *get = io->context;
+    bool in_the_way = io->status == HR_OK && io->info.type != HR_FILE_DIRECTORY;
+    if (in_the_way && !get->options.overwrite) {
+        give_up_listed(get, HR_EXISTS, IN_THE_WAY_TEXT);
+    } else if (io->status == HR_OK || io->status == HR_NOT_FOUND) {
+        get->listed->folder->made = in_the_way || io->status == HR_NOT_FOUND;
+        begin_listed(get);
+    } else {
+        fail_to_make(get, io, "looking for its directory");
+    }
+}
+
+static void look_at_folder(hr_get *get)
+{
+    hr_folder *folder = get->listed->folder;
+    folder->made = folder->parent->made;
+    if (folder->made)
+        return;
+    get->io_busy = true;
+    look_up_listed(get, looked_at_folder);
+}
+
 /* The next one of the page. */
 static void enter_folder(hr_get *get)
 {
@@ -389,9 +416,11 @@ static void enter_folder(hr_get *get)
         hr_twins_clear(&get->twins);
     }
     bool is_there = get->listed_path[0] == '\0' || get->listed->cookie != 0 || get->listed->there;
-    if (get->dir == NULL || get->options.dry_run || is_there)
+    if (get->dir == NULL || is_there)
         return;
-    if (may_be_made(get->listed) && get->flow.syncs_all) {
+    if (get->options.dry_run) {
+        look_at_folder(get);
+    } else if (may_be_made(get->listed) && get->flow.syncs_all) {
         make_folders(get);
     } else if (get->listed->twin) {
         get->io_busy = true;
@@ -533,6 +562,16 @@ static void kept_made(void *context, const char *path, bool was_there, hr_status
         hr_get_report(get, path, status, text, 0);
 }
 
+bool hr_tree_empties(const hr_get *get, const char *path)
+{
+    return get->pruned && !hr_names_has(&get->staying, path);
+}
+
+static bool empties(void *context, const char *path)
+{
+    return hr_tree_empties(context, path);
+}
+
 static void kept_failed(void *context, const char *path, hr_status status, const char *text)
 {
     hr_get_skip(context, path, status, text);
@@ -574,6 +613,7 @@ static void prune(hr_get *get)
         .rules = get->rules,
         .rule_count = get->options.rule_count,
         .look = get->options.dry_run,
+        .staying = &get->staying,
     };
     get->pruned = true;
     if (hr_prune_start(&get->prune, get->env, hr_get_home(get)->storage, &options, &prune_events,
@@ -584,7 +624,7 @@ static void prune(hr_get *get)
 }
 
 static const hr_keep_events keep_events = {
-    .made = kept_made, .failed = kept_failed, .over = is_over};
+    .made = kept_made, .failed = kept_failed, .empties = empties, .over = is_over};
 
 void hr_tree_init(hr_get *get)
 {

@@ -208,7 +208,8 @@ hr_cuda_result cuDevicePrimaryCtxRetain(hr_cuda_context **context, hr_cuda_devic
     pthread_mutex_lock(&fake_lock);
     hr_cuda_result result = fake_fail("cuDevicePrimaryCtxRetain");
     if (result == 0) {
-        contexts[device].retained++;
+        if (contexts[device].retained++ == 0)
+            fake_begin();
         *context = (hr_cuda_context *)&contexts[device];
     }
     pthread_mutex_unlock(&fake_lock);
@@ -491,6 +492,15 @@ int fake_cuda_left(void)
         left++;
     pthread_mutex_unlock(&fake_lock);
     return left + depth;
+}
+
+void *fake_cuda_bytes(uint64_t address)
+{
+    pthread_mutex_lock(&fake_lock);
+    const fake_memory *it = fake_find(address);
+    void *bytes = it != NULL ? it->bytes + (address - (uint64_t)(uintptr_t)it->address) : NULL;
+    pthread_mutex_unlock(&fake_lock);
+    return bytes;
 }
 
 /* In a process of its own nobody asks: what is left is told at the end, if somebody wants to know.

@@ -15,10 +15,17 @@
  * FAKE_CUDA_MEMORY=N    bytes of each (1 GiB)
  * FAKE_CUDA_DMABUF=0    memory cannot be handed out as a dma-buf
  * FAKE_CUDA_ORDERING=N  how far what a NIC writes is ordered (0: a kernel sees it after a flush
- * only) FAKE_CUDA_FLUSHES=N   what can flush (1: the call that does) FAKE_CUDA_FAIL=CALL:N:RESULT
- * the Nth call of this name comes back with RESULT; "kernel" and "copy" are those that fail when
- * they run FAKE_CUDA_FAILED=FILE  is written when that has happened FAKE_CUDA_FLIP=N:M    from the
- * Nth on M copies to a device, of more than a page each, have a bit wrong */
+ *                       only)
+ * FAKE_CUDA_FLUSHES=N   what can flush (1: the call that does)
+ * FAKE_CUDA_FAIL=CALL:N:RESULT
+ *                       the Nth call of this name comes back with RESULT; "kernel" and "copy" are
+ *                       those that fail when they run
+ * FAKE_CUDA_FAILED=FILE is written when that has happened
+ * FAKE_CUDA_FLIP=N:M    from the Nth on M copies to a device, of more than a page each, have a bit
+ *                       wrong
+ * FAKE_CUDA_BLIND=1     the kernels find every chunk right
+ * FAKE_CUDA_SEED=N      no threads: what is in streams happens while somebody waits, or calls;
+ * which stream is next, and how much happens, the seed decides */
 #ifndef HR_FAKE_H
 #define HR_FAKE_H
 
@@ -83,6 +90,8 @@ void fake_lose(fake_context *context, hr_cuda_result result);
 void *fake_reach(int device, uint64_t address, size_t len);
 /* What the address lies in; NULL: in nothing that was taken or registered here. */
 fake_memory *fake_find(uint64_t address);
+/* With the first context: the seed and the count of copies begin anew. */
+void fake_begin(void);
 /* Streams and events that were not given back. */
 extern int fake_handles;
 
@@ -96,6 +105,8 @@ unsigned fake_cuda_grid(void);
 uint64_t fake_cuda_dmabuf(int fd, uint64_t offset);
 int fake_cuda_has(uint64_t address, size_t len);
 int fake_cuda_write(uint64_t address, const void *bytes, size_t len);
+/* Where the bytes are that have this address. */
+void *fake_cuda_bytes(uint64_t address);
 /* Calls of cuFlushGPUDirectRDMAWrites since it was last asked. */
 unsigned fake_cuda_flushes(void);
 /* What a NIC wrote there goes with the memory. */

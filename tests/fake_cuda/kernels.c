@@ -98,6 +98,8 @@ bool fake_run_kernel(int device, const char *name, unsigned grid, const void *ta
     const hr_batch_view view = hr_batch_view_of(&it.batch, &it.memory);
     if (right)
         run(&it, &view, table, grid);
+    for (uint32_t i = 0; right && i < it.batch.jobs && fake_setting("FAKE_CUDA_BLIND", 0) != 0; i++)
+        it.memory.statuses[i] = HR_OK;
     free(reached);
     return right;
 }

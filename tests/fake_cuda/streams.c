@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams, a thread each, and events. */
+/* Streams, a thread each or none, and events. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +35,7 @@ typedef struct op {
 typedef struct fake_stream {
     hr_list node;
     fake_context *context;
-    pthread_t thread;
+    pthread_t thread; /* unless is_stepped() */
     hr_list ops;
     struct op *running;
     bool ending, held;
@@ -79,17 +79,22 @@ static void run(fake_stream *it, op *what)
     pthread_cond_broadcast(&fake_changed);
 }
 
+/* What is first in it, if that may happen now. */
+static op *find_next(const fake_stream *it)
+{
+    if (hr_list_is_empty(&it->ops) || it->held)
+        return NULL;
+    op *next = HR_CONTAINER(it->ops.next, op, node);
+    return next->kind == OP_WAIT && next->event->reached < next->turn ? NULL : next;
+}
+
 static void *serve(void *argument)
 {
     fake_stream *it = argument;
     pthread_mutex_lock(&fake_lock);
     while (!it->ending || !hr_list_is_empty(&it->ops)) {
-        if (hr_list_is_empty(&it->ops) || it->held) {
-            pthread_cond_wait(&fake_changed, &fake_lock);
-            continue;
-        }
-        op *next = HR_CONTAINER(it->ops.next, op, node);
-        if (next->kind == OP_WAIT && next->event->reached < next->turn) {
+        op *next = find_next(it);
+        if (next == NULL) {
             pthread_cond_wait(&fake_changed, &fake_lock);
             continue;
         }
@@ -100,6 +105,58 @@ static void *serve(void *argument)
     return NULL;
 }
 
+/* ---- without threads ---- */
+
+static bool is_stepped(void)
+{
+    return getenv("FAKE_CUDA_SEED") != NULL;
+}
+
+static uint64_t dice;
+
+void fake_begin(void)
+{
+    dice = fake_setting("FAKE_CUDA_SEED", 0);
+    copies = 0;
+}
+
+/* splitmix64 */
+static uint64_t roll(void)
+{
+    uint64_t value = dice += UINT64_C(0x9E3779B97F4A7C15);
+    value = (value ^ (value >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return value ^ (value >> 31);
+}
+
+/* The next operation of one of the streams that have one. False: none has. */
+static bool step(void)
+{
+    unsigned ready = 0;
+    fake_stream *chosen = NULL;
+    for (hr_list *node = all.next; node != &all; node = node->next) {
+        fake_stream *it = HR_CONTAINER(node, fake_stream, node);
+        if (find_next(it) != NULL && roll() % ++ready == 0)
+            chosen = it;
+    }
+    if (chosen == NULL)
+        return false;
+    op *next = find_next(chosen);
+    hr_list_remove(&next->node);
+    run(chosen, next);
+    return true;
+}
+
+/* ---- waiting ---- */
+
+static void wait_for_change(void)
+{
+    if (!is_stepped())
+        pthread_cond_wait(&fake_changed, &fake_lock);
+    else if (!step())
+        abort(); /* for ever */
+}
+
 static bool is_busy(const fake_stream *it)
 {
     return it->running != NULL || !hr_list_is_empty(&it->ops);
@@ -108,7 +165,7 @@ static bool is_busy(const fake_stream *it)
 static void wait_for(const fake_stream *it)
 {
     while (is_busy(it))
-        pthread_cond_wait(&fake_changed, &fake_lock);
+        wait_for_change();
 }
 
 static bool device_is_busy(int device)
@@ -124,7 +181,7 @@ static bool device_is_busy(int device)
 void fake_drain(int device)
 {
     while (device_is_busy(device))
-        pthread_cond_wait(&fake_changed, &fake_lock);
+        wait_for_change();
 }
 
 static bool is_named(const fake_event *event)
@@ -142,6 +199,8 @@ static bool is_named(const fake_event *event)
 
 static hr_cuda_result check(const char *call, const void *handle, fake_context **context_out)
 {
+    while (is_stepped() && roll() % 2 == 0 && step()) /* the GPU goes on by itself */
+        ;
     hr_cuda_result result = fake_current(context_out);
     if (result == 0 && handle == NULL)
         result = FAKE_INVALID_HANDLE;
@@ -177,7 +236,7 @@ hr_cuda_result cuStreamCreate(hr_cuda_stream **out, unsigned flags)
         it->context = context;
         hr_list_init(&it->ops);
         hr_list_append(&all, &it->node);
-        if (pthread_create(&it->thread, NULL, serve, it) != 0)
+        if (!is_stepped() && pthread_create(&it->thread, NULL, serve, it) != 0)
             abort();
         fake_handles++;
         *out = (hr_cuda_stream *)it;
@@ -199,7 +258,8 @@ hr_cuda_result cuStreamDestroy_v2(hr_cuda_stream *handle)
     fake_handles--;
     pthread_cond_broadcast(&fake_changed);
     pthread_mutex_unlock(&fake_lock);
-    pthread_join(it->thread, NULL);
+    if (!is_stepped())
+        pthread_join(it->thread, NULL);
     free(it);
     return 0;
 }
@@ -254,7 +314,7 @@ hr_cuda_result cuEventDestroy_v2(hr_cuda_event *handle)
         return FAKE_INVALID_HANDLE;
     pthread_mutex_lock(&fake_lock);
     while (is_named(event))
-        pthread_cond_wait(&fake_changed, &fake_lock);
+        wait_for_change();
     free(event);
     fake_handles--;
     pthread_mutex_unlock(&fake_lock);
@@ -295,7 +355,7 @@ hr_cuda_result cuEventSynchronize(hr_cuda_event *handle)
     hr_cuda_result result = check("cuEventSynchronize", handle, &context);
     const fake_event *event = (const fake_event *)handle;
     while (result == 0 && event->reached < event->recorded)
-        pthread_cond_wait(&fake_changed, &fake_lock);
+        wait_for_change();
     if (result == 0)
         result = context->lost;
     pthread_mutex_unlock(&fake_lock);

@@ -81,3 +81,10 @@ unsigned fake_cuda_flushes(void)
     find("fake_cuda_flushes", &flushes);
     return flushes();
 }
+
+void *fake_cuda_bytes(uint64_t address)
+{
+    void *(*bytes)(uint64_t);
+    find("fake_cuda_bytes", &bytes);
+    return bytes(address);
+}

@@ -28,6 +28,8 @@ unsigned fake_cuda_grid(void);
 uint64_t fake_cuda_dmabuf(int fd, uint64_t offset);
 int fake_cuda_has(uint64_t address, size_t len);
 int fake_cuda_write(uint64_t address, const void *bytes, size_t len);
+/* Where the bytes are that have this address, for the host to look at. */
+void *fake_cuda_bytes(uint64_t address);
 /* Flushes since it was last asked. */
 unsigned fake_cuda_flushes(void);
 

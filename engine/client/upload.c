@@ -38,6 +38,9 @@ struct hr_upload {
     const hr_upload_events *events;
     void *context;
     pthread_t thread;
+    bool has_thread;       /* a simulation has none: a letter home for each step */
+    hr_letter step_letter; /* without one: */
+    bool stepping, open;   /* it is under way; opened was said */
     hr_letter opened_letter, closed_letter;
     hr_status status; /* of opening */
     bool detour;      /* through __atomic */
@@ -389,13 +392,11 @@ static void finish(hr_upload *upload, batch *it)
     }
 }
 
-/* Up to a batch of what has come; waits for some if nothing is under way. 0: there is none. */
+/* Up to a batch of what has come. */
 static unsigned take(hr_upload *upload, hr_arrival **arrivals)
 {
     unsigned count = 0;
     pthread_mutex_lock(&upload->lock);
-    while (upload->arrived == NULL && upload->under_way == 0 && !upload->closing)
-        pthread_cond_wait(&upload->changed, &upload->lock);
     while (upload->arrived != NULL && count < BATCH_CHUNKS) {
         arrivals[count++] = upload->arrived;
         upload->arrived = upload->arrived->next;
@@ -406,21 +407,32 @@ static unsigned take(hr_upload *upload, hr_arrival **arrivals)
     return count;
 }
 
-static void serve(hr_upload *upload)
+/* False: there is nothing to do before something comes. */
+static bool step(hr_upload *upload)
 {
-    for (;;) {
-        batch *next = &upload->batches[(upload->first + upload->under_way) % BATCHES];
-        if (upload->under_way < BATCHES && (next->count = take(upload, next->arrivals)) > 0) {
-            start(upload, next);
-            upload->under_way++;
-        } else if (upload->under_way > 0) {
-            finish(upload, &upload->batches[upload->first]);
-            upload->first = (upload->first + 1) % BATCHES;
-            upload->under_way--;
-        } else {
-            return; /* closing */
-        }
+    batch *next = &upload->batches[(upload->first + upload->under_way) % BATCHES];
+    if (upload->under_way < BATCHES && (next->count = take(upload, next->arrivals)) > 0) {
+        start(upload, next);
+        upload->under_way++;
+        return true;
     }
+    if (upload->under_way == 0)
+        return false;
+    finish(upload, &upload->batches[upload->first]);
+    upload->first = (upload->first + 1) % BATCHES;
+    upload->under_way--;
+    return true;
+}
+
+/* False: nothing will come any more. */
+static bool wait(hr_upload *upload)
+{
+    pthread_mutex_lock(&upload->lock);
+    while (upload->arrived == NULL && !upload->closing)
+        pthread_cond_wait(&upload->changed, &upload->lock);
+    bool came = upload->arrived != NULL;
+    pthread_mutex_unlock(&upload->lock);
+    return came;
 }
 
 /* ---- closing, on the thread ---- */
@@ -462,20 +474,67 @@ static void deliver_closed(hr_letter *letter)
     upload->events->closed(upload->context);
 }
 
-static void *run(void *argument)
+static void open_and_say(hr_upload *upload)
 {
-    hr_upload *upload = argument;
     upload->status = open(upload);
     upload->opened_letter.deliver = deliver_opened;
     hr_loop_post(upload->home, &upload->opened_letter);
-    serve(upload); /* of one that failed, until it is closed */
+}
+
+static void close_and_say(hr_upload *upload)
+{
     release(upload);
     upload->closed_letter.deliver = deliver_closed;
     hr_loop_post(upload->home, &upload->closed_letter);
+}
+
+static void *run(void *argument)
+{
+    hr_upload *upload = argument;
+    open_and_say(upload);
+    do /* of one that failed, until it is closed */
+        while (step(upload))
+            ;
+    while (wait(upload));
+    close_and_say(upload);
     return NULL;
 }
 
+/* ---- without a thread: the same, a step of the loop each ---- */
+
+static void post_step(hr_upload *upload)
+{
+    if (upload->stepping)
+        return;
+    upload->stepping = true;
+    hr_loop_post(upload->home, &upload->step_letter);
+}
+
+static void deliver_step(hr_letter *letter)
+{
+    hr_upload *upload = HR_CONTAINER(letter, hr_upload, step_letter);
+    upload->stepping = false;
+    if (!upload->open) {
+        open_and_say(upload);
+        upload->open = true;
+    } else if (!step(upload)) {
+        if (upload->closing)
+            close_and_say(upload);
+        return;
+    }
+    post_step(upload);
+}
+
 /* ---- from outside ---- */
+
+/* With the lock: something has come. */
+static void tell(hr_upload *upload)
+{
+    if (upload->has_thread)
+        pthread_cond_signal(&upload->changed);
+    else
+        post_step(upload);
+}
 
 hr_status hr_upload_create(hr_engine *engine, const hr_upload_options *options,
                            const hr_upload_events *events, void *context, hr_upload **upload_out)
@@ -490,9 +549,15 @@ hr_status hr_upload_create(hr_engine *engine, const hr_upload_options *options,
     upload->events = events;
     upload->context = context;
     upload->arrived_end = &upload->arrived;
+    upload->has_thread = engine->platform->processors > 0;
+    upload->step_letter.deliver = deliver_step;
     pthread_mutex_init(&upload->lock, NULL);
     pthread_cond_init(&upload->changed, NULL);
-    int error = hr_thread_start(&upload->thread, run, upload);
+    int error = 0;
+    if (upload->has_thread)
+        error = hr_thread_start(&upload->thread, run, upload);
+    else
+        post_step(upload);
     if (error != 0) {
         pthread_cond_destroy(&upload->changed);
         pthread_mutex_destroy(&upload->lock);
@@ -509,7 +574,7 @@ void hr_upload_submit(hr_upload *upload, hr_arrival *arrival)
     pthread_mutex_lock(&upload->lock);
     *upload->arrived_end = arrival;
     upload->arrived_end = &arrival->next;
-    pthread_cond_signal(&upload->changed);
+    tell(upload);
     pthread_mutex_unlock(&upload->lock);
 }
 
@@ -528,13 +593,14 @@ void hr_upload_close(hr_upload *upload)
     pthread_mutex_lock(&upload->lock);
     assert(upload->arrived == NULL);
     upload->closing = true;
-    pthread_cond_signal(&upload->changed);
+    tell(upload);
     pthread_mutex_unlock(&upload->lock);
 }
 
 void hr_upload_destroy(hr_upload *upload)
 {
-    pthread_join(upload->thread, NULL);
+    if (upload->has_thread)
+        pthread_join(upload->thread, NULL);
     pthread_cond_destroy(&upload->changed);
     pthread_mutex_destroy(&upload->lock);
     hr_release(upload->env, upload);

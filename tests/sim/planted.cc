@@ -14,6 +14,7 @@
 extern "C" {
 #include "planted.h"
 #include "trial.h"
+#include "upload.h"
 }
 
 namespace
@@ -63,10 +64,52 @@ bool changes_alone(const hr_scenario *scenario)
     return changes(scenario) && scenario->file_count == 1 && !scenario->packed;
 }
 
+bool to_gpu(const hr_scenario *scenario)
+{
+    return scenario->target == HR_SCENARIO_TO_GPU;
+}
+
+bool spoils_copies(const hr_scenario *scenario)
+{
+    return to_gpu(scenario) && scenario->gpu_flips > 0;
+}
+
 bool two_clients(const hr_scenario *scenario)
 {
     return scenario->clients == 2 && scenario->target == HR_SCENARIO_TO_FILE;
 }
+
+// A chunk is called verified when it has been handed to the GPU.
+bool tells_early = false;
+
+} // namespace
+
+// The linker leads what the engine calls to here (--wrap).
+extern "C" {
+void __real_hr_upload_submit(hr_upload *upload, hr_arrival *arrival);
+void __wrap_hr_upload_submit(hr_upload *upload, hr_arrival *arrival);
+
+void __wrap_hr_upload_submit(hr_upload *upload, hr_arrival *arrival)
+{
+    if (!tells_early) {
+        __real_hr_upload_submit(upload, arrival);
+        return;
+    }
+    auto copy = new hr_arrival(*arrival);
+    copy->done = [](hr_arrival *over) { delete over; };
+    __real_hr_upload_submit(upload, copy);
+    arrival->status = HR_OK;
+    arrival->failed = false;
+    arrival->letter.deliver = [](hr_letter *letter) {
+        auto told = HR_CONTAINER(letter, hr_arrival, letter);
+        told->done(told);
+    };
+    hr_loop_post(arrival->loop, &arrival->letter);
+}
+}
+
+namespace
+{
 
 const Bug bugs[] = {
     {"SyncLies", [](hr_trial_options *o) { o->wrap_client_storage = hr_planted_lying_sync; },
@@ -100,6 +143,9 @@ const Bug bugs[] = {
      [](hr_trial_options *o) { o->wrap_client_transport = hr_planted_receipt_twice; }, anything},
     {"NoFence", [](hr_trial_options *o) { o->wrap_client_transport = hr_planted_late_landing; },
      to_span},
+    {"ToldBeforeTheGpuHasIt", [](hr_trial_options *) { tells_early = true; }, to_gpu},
+    {"GpuComparesNoDigests", [](hr_trial_options *) { setenv("FAKE_CUDA_BLIND", "1", 1); },
+     spoils_copies},
 };
 
 class Planted : public testing::TestWithParam<Bug>

@@ -82,8 +82,9 @@ std::string how_to_replay(uint64_t seed)
 
 void print_summary(const hr_trial_result &sum)
 {
-    printf("%llu seeds, %u attempts, %u over RDMA, %llu steps, %.1f GB moved, %.1f reused:",
-           (unsigned long long)seed_count, sum.attempts, sum.over_rdma,
+    printf("%llu seeds, %u attempts, %u over RDMA, %u onto a GPU, %llu steps, %.1f GB moved, %.1f "
+           "reused:",
+           (unsigned long long)seed_count, sum.attempts, sum.over_rdma, sum.on_gpu,
            (unsigned long long)sum.steps, (double)sum.bytes_moved / 1e9,
            (double)sum.bytes_reused / 1e9);
     for (int i = 0; i < HR_TRIAL_STATUSES; i++)
@@ -108,6 +109,7 @@ TEST(Transfers, EveryShardIsPublishedFailedOrResumable)
         sum.bytes_moved += result.bytes_moved;
         sum.bytes_reused += result.bytes_reused;
         sum.over_rdma += result.over_rdma;
+        sum.on_gpu += result.on_gpu;
         for (int i = 0; i < HR_TRIAL_STATUSES; i++)
             sum.ended[i] += result.ended[i];
     }
@@ -120,6 +122,7 @@ TEST(Transfers, EveryShardIsPublishedFailedOrResumable)
             EXPECT_GT(sum.ended[-status], 0u) << hr_status_name((hr_status)status);
         EXPECT_GT(sum.bytes_reused, 0u);
         EXPECT_GT(sum.over_rdma, 0u);
+        EXPECT_GT(sum.on_gpu, 0u);
     }
 }
 

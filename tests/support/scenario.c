@@ -352,6 +352,33 @@ static void draw_secrecy(hr_scenario *scenario, uint64_t seed)
     scenario->sealed = one_in(&dice, 16) && !scenario->local;
 }
 
+/* Likewise, and few: its kernels run on the CPU. What it decodes itself is wanted most. */
+static void draw_gpu(hr_scenario *scenario, uint64_t seed)
+{
+    static const char *const calls[] = {
+        "copy",           "kernel",     "cuMemcpyAsync",  "cuLaunchKernel", "cuEventSynchronize",
+        "cuStreamCreate", "cuMemAlloc", "cuMemHostAlloc", "cuEventRecord",  "cuMemHostRegister"};
+    static const unsigned results[] = {2, 700, 719}; /* out of memory; the context is lost */
+    uint64_t dice = seed ^ UINT64_C(0x677075);
+    if (!one_in(&dice, 40) || scenario->tree)
+        return;
+    scenario->target = HR_SCENARIO_TO_GPU;
+    scenario->existing = scenario->overwrite = scenario->read_back = false;
+    if (one_in(&dice, 2)) {
+        scenario->packed = true;
+        scenario->container = 1; /* lz4 */
+    }
+    if (one_in(&dice, 2)) {
+        scenario->gpu_fails = calls[below(&dice, sizeof calls / sizeof *calls)];
+        scenario->gpu_fail_nth = 1 + (unsigned)below(&dice, 2u << below(&dice, 4));
+        scenario->gpu_result = results[below(&dice, 3)];
+    }
+    if (one_in(&dice, 3)) {
+        scenario->gpu_flip_nth = 1 + (unsigned)below(&dice, 4);
+        scenario->gpu_flips = 1 + (unsigned)below(&dice, 4);
+    }
+}
+
 void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
 {
     uint64_t dice = seed;
@@ -363,6 +390,7 @@ void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
     draw_interruptions(scenario, seed);
     draw_outage(scenario, seed);
     draw_secrecy(scenario, seed);
+    draw_gpu(scenario, seed);
 }
 
 /* ---- for a person ---- */
@@ -394,7 +422,7 @@ static void print_side(const char *name, const hr_scenario_side *side)
 
 void hr_scenario_print(const hr_scenario *scenario)
 {
-    static const char *const targets[] = {"file", "span", "host"};
+    static const char *const targets[] = {"file", "span", "host", "gpu"};
     static const char *const events[] = {
         "cancel",          "server killed",           "server crashes",
         "client killed",   "client crashes",          "source changes",
@@ -416,6 +444,11 @@ void hr_scenario_print(const hr_scenario *scenario)
     print_side("client", &scenario->client);
     fprintf(stderr, "  %u faulty attempts, allocation %llu fails\n", scenario->faulty_attempts,
             (unsigned long long)scenario->fail_nth);
+    if (scenario->target == HR_SCENARIO_TO_GPU)
+        fprintf(stderr, "  on the GPU: %s %u fails with %u, copies %u to %u are wrong\n",
+                scenario->gpu_fails != NULL ? scenario->gpu_fails : "no call",
+                scenario->gpu_fail_nth, scenario->gpu_result, scenario->gpu_flip_nth,
+                scenario->gpu_flip_nth + scenario->gpu_flips);
     for (unsigned i = 0; i < scenario->event_count; i++)
         fprintf(stderr, "  attempt %u, step %llu: %s (%u)\n", scenario->events[i].attempt,
                 (unsigned long long)scenario->events[i].step, events[scenario->events[i].kind],

@@ -16,6 +16,7 @@ typedef enum hr_scenario_target {
     HR_SCENARIO_TO_FILE,
     HR_SCENARIO_TO_SPAN, /* memory of the caller's */
     HR_SCENARIO_TO_HOST, /* memory of the engine's */
+    HR_SCENARIO_TO_GPU,  /* memory of the caller's there */
 } hr_scenario_target;
 
 /* Bytes without a copy: a slice of one buffer that is made once for the process. */
@@ -85,6 +86,11 @@ typedef struct hr_scenario {
     unsigned faulty_attempts;
     hr_scenario_side server, client;
     uint64_t fail_nth; /* allocation, from the start of each attempt */
+    /* Of the driver without a GPU (fake.h), from the start of each attempt: a call that fails, of
+     * that number and with that result (NULL: none); of so many copies there, from that number on,
+     * a bit is wrong. */
+    const char *gpu_fails;
+    unsigned gpu_fail_nth, gpu_result, gpu_flip_nth, gpu_flips;
     hr_scenario_event events[HR_SCENARIO_EVENTS_MAX];
     unsigned event_count;
     bool crash_at_end; /* what was reported as there must survive it */

@@ -101,6 +101,8 @@ static void note_path(hr_trial_get *get)
     snprintf(result->path, sizeof result->path, "%s", hr_get_path(get->get));
     if (hr_get_status(get->get) == HR_OK && strncmp(result->path, "verbs", 5) == 0)
         result->over_rdma++;
+    if (hr_get_status(get->get) == HR_OK && strstr(result->path, "cuda:0 (fake") != NULL)
+        result->on_gpu++;
 }
 
 static void note_over(hr_trial_get *get, hr_status status, const char *text)
@@ -149,6 +151,10 @@ static hr_status start_get(hr_trial_get *get, hr_error *error)
         break;
     case HR_SCENARIO_TO_HOST:
         options.target_host = true;
+        break;
+    case HR_SCENARIO_TO_GPU:
+        options.target_span = hr_span_host((void *)(uintptr_t)get->gpu_span, get->span_len);
+        options.target_span.kind = HR_MEMORY_CUDA;
         break;
     }
     return hr_get_start(get->player->client, &options, &get->get, error);
@@ -435,6 +441,7 @@ static void play_attempt(hr_trial *trial)
     trial->client_died = trial->client_crashed = false;
     trial->step = 0;
     trial->player_count = 0;
+    hr_trial_gpu_begin(trial);
     if (!scenario->local)
         start_server(trial);
     arm_disks(trial);
@@ -444,6 +451,7 @@ static void play_attempt(hr_trial *trial)
     for (unsigned i = 0; i < trial->player_count; i++)
         stop_player(&trial->players[i]);
     stop_server(trial);
+    hr_trial_gpu_end(trial);
     if (trial->client_died)
         hr_disk_resume(world->client_disk);
     stop_with_the_disks(trial);

@@ -32,6 +32,7 @@ typedef struct hr_trial_result {
     uint64_t bytes_moved, bytes_reused;
     unsigned ended[HR_TRIAL_STATUSES]; /* gets, by -status */
     unsigned over_rdma;                /* gets that ended well and say that RDMA carried them */
+    unsigned on_gpu;                   /* gets whose content was verified there */
     char path[200];                    /* of the last get that ended */
 } hr_trial_result;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of a trial share: trial_stage.c sets the stage, trial.c plays, trial_check.c
- * judges. */
+ * judges; trial_gpu.c has the memory of a GPU that is none. */
 #ifndef HR_TRIAL_PARTS_H
 #define HR_TRIAL_PARTS_H
 
@@ -25,7 +25,8 @@ typedef struct hr_trial_get {
     hr_trial_player *player;
     unsigned first_file, file_count; /* of the scenario */
     char source[64], target[64];
-    uint8_t *span_memory, *span;
+    uint8_t *span_memory, *span; /* on a GPU: where its bytes are, */
+    uint64_t gpu_span;           /* and its address there */
     size_t span_len;
 
     hr_get *get; /* while it is under way */
@@ -87,6 +88,10 @@ void hr_trial_put_source(hr_trial *trial, unsigned file);
 hr_trust hr_trial_trust(const hr_trial *trial, hr_side side);
 /* By them a server has room for few links of a client, or for many. */
 const char *hr_trial_write_rules(bool crowded);
+
+/* Where the target is a GPU: around an attempt. Spans live as long, as memory of a process does. */
+void hr_trial_gpu_begin(hr_trial *trial);
+void hr_trial_gpu_end(hr_trial *trial);
 
 /* What was in the span of a get is forgotten: whatever is written into it shows. */
 void hr_trial_poison(hr_trial_get *get);

@@ -58,6 +58,8 @@ static void make_span(hr_trial_get *get)
         if (scenario->files[get->first_file].versions[i].len > get->span_len)
             get->span_len = scenario->files[get->first_file].versions[i].len;
     get->span_len += 1; /* a span has an address, whatever the length of the shard */
+    if (scenario->target == HR_SCENARIO_TO_GPU)
+        return; /* hr_trial_gpu_begin takes it */
     /* Every other one lies where no O_DIRECT read could go. */
     size_t shift = (scenario->seed ^ get->first_file) & 1;
     size_t len = (shift + get->span_len + HR_TRIAL_SPAN_GUARD + 4095) & ~(size_t)4095;
@@ -82,7 +84,7 @@ static void prepare_get(hr_trial_player *player, unsigned first_file, unsigned f
              scenario->tree ? "" : scenario->files[first_file].path);
     snprintf(get->target, sizeof get->target, scenario->tree ? "/out/tree" : "/out/file%u",
              first_file);
-    if (scenario->target == HR_SCENARIO_TO_SPAN)
+    if (scenario->target == HR_SCENARIO_TO_SPAN || scenario->target == HR_SCENARIO_TO_GPU)
         make_span(get);
 }
 

@@ -271,17 +271,13 @@ static void visit(void *context, const char *path, const hr_file_info *info)
         hr_trial_fail(trial, "%s was left behind", path);
 }
 
-/* Temporary files go with the run that gives the file its name, if nothing kept it from that. One
- * that died between the two left its journal, and so may the other one of two clients. */
+/* Temporary files go with the run that gives the file its name, or that finds it there, if nothing
+ * kept it from that. The other one of two clients may have left its journal. */
 static bool leaves_nothing(const hr_trial *trial)
 {
     const hr_storage_faults *faults = &trial->scenario->client.storage;
     for (unsigned i = 0; trial->scenario->tree && i < trial->scenario->file_count; i++)
         if (trial->version[i] != 0) /* a larger file that became a small one never looks again */
-            return false;
-    for (unsigned i = 0; i < trial->players[0].get_count; i++)
-        if (trial->players[0].gets[i].status != HR_OK ||
-            trial->players[0].gets[i].progress.files_kept > 0)
             return false;
     bool can_remove = faults->outage == HR_OUTAGE_NONE || faults->outage == HR_OUTAGE_READS ||
                       faults->outage == HR_OUTAGE_FULL;
@@ -289,12 +285,26 @@ static bool leaves_nothing(const hr_trial *trial)
            trial->scenario->clients == 1;
 }
 
+/* What was removed before the last name was synced is gone for good; of a run that brought nothing
+ * no directory is synced. */
+static bool brought_all(const hr_trial *trial)
+{
+    for (unsigned i = 0; i < trial->players[0].get_count; i++)
+        if (trial->players[0].gets[i].status != HR_OK ||
+            trial->players[0].gets[i].progress.files_kept > 0)
+            return false;
+    return true;
+}
+
 void hr_trial_check_rest(hr_trial *trial)
 {
-    if (trial->scenario->crash_at_end) {
-        hr_disk_crash(trial->world.client_disk, hr_sim_random(&trial->world.sim));
-        hr_trial_check_targets(trial);
-    }
-    if (leaves_nothing(trial))
+    const bool clean = leaves_nothing(trial);
+    if (clean)
+        hr_disk_walk(trial->world.client_disk, "/out", visit, trial);
+    if (!trial->scenario->crash_at_end)
+        return;
+    hr_disk_crash(trial->world.client_disk, hr_sim_random(&trial->world.sim));
+    hr_trial_check_targets(trial);
+    if (clean && brought_all(trial))
         hr_disk_walk(trial->world.client_disk, "/out", visit, trial);
 }

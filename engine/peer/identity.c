@@ -175,8 +175,11 @@ static hr_status use_revocations(SSL_CTX *context, const char *path, const char 
 hr_status hr_identity_name_certificate(const void *certificate, char *name_out, size_t name_max)
 {
     hr_status status = HR_DENIED;
+    int critical = -1; /* there are none */
     const ASN1_STRING *best = NULL;
-    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, NULL);
+    if (names == NULL && critical >= 0) /* it must not be called by another one instead */
+        return HR_NO_MEMORY;
     for (int kind = GEN_DNS; best == NULL && kind != 0; kind = kind == GEN_DNS ? GEN_URI : 0)
         for (int i = 0; best == NULL && i < sk_GENERAL_NAME_num(names); i++) {
             const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
@@ -200,6 +203,37 @@ hr_status hr_identity_name_certificate(const void *certificate, char *name_out, 
     }
     GENERAL_NAMES_free(names);
     return status;
+}
+
+/* The same verdict once more? Of the certificate anew: what was left out of it as it was read stays
+ * left out. */
+static bool is_verdict_again(X509_STORE_CTX *first)
+{
+    X509 *certificate = X509_dup(X509_STORE_CTX_get0_cert(first));
+    X509_STORE_CTX *second = X509_STORE_CTX_new();
+    bool again = certificate != NULL && second != NULL &&
+                 X509_STORE_CTX_init(second, X509_STORE_CTX_get0_store(first), certificate,
+                                     X509_STORE_CTX_get0_untrusted(first)) == 1 &&
+                 X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(second),
+                                        X509_STORE_CTX_get0_param(first)) == 1 &&
+                 X509_verify_cert(second) <= 0 &&
+                 X509_STORE_CTX_get_error(second) == X509_STORE_CTX_get_error(first);
+    X509_STORE_CTX_free(second);
+    X509_free(certificate);
+    return again;
+}
+
+/* A key that OpenSSL has no memory to read it finds too weak, and an authority that it has none to
+ * look up unknown: neither is the peer's fault, and it is not told so. */
+static int verify(X509_STORE_CTX *context, void *unused)
+{
+    (void)unused;
+    int result = X509_verify_cert(context);
+    ERR_set_mark();
+    if (result <= 0 && !is_verdict_again(context))
+        X509_STORE_CTX_set_error(context, X509_V_ERR_OUT_OF_MEM);
+    ERR_pop_to_mark();
+    return result;
 }
 
 /* A file of certificates that anybody may read and only we may change. */
@@ -238,10 +272,12 @@ static hr_status read_certificate(hr_identity *identity, const hr_trust *trust, 
                             "certificate with --ca FILE",
                             path);
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_cert_verify_callback(context, verify, NULL);
     char name[HR_WHO_MAX];
     status = hr_identity_name_certificate(SSL_CTX_get0_certificate(context), name, sizeof name);
     if (status != HR_OK)
-        return hr_error_set(error, status, "the certificate in %.200s has no name", path);
+        return hr_error_set(error, status, "the certificate in %.200s has no name that can be read",
+                            path);
     return HR_OK;
 }
 

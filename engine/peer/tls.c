@@ -142,6 +142,15 @@ static bool is_our_trouble(const tls_filter *tls, unsigned long first)
     return ours;
 }
 
+/* An alert that would call it the peer's fault stays here: it is told nothing, and asks again. */
+static void fail_ourselves(tls_filter *tls, const char *text)
+{
+    hr_error_set(&tls->base.error, HR_NO_MEMORY, "TLS 1.3 failed here: %s",
+                 text != NULL ? text : "out of memory");
+    if (tls->told != SSL_AD_INTERNAL_ERROR)
+        (void)BIO_reset(tls->out);
+}
+
 static hr_status fail(tls_filter *tls)
 {
     hr_error *error = &tls->base.error;
@@ -157,8 +166,7 @@ static hr_status fail(tls_filter *tls)
     else if (alert != 0)
         hr_error_set(error, HR_DENIED, "%s", advice_on_alert(tls, alert));
     else if (is_ours)
-        hr_error_set(error, HR_NO_MEMORY, "TLS 1.3 failed here: %s",
-                     text != NULL ? text : "out of memory");
+        fail_ourselves(tls, verdict != X509_V_ERR_OUT_OF_MEM ? text : NULL);
     else if (!tls->shares_keys && verdict != X509_V_OK)
         hr_error_set(error, HR_DENIED, "its certificate is not good: %s%s",
                      X509_verify_cert_error_string(verdict), advice_on_verdict(verdict));
@@ -195,7 +203,7 @@ static hr_status name_peer(tls_filter *tls)
         hr_status status = hr_identity_name_certificate(SSL_get0_peer_certificate(tls->ssl),
                                                         tls->base.who, sizeof tls->base.who);
         if (status != HR_OK)
-            hr_error_set(&tls->base.error, status, "its certificate has no name");
+            hr_error_set(&tls->base.error, status, "its certificate has no name that can be read");
         return status;
     }
     if (SSL_session_reused(tls->ssl) != 1)

@@ -465,7 +465,8 @@ static void release_get(hr_get *get)
     hr_names_release(&get->claimed);
     hr_twins_release(&get->twins);
     hr_names_release(&get->different);
-    hr_names_release(&get->staying);
+    if (get->pruned)
+        hr_names_release(&get->staying);
     hr_keep_release(&get->keep);
     hr_blocked_release(get);
     release_rules(get);
@@ -559,7 +560,6 @@ hr_status hr_get_start(hr_client *client, const hr_get_options *options, hr_get 
     hr_names_init(&get->claimed, get->env);
     hr_twins_init(&get->twins, get->env);
     hr_names_init(&get->different, get->env);
-    hr_names_init(&get->staying, get->env);
     hr_check_init(&get->check);
     hr_blocked_init(get);
     hr_tree_init(get);

@@ -110,7 +110,7 @@ struct hr_get {
     hr_names
         different;  /* files whose content is not what the target has: size and time say nothing */
     hr_rule *rules; /* copies; the options point to them */
-    hr_names staying; /* of a dry run: directories that --delete would not empty */
+    hr_names staying; /* of a dry run, once pruned: directories that --delete would not empty */
     bool pruned;
     hr_get_phase phase;
     hr_blocked blocked;

@@ -616,6 +616,7 @@ static void prune(hr_get *get)
         .staying = &get->staying,
     };
     get->pruned = true;
+    hr_names_init(&get->staying, get->env);
     if (hr_prune_start(&get->prune, get->env, hr_get_home(get)->storage, &options, &prune_events,
                        get) == HR_OK)
         return;

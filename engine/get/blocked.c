@@ -83,7 +83,8 @@ static void removed(hr_io *io)
 {
     hr_get *get = io->context;
     blocked_file *file = take(get);
-    bool gone = io->status == HR_OK || io->status == HR_NOT_FOUND;
+    /* Or something else came there: that stays, and the transfer says so. */
+    bool gone = io->status == HR_OK || io->status == HR_NOT_FOUND || io->status == HR_NOT_DIRECTORY;
     if (!gone)
         fail(get, file, io);
     else if (!get->ending && !hr_flow_wait(get, file->path, true) && !get->ending)
@@ -112,7 +113,7 @@ static void ask(hr_get *get, const hr_io *wanted, void (*done)(hr_io *io))
     hr_blocked *blocked = &get->blocked;
     blocked->busy = true;
     blocked->io = *wanted;
-    blocked->io.flags = HR_IO_NO_SYMLINKS;
+    blocked->io.flags |= HR_IO_NO_SYMLINKS;
     blocked->io.dir = get->dir;
     blocked->io.path = file_of(blocked->files.next)->path;
     blocked->io.done = done;
@@ -126,7 +127,7 @@ static void take_next(hr_get *get)
     if (hr_list_is_empty(&blocked->files) || get->ending) {
         hr_tree_pump(get);
     } else if (!get->options.dry_run) {
-        ask(get, &(hr_io){.kind = HR_IO_REMOVE}, removed);
+        ask(get, &(hr_io){.kind = HR_IO_REMOVE, .flags = HR_IO_ONLY_DIR}, removed);
     } else {
         if (blocked->page == NULL)
             blocked->page = hr_alloc(get->env, HR_DIR_ENTRY_MAX);

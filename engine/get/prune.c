@@ -88,7 +88,7 @@ static void step(hr_prune *prune, const hr_io *wanted, void (*done)(hr_io *io))
 {
     prune->io = *wanted;
     prune->io.dir = prune->options.dir;
-    prune->io.flags = HR_IO_NO_SYMLINKS;
+    prune->io.flags |= HR_IO_NO_SYMLINKS;
     prune->io.buffer = -1;
     prune->io.done = done;
     prune->io.context = prune;
@@ -111,8 +111,10 @@ static void removed(hr_io *io)
     hr_prune *prune = io->context;
     hr_list *list = hr_list_is_empty(&prune->victims) ? &prune->emptied : &prune->victims;
     hr_prune_folder *record = folder_of(hr_list_take_first(list));
-    /* Of a directory in which something stays, so does the rest of the way to it. */
-    bool stays = list == &prune->emptied && io->status == HR_EXISTS;
+    /* Of a directory in which something stays, so does the rest of the way to it; and so does what
+       has come in its place. */
+    bool stays =
+        list == &prune->emptied && (io->status == HR_EXISTS || io->status == HR_NOT_DIRECTORY);
     if (io->status == HR_OK)
         prune->events->removed(prune->context, io->path);
     else if (io->status != HR_NOT_FOUND && !stays)
@@ -145,7 +147,8 @@ static void remove_next(hr_prune *prune, hr_list *list)
     bool over = prune->stopped || hr_list_is_empty(list);
     if (!over) {
         const char *path = path_of(prune, folder_of(list->next));
-        step(prune, &(hr_io){.kind = HR_IO_REMOVE, .path = path}, removed);
+        unsigned flags = list == &prune->emptied ? HR_IO_ONLY_DIR : 0;
+        step(prune, &(hr_io){.kind = HR_IO_REMOVE, .flags = flags, .path = path}, removed);
     } else if (list == &prune->victims) {
         leave_folder(prune);
         next_folder(prune);

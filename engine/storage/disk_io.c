@@ -338,7 +338,12 @@ static hr_status remove_entry(hr_disk *disk, hr_io *io)
     hr_status status = find_start(disk, io, &start);
     if (status == HR_OK)
         status = hr_disk_find_parent(start, io->path, &parent, name);
-    return status == HR_OK ? hr_disk_remove(disk, parent, name) : status;
+    if (status != HR_OK)
+        return status;
+    const hr_disk_entry *entry = hr_disk_entry_of(&parent->names, name);
+    if (io->flags & HR_IO_ONLY_DIR && entry != NULL && entry->node->info.type != HR_FILE_DIRECTORY)
+        return HR_NOT_DIRECTORY;
+    return hr_disk_remove(disk, parent, name);
 }
 
 hr_status hr_disk_io_new_name(const hr_disk *disk, const hr_io *io, const char *path,

@@ -374,8 +374,9 @@ static int remove_entry(hr_io *io)
     int error = hr_posix_open_parent(io, io->path, &parent, &name);
     if (error != 0)
         return error;
-    int result = unlinkat(parent, name, 0);
-    if (result != 0 && errno == EISDIR)
+    bool is_dir = io->flags & HR_IO_ONLY_DIR;
+    int result = is_dir ? 0 : unlinkat(parent, name, 0);
+    if (is_dir || (result != 0 && errno == EISDIR))
         result = unlinkat(parent, name, AT_REMOVEDIR);
     error = result == 0 ? 0 : errno;
     close(parent);

@@ -108,7 +108,7 @@ typedef enum hr_io_kind {
     HR_IO_TRUNCATE,  /* file, len */
     HR_IO_RENAME,    /* dir, path, path_to (both beneath dir); HR_IO_EXCLUSIVE: HR_EXISTS if there.
                         Without it a directory replaces one that is empty */
-    HR_IO_REMOVE,    /* dir, path: a file, a symlink or an empty directory */
+    HR_IO_REMOVE,    /* dir, path: a file, a symlink or an empty directory; HR_IO_ONLY_DIR */
     HR_IO_SYNC_DIR,  /* dir, path ("" for dir itself): fsync of the directory */
     HR_IO_LOCK,      /* file: exclusive, HR_BUSY if somebody else holds it, for 2 s on a real file
                         system; ends with CLOSE or (a moment after) the death of the process */
@@ -161,7 +161,7 @@ enum {
                              all else is done, but setuid, setgid and sticky, and owner_lost says
                              so; the group alone may have been given */
     HR_IO_XATTRS = 1 << 13,   /* LIST: also the extended attributes */
-    HR_IO_ONLY_DIR = 1 << 12, /* STAMP: HR_NOT_DIRECTORY if it is anything else */
+    HR_IO_ONLY_DIR = 1 << 12, /* STAMP, REMOVE: HR_NOT_DIRECTORY if it is anything else */
     HR_IO_SPARSE = 1 << 10,   /* WRITE: where there are only zeros there will be a hole */
     HR_IO_UNSYNCED = 1 << 11, /* MAKE_DIR, OPEN_DIR with CREATE: the caller syncs what is made */
     HR_IO_IF_OTHER = 1 << 14, /* STAMP: what is so already is left alone, its ctime too */

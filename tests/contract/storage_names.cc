@@ -207,6 +207,13 @@ TEST_P(Storage, RemovesFilesAndEmptyDirectories)
     EXPECT_EQ(client->close_dir(dir), HR_OK);
     ASSERT_EQ(client->put(root, "dir/file", {1}), HR_OK);
     EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir"), HR_EXISTS);
+    for (const char *name : {"dir", "dir/file"}) {
+        hr_io io = request(HR_IO_REMOVE);
+        io.dir = root;
+        io.path = name;
+        io.flags = HR_IO_ONLY_DIR;
+        EXPECT_EQ(client->run(&io), name[3] == '/' ? HR_NOT_DIRECTORY : HR_EXISTS) << name;
+    }
     EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir/file"), HR_OK);
     EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir/file"), HR_NOT_FOUND);
     EXPECT_EQ(client->on_path(HR_IO_REMOVE, root, "dir"), HR_OK);

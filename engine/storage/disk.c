@@ -343,8 +343,9 @@ static hr_status may_replace(const hr_disk_node *old, const hr_disk_node *moved,
 {
     if (exclusive)
         return HR_EXISTS;
-    if (old->info.type != moved->info.type)
-        return old->info.type == HR_FILE_DIRECTORY ? HR_IS_DIRECTORY : HR_NOT_DIRECTORY;
+    bool is_folder = old->info.type == HR_FILE_DIRECTORY;
+    if (is_folder != (moved->info.type == HR_FILE_DIRECTORY))
+        return is_folder ? HR_IS_DIRECTORY : HR_NOT_DIRECTORY;
     return old->names.count > 0 ? HR_EXISTS : HR_OK;
 }
 

@@ -57,6 +57,37 @@ hr_status hr_disk_put(hr_disk *disk, const char *path, const void *bytes, size_t
     return status == HR_OK ? sync_way(disk, path) : status;
 }
 
+hr_status hr_disk_put_folder(hr_disk *disk, const char *path)
+{
+    hr_disk_node *node;
+    return hr_disk_make_path(disk, disk->root, path, true, &node);
+}
+
+hr_status hr_disk_put_symlink(hr_disk *disk, const char *path, const char *said)
+{
+    hr_disk_node *node;
+    hr_status status = hr_disk_put(disk, path, said, strlen(said));
+    if (status == HR_OK)
+        status = hr_disk_find(disk->root, path, &node);
+    if (status == HR_OK)
+        node->info.type = HR_FILE_SYMLINK;
+    return status;
+}
+
+hr_status hr_disk_type(hr_disk *disk, const char *path, hr_file_type *type_out)
+{
+    hr_disk_node *parent;
+    char name[HR_NAME_MAX + 1];
+    hr_status status = hr_disk_find_parent(disk->root, path, &parent, name);
+    if (status != HR_OK)
+        return status;
+    const hr_disk_entry *entry = hr_disk_entry_of(&parent->names, name);
+    if (entry == NULL)
+        return HR_NOT_FOUND;
+    *type_out = entry->node->info.type;
+    return HR_OK;
+}
+
 hr_status hr_disk_put_folding(hr_disk *disk, const char *path)
 {
     hr_disk_node *node;

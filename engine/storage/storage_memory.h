@@ -26,6 +26,10 @@ bool hr_disk_is_stopped(const hr_disk *disk);
 void hr_disk_resume(hr_disk *disk);
 /* For tests: put and get a whole file, synced; parent directories are made. */
 HR_CHECKED hr_status hr_disk_put(hr_disk *disk, const char *path, const void *bytes, size_t len);
+HR_CHECKED hr_status hr_disk_put_folder(hr_disk *disk, const char *path);
+HR_CHECKED hr_status hr_disk_put_symlink(hr_disk *disk, const char *path, const char *said);
+/* What has this name, without following it. */
+HR_CHECKED hr_status hr_disk_type(hr_disk *disk, const char *path, hr_file_type *type_out);
 /* Makes a directory in which, and in all that are made in it, case does not tell names apart. */
 HR_CHECKED hr_status hr_disk_put_folding(hr_disk *disk, const char *path);
 HR_CHECKED hr_status hr_disk_get(hr_disk *disk, const char *path, const void **bytes_out,

@@ -379,6 +379,16 @@ static void draw_gpu(hr_scenario *scenario, uint64_t seed)
     }
 }
 
+/* Likewise: in the target of a tree there are things of another type. */
+static void draw_obstacles(hr_scenario *scenario, uint64_t seed)
+{
+    uint64_t dice = seed ^ UINT64_C(0x6f6273746163);
+    if (!scenario->tree || !scenario->existing || scenario->target != HR_SCENARIO_TO_FILE)
+        return;
+    scenario->obstacle = (hr_scenario_obstacle)below(&dice, HR_SCENARIO_FULL_FOLDER + 1);
+    scenario->remove = one_in(&dice, 2);
+}
+
 void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
 {
     uint64_t dice = seed;
@@ -391,6 +401,7 @@ void hr_scenario_draw(hr_scenario *scenario, uint64_t seed)
     draw_outage(scenario, seed);
     draw_secrecy(scenario, seed);
     draw_gpu(scenario, seed);
+    draw_obstacles(scenario, seed);
 }
 
 /* ---- for a person ---- */
@@ -423,18 +434,21 @@ static void print_side(const char *name, const hr_scenario_side *side)
 void hr_scenario_print(const hr_scenario *scenario)
 {
     static const char *const targets[] = {"file", "span", "host", "gpu"};
+    static const char *const obstacles[] = {"", "behind symlinks ", "behind empty directories ",
+                                            "behind full directories "};
     static const char *const events[] = {
         "cancel",          "server killed",           "server crashes",
         "client killed",   "client crashes",          "source changes",
         "the clock jumps", "the client's disk stops", "the server's disk stops"};
     fprintf(stderr,
-            "seed %llu: %s%s%s%s, %u links, %u clients, %s%s%s%s, to %s, limit %llu/s, "
+            "seed %llu: %s%s%s%s, %u links, %u clients, %s%s%s%s%s%s, to %s, limit %llu/s, "
             "deadline %llu ns\n",
             (unsigned long long)scenario->seed, scenario->tree ? "a tree" : "files",
             scenario->packed ? ", packed" : "", scenario->local ? ", local" : "",
             scenario->sealed ? ", sealed" : "", scenario->links, scenario->clients,
             scenario->shared ? "shared " : "", scenario->existing ? "existing " : "",
-            scenario->overwrite ? "overwrite " : "", scenario->read_back ? "read-back" : "",
+            obstacles[scenario->obstacle], scenario->overwrite ? "overwrite " : "",
+            scenario->remove ? "delete " : "", scenario->read_back ? "read-back" : "",
             targets[scenario->target], (unsigned long long)scenario->limit_bytes_per_s,
             (unsigned long long)scenario->deadline_ns);
     for (unsigned i = 0; i < scenario->file_count; i++)

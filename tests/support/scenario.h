@@ -24,6 +24,14 @@ typedef struct hr_sample {
     size_t at, len;
 } hr_sample;
 
+/* What has the name of every other file of a tree that exists. */
+typedef enum hr_scenario_obstacle {
+    HR_SCENARIO_NO_OBSTACLE,
+    HR_SCENARIO_SYMLINK,
+    HR_SCENARIO_EMPTY_FOLDER,
+    HR_SCENARIO_FULL_FOLDER,
+} hr_scenario_obstacle;
+
 typedef struct hr_scenario_file {
     char path[32]; /* below the export */
     /* The first is what the source holds at the start, the others are what it changes into. */
@@ -79,7 +87,8 @@ typedef struct hr_scenario {
     unsigned links;
     hr_scenario_target target;
     bool existing; /* every target is there already, with other content */
-    bool overwrite, read_back;
+    hr_scenario_obstacle obstacle;
+    bool overwrite, remove, read_back;
     uint64_t limit_bytes_per_s, deadline_ns;
 
     /* Faults are there in the first attempts; those that follow have none. */

@@ -44,6 +44,11 @@ hr_sample hr_trial_existing(const hr_scenario *scenario, unsigned file)
     return scenario->files[file].versions[HR_SCENARIO_VERSIONS_MAX - 1];
 }
 
+hr_scenario_obstacle hr_trial_obstacle(const hr_scenario *scenario, unsigned file)
+{
+    return (scenario->seed >> file) & 1 ? scenario->obstacle : HR_SCENARIO_NO_OBSTACLE;
+}
+
 uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get)
 {
     uint64_t sum = 0;
@@ -136,6 +141,7 @@ static hr_status start_get(hr_trial_get *get, hr_error *error)
         .path = get->source,
         .unpack = scenario->packed && scenario->container != HR_CONTAINER_BESIDE,
         .overwrite = scenario->overwrite,
+        .remove = scenario->remove,
         .read_back = scenario->read_back,
         .limit_bytes_per_s = scenario->limit_bytes_per_s,
         .deadline_ns = trial->clean ? 0 : scenario->deadline_ns,

@@ -29,12 +29,33 @@ static bool is_version(const hr_trial *trial, unsigned file, unsigned from, cons
     return false;
 }
 
+/* It stands there still; what a directory held may only have gone before a file that is to replace
+ * it comes. */
+static bool is_obstacle(const hr_trial *trial, const char *path, unsigned file)
+{
+    const hr_scenario *scenario = trial->scenario;
+    hr_scenario_obstacle obstacle = hr_trial_obstacle(scenario, file);
+    hr_disk *disk = trial->world.client_disk;
+    hr_file_type type = HR_FILE_REGULAR, held;
+    char inside[160];
+    if (obstacle == HR_SCENARIO_NO_OBSTACLE || hr_disk_type(disk, path, &type) != HR_OK)
+        return false;
+    snprintf(inside, sizeof inside, "%s/inside", path);
+    bool emptied = obstacle == HR_SCENARIO_FULL_FOLDER &&
+                   !(scenario->overwrite && scenario->remove) &&
+                   hr_disk_type(disk, inside, &held) != HR_OK;
+    return !emptied &&
+           type == (obstacle == HR_SCENARIO_SYMLINK ? HR_FILE_SYMLINK : HR_FILE_DIRECTORY);
+}
+
 static finding look_at(const hr_trial *trial, const hr_trial_get *get, unsigned file, unsigned from)
 {
     char path[128];
     const void *bytes;
     size_t len;
     hr_trial_target_path(get, file, path);
+    if (is_obstacle(trial, path, file))
+        return FOUND_OLD;
     if (hr_disk_get(trial->world.client_disk, path, &bytes, &len) != HR_OK)
         return FOUND_NOTHING;
     hr_sample existing = hr_trial_existing(trial->scenario, file);
@@ -175,7 +196,8 @@ static void check_counts(hr_trial_get *get)
 static bool is_conflict(const hr_trial_get *get)
 {
     const hr_trial *trial = get->player->trial;
-    if (trial->scenario->overwrite || trial->scenario->target != HR_SCENARIO_TO_FILE)
+    bool stays = trial->scenario->obstacle == HR_SCENARIO_FULL_FOLDER && !trial->scenario->remove;
+    if ((trial->scenario->overwrite && !stays) || trial->scenario->target != HR_SCENARIO_TO_FILE)
         return false;
     return get->status == HR_EXISTS ||
            (get->status == HR_PARTIAL && get->exists == get->progress.files_failed);
@@ -230,7 +252,8 @@ static void check_target(hr_trial *trial, const hr_trial_get *get, unsigned file
     hr_trial_target_path(get, file, path);
     if (found == FOUND_WRONG)
         hr_trial_fail(trial, "%s has its name and is neither what was there nor complete", path);
-    if (scenario->existing && found == FOUND_NOTHING)
+    bool is_folder = hr_trial_obstacle(scenario, file) >= HR_SCENARIO_EMPTY_FOLDER;
+    if (scenario->existing && found == FOUND_NOTHING && !(is_folder && scenario->overwrite))
         hr_trial_fail(trial, "%s was there before, and is gone", path);
     if (scenario->existing && !scenario->overwrite && found != FOUND_OLD)
         hr_trial_fail(trial, "%s was there before, and was replaced", path);

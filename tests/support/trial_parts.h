@@ -79,6 +79,8 @@ void hr_trial_fail(hr_trial *trial, const char *format, ...) HR_PRINTF(2, 3);
 void hr_trial_target_path(const hr_trial_get *get, unsigned file, char out[128]);
 /* What stands under the target's name before anybody brings anything, if the scenario wants it. */
 hr_sample hr_trial_existing(const hr_scenario *scenario, unsigned file);
+/* What has its name in the target instead. */
+hr_scenario_obstacle hr_trial_obstacle(const hr_scenario *scenario, unsigned file);
 uint64_t hr_trial_source_len(const hr_trial *trial, const hr_trial_get *get);
 
 /* Once, before the first attempt. */

@@ -98,6 +98,30 @@ static void prepare_player(hr_trial *trial, hr_trial_player *player)
         prepare_get(player, i, 1);
 }
 
+static void put_existing(hr_trial *trial, const char *path, unsigned file)
+{
+    hr_disk *disk = trial->world.client_disk;
+    char inside[160];
+    uint64_t fail_nth = trial->world.sim.fail_nth;
+    snprintf(inside, sizeof inside, "%s/inside", path);
+    trial->world.sim.fail_nth = 0;
+    switch (hr_trial_obstacle(trial->scenario, file)) {
+    case HR_SCENARIO_NO_OBSTACLE:
+        put(trial, disk, path, hr_trial_existing(trial->scenario, file));
+        break;
+    case HR_SCENARIO_SYMLINK:
+        must(trial, hr_disk_put_symlink(disk, path, "/out/other"), "putting a symlink");
+        break;
+    case HR_SCENARIO_EMPTY_FOLDER:
+        must(trial, hr_disk_put_folder(disk, path), "putting a directory");
+        break;
+    case HR_SCENARIO_FULL_FOLDER:
+        put(trial, disk, inside, (hr_sample){.len = 10});
+        break;
+    }
+    trial->world.sim.fail_nth = fail_nth;
+}
+
 void hr_trial_prepare(hr_trial *trial)
 {
     const hr_scenario *scenario = trial->scenario;
@@ -114,7 +138,7 @@ void hr_trial_prepare(hr_trial *trial)
         for (unsigned i = get->first_file; i < get->first_file + get->file_count; i++) {
             char path[128];
             hr_trial_target_path(get, i, path);
-            put(trial, trial->world.client_disk, path, hr_trial_existing(scenario, i));
+            put_existing(trial, path, i);
         }
     }
 }

@@ -170,12 +170,15 @@ void hr_get_begin_item(hr_get_item *item)
     char shown[HR_PATH_MAX], unpacked[HR_PATH_MAX];
     const char *path = hr_get_name_of(item, unpacked);
     snprintf(shown, sizeof shown, "%s%s%s", get->target, path[0] != '\0' ? "/" : "", path);
+    /* Digests of what is packed say nothing of what it was unpacked into. */
+    bool uncompared = get->options.checksum && transfer->codec != HR_CODEC_STORED;
+    bool differs = uncompared || hr_names_has(&get->different, item->path);
     hr_draft_options options = {
         .dir = get->dir,
         .name = get->is_tree ? path : get->name,
         .shown = shown,
         .overwrite = get->options.overwrite && !item->fresh,
-        .keep_same = get->is_tree && !item->fresh && !hr_names_has(&get->different, item->path),
+        .keep_same = get->is_tree && !item->fresh && !differs,
         .fresh = item->fresh,
         .owner = get->options.owner,
         .look = get->options.dry_run,

@@ -128,6 +128,30 @@ TEST_F(Unpack, TreeOfBothKinds)
     EXPECT_EQ(2u, result.summary.number("files_kept")) << result.errors;
 }
 
+// Nobody compares what is there with what is packed: it is never said to be the same.
+TEST_F(Unpack, TreeThatIsToBeComparedComesAgain)
+{
+    offer_packed("a", text(70000), "zstd");
+    offer_packed("b.zst", text(70000), "zstd");
+    serve();
+    const std::string source = "hr://" + address_ + "/data";
+    EXPECT_EQ(0, get(source, target("tree"), {"--unpack"}).exit_code);
+    for (const char *name : {"a", "b"}) {
+        struct stat before = {};
+        ASSERT_EQ(0, stat(target(std::string("tree/") + name).c_str(), &before));
+        write_text(target(std::string("tree/") + name), noise(70000));
+        const timespec times[2] = {before.st_atim, before.st_mtim};
+        ASSERT_EQ(0, utimensat(AT_FDCWD, target(std::string("tree/") + name).c_str(), times, 0));
+    }
+    Result result = get(source, target("tree"), {"--unpack", "--checksum"});
+    EXPECT_EQ(3, result.exit_code);
+    EXPECT_EQ(2u, result.summary.number("files_failed")); // something else has their names
+    result = get(source, target("tree"), {"--unpack", "--checksum", "--overwrite"});
+    EXPECT_EQ(0, result.exit_code) << result.errors;
+    for (const char *name : {"a", "b"})
+        EXPECT_TRUE(read_text(target(std::string("tree/") + name)) == text(70000)) << name;
+}
+
 // What is packed and brought back has the names that it had.
 TEST_F(Unpack, TreeThatWasPackedHasItsNamesBack)
 {

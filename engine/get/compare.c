@@ -64,8 +64,8 @@ struct hr_compare {
     bool cancel_posted, cancel_taken;
     unsigned running_count;
     hr_compare_progress progress;
-    uint64_t compared; /* bytes of files that are over */
-    uint64_t failures;
+    uint64_t compared;         /* bytes of files that are over */
+    uint64_t failures, packed; /* packed: in the source, and unpacked in the tree */
     hr_timer watch;
     uint64_t watched, moved_ns; /* what there was when it last went on, and when */
     hr_status status;
@@ -349,6 +349,22 @@ static void compare_files(hr_compare *compare, compared_side *tree, compared_sid
         fail(compare, HR_INVALID, "a file is compared with a file, and the source is none");
 }
 
+static int compare_name(const void *name, const void *entry)
+{
+    const compared_entry *const *other = entry;
+    return strcmp(name, (*other)->name);
+}
+
+/* Whether the tree has what would come out of this file of the source. */
+static bool is_unpacked(const compared_side *tree, const char *packed)
+{
+    char name[HR_NAME_MAX + 1];
+    snprintf(name, sizeof name, "%.*s", (int)hr_unpacked_len(packed), packed);
+    return tree->count > 0 && strcmp(name, packed) != 0 &&
+           bsearch(name, tree->entries, tree->count, sizeof(compared_entry *), compare_name) !=
+               NULL;
+}
+
 /* The next name of both lists. False: there is none. */
 static bool merge_next(hr_compare *compare)
 {
@@ -367,6 +383,7 @@ static bool merge_next(hr_compare *compare)
     (void)fits;
     tree->next += order <= 0;
     source->next += order >= 0;
+    compare->packed += order > 0 && is_unpacked(tree, first->name);
     if (order < 0)
         tell(compare, path, HR_OK, "the source does not have it");
     else if (order > 0)
@@ -404,8 +421,13 @@ static void settle(hr_compare *compare)
         compare->status = compare->error.status;
     else if (differences > compare->failures)
         compare->status = hr_error_set(
-            &compare->error, HR_INTEGRITY, "the tree is not what its source is: %llu difference%s",
-            (unsigned long long)differences, differences == 1 ? "" : "s");
+            &compare->error, HR_INTEGRITY,
+            "the tree is not what its source is: %llu difference%s%s",
+            (unsigned long long)differences, differences == 1 ? "" : "s",
+            compare->packed > 0 ? "; the source is packed, and what was unpacked is compared with "
+                                  "what is: bring it once more with get --unpack, into a directory "
+                                  "of its own, and compare with that"
+                                : "");
     else if (differences > 0)
         compare->status = hr_error_set(&compare->error, HR_PARTIAL,
                                        "%llu could not be compared; the others are the same",

@@ -90,6 +90,24 @@ TEST_F(Against, EveryDifferenceIsNamed)
     EXPECT_NE(std::string::npos, errors_.find("differences")) << errors_;
 }
 
+// Of a tree that was unpacked: what to do is said, and does.
+TEST_F(Against, ASourceThatIsPackedIsUnpackedFirst)
+{
+    auto run = [](const std::vector<std::string> &arguments) {
+        Program program;
+        program.start(arguments);
+        EXPECT_EQ(0, program.wait()) << program.errors();
+    };
+    run({"pack", data("a"), at("packed")});
+    for (const char *tree : {"unpacked", "again"})
+        run({"get", at("packed"), target(tree), "--unpack"});
+    Program program;
+    program.start({"verify", target("unpacked"), "--against", at("packed")});
+    EXPECT_EQ(5, program.wait());
+    EXPECT_NE(std::string::npos, program.errors().find("get --unpack")) << program.errors();
+    run({"verify", target("unpacked"), "--against", target("again")});
+}
+
 TEST_F(Against, WhatIsExcludedIsNotCompared)
 {
     ASSERT_EQ(0, unlink(target("tree/big").c_str()));

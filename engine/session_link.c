@@ -23,7 +23,7 @@ static void send_failed(hr_session *session, uint64_t transfer, uint32_t chunk, 
                         hr_status status)
 {
     const char *text = status == HR_INTEGRITY
-                           ? "what lies on the server's disk does not match its stored digest"
+                           ? "what lies on the disk of the source does not match its stored digest"
                            : hr_status_text(status);
     hr_control_send(&session->control, &(hr_message){
                                            .kind = HR_MESSAGE_FAILED,

@@ -54,7 +54,7 @@ static void fail_open(hr_source *source, hr_status status)
     if (status == HR_NOT_FOUND)
         advice = "; headrace ls tells what is there";
     else if (status == HR_DENIED)
-        advice = "; the server may not read it";
+        advice = "; whoever runs that side may not read it";
     if (status == HR_POLICY)
         snprintf(text, sizeof text,
                  "opening %s: the path leaves its export; only what lies beneath that is served",

@@ -87,8 +87,8 @@ static void take_xattrs(hr_get *get, const char *path, const hr_entry *entry)
 {
     if (entry->xattrs_lost)
         hr_get_skip(get, path, HR_UNSUPPORTED,
-                    "the server cannot tell its extended attributes: there are more than 16 KiB of "
-                    "them, or it may not read them, or it has no /proc to read them through");
+                    "its extended attributes are not told: there are more than 16 KiB of them, or "
+                    "whoever runs that side may not read them, or has no /proc to do so through");
     else if (entry->type == HR_ENTRY_FILE && hr_get_may_rename(get, path))
         take_xattrs_unpacked(get, path, entry);
     else

@@ -285,8 +285,12 @@ bool hr_listing_next(hr_listing *listing, hr_entry *entry_out)
             return false;
         listing->left--;
     } else if (listing->page_at == listing->page_len) { /* all of it was taken */
+        const hr_client *client = listing->client;
         if (listing->last_page)
             listing->status = HR_OK;
+        else if (client->status != HR_OK) /* it ended since the page came: nobody would answer */
+            listing->status =
+                hr_error_set(&listing->error, client->error.status, "%s", client->error.text);
         else
             ask(listing);
         return false;

@@ -24,13 +24,31 @@ static size_t share_len(const hr_io *io)
     return look ? HR_POSIX_LOOK_SHARE : HR_POSIX_SHARE;
 }
 
-static void run_share(hr_io *io)
+/* Where the share that begins with first ends: after len files or, so that no other thread makes
+ * names in the same directory, where the next directory begins. */
+static size_t share_end(const hr_io *io, size_t first, size_t len, bool whole_dirs)
 {
+    if (io->file_count - first <= len)
+        return io->file_count;
+    size_t end = first + len;
+    while (whole_dirs && end < io->file_count &&
+           hr_posix_is_beside(io->files[end - 1].path, io->files[end].path))
+        end++;
+    return end;
+}
+
+static void run_share(const hr_posix_job *record)
+{
+    hr_io *io = record->io;
     const size_t len = share_len(io);
-    size_t first;
-    while ((first = __atomic_fetch_add(taken_of(io), len, __ATOMIC_RELAXED)) < io->file_count) {
-        size_t rest = io->file_count - first;
-        hr_posix_act_files(io, first, first + (rest < len ? rest : len));
+    size_t first = __atomic_load_n(taken_of(io), __ATOMIC_RELAXED), end;
+    while (first < io->file_count) {
+        end = share_end(io, first, len, record->whole_dirs);
+        if (!__atomic_compare_exchange_n(taken_of(io), &first, end, false, __ATOMIC_RELAXED,
+                                         __ATOMIC_RELAXED))
+            continue; /* first is what another thread has made of it */
+        hr_posix_act_files(io, first, end);
+        first = __atomic_load_n(taken_of(io), __ATOMIC_RELAXED);
     }
 }
 
@@ -38,7 +56,7 @@ static void run(hr_job *job)
 {
     hr_posix_job *record = HR_CONTAINER(job, hr_posix_job, job);
     if (hr_posix_is_of_files(record->io))
-        run_share(record->io);
+        run_share(record);
     else
         hr_posix_act(hr_loop_env(record->jobs->loop), record->jobs->calls, record->io);
 }
@@ -46,6 +64,7 @@ static void run(hr_job *job)
 static void start(hr_posix_jobs *jobs, hr_posix_job *record, hr_io *io)
 {
     record->io = io;
+    record->whole_dirs = io->kind == HR_IO_WRITE_FILES && jobs->writing > 1;
     if (hr_posix_is_of_files(io))
         ++*shares_of(io);
     hr_helpers_submit(jobs->helpers, &record->job);
@@ -58,6 +77,8 @@ static void begin(hr_posix_jobs *jobs, hr_posix_job *record, hr_io *io)
         return;
     }
     *taken_of(io) = *shares_of(io) = 0;
+    if (io->kind == HR_IO_WRITE_FILES)
+        jobs->writing++;
     io->bytes = 0;
     hr_posix_finish(io, 0);
     start(jobs, record, io);
@@ -83,8 +104,11 @@ static void finish(hr_job *job)
         jobs->free = record;
         jobs->under_way--;
     }
-    if (!hr_posix_is_of_files(io) || --*shares_of(io) == 0)
-        io->done(io);
+    if (hr_posix_is_of_files(io) && --*shares_of(io) > 0)
+        return;
+    if (io->kind == HR_IO_WRITE_FILES)
+        jobs->writing--;
+    io->done(io);
 }
 
 void hr_posix_jobs_init(hr_posix_jobs *jobs, hr_loop *loop, hr_helpers *helpers,

@@ -246,6 +246,49 @@ TEST_P(Storage, CarriesOutRequestsForManyFiles)
     EXPECT_EQ(client->run(&io), HR_OK);
 }
 
+// Each file once, however the directories lie in the requests.
+TEST_P(Storage, WritesTheFilesOfSeveralRequestsAtOnce)
+{
+    const size_t runs[] = {1, 40, 3, 120, 2, 33, 1, 64}; // files side by side
+    const unsigned count = 4;
+    std::vector<Files> written;
+    written.reserve(count);
+    for (unsigned r = 0; r < count; r++) {
+        written.emplace_back(264, "");
+        Files &files = written.back();
+        size_t i = 0;
+        for (size_t run = 0; run < sizeof runs / sizeof *runs; run++) // two share a directory
+            for (size_t n = 0; n < runs[run]; n++, i++)
+                files.names[i] = "d" + std::to_string(run + r / 2 * 8) + "/" + std::to_string(r) +
+                                 "-" + std::to_string(i);
+        ASSERT_EQ(i, files.files.size());
+        for (i = 0; i < files.files.size(); i++)
+            files.files[i].path = files.names[i].c_str();
+    }
+    int done = 0;
+    std::vector<hr_io> ios(count, request(HR_IO_WRITE_FILES));
+    for (unsigned r = 0; r < count; r++) {
+        ios[r].dir = root;
+        ios[r].flags = HR_IO_CREATE;
+        ios[r].files = written[r].files.data();
+        ios[r].file_count = written[r].files.size();
+        ios[r].done = count_done;
+        ios[r].context = &done;
+        hr_storage_submit(client->storage, &ios[r]);
+    }
+    while (done < (int)count)
+        (void)hr_loop_step(client->loop, hr_loop_now_ns(client->loop) + HR_NS_PER_S);
+    for (Files &files : written) {
+        const std::vector<Bytes> contents = files.contents;
+        for (size_t i = 0; i < files.files.size(); i++) {
+            EXPECT_EQ(files.files[i].status, HR_OK) << files.names[i];
+            std::fill(files.contents[i].begin(), files.contents[i].end(), 0);
+        }
+        ASSERT_EQ(on_files(client.get(), HR_IO_READ_FILES, root, &files), HR_OK);
+        EXPECT_TRUE(files.contents == contents);
+    }
+}
+
 // Until a tree is complete nobody reads in it what he may not read then.
 TEST_P(Storage, MakesWhatIsPrivateAsThat)
 {

@@ -20,8 +20,8 @@ extern "C" {
 namespace
 {
 
-constexpr uint64_t seeds_max = 8000;
-constexpr time_t watchdog_s = 2; // of processor time for one story
+constexpr uint64_t seeds_max = 40000; // costs nothing as long as they are found
+constexpr time_t watchdog_s = 2;      // of processor time for one story
 constexpr int not_found = 77;
 
 struct Bug {

@@ -144,8 +144,7 @@ static void sum_up_json(const hr_get_progress *count, const char *path, hr_statu
                                     text_of(text)));
     hr_cli_print_json(json_pack(
         "{s:s, s:s, s:i, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, "
-        "s:f, "
-        "s:o}",
+        "s:f, s:o}",
         "type", "summary", "status", hr_status_name(status), "exit", exit_code, "text",
         text_of(text), "files", (json_int_t)count->files, "files_failed",
         (json_int_t)count->files_failed, "files_kept", (json_int_t)count->files_kept, "removed",

@@ -53,13 +53,25 @@ cost() {
     spent=("$spent" "$copied" "$all")
 }
 
-cost short # the first has links to make
-cost short
-short=("${spent[@]}")
-cost long
+# least A B: whichever is less; an empty A is none.
+least() {
+    if [ -z "$1" ] || [ "$2" -lt "$1" ]; then echo "$2"; else echo "$1"; fi
+}
+
+# Where a machine is busy a server waits more often, and each time it looks a while before it does:
+# the least of some transfers is what they cost.
 mib=$(((104857600 - 20971520) >> 20)) chunks=$(((104857600 - 20971520) / 4194304))
-calls_more=$((spent[0] - short[0])) copied_more=$((spent[1] - short[1]))
-echo "$mib MiB more cost the server $calls_more system calls (with doorbells $((spent[2] - short[2]))) and $copied_more bytes copied"
+cost short # the first has links to make
+short=('' '' '') long=('' '' '')
+for ((round = 1; round <= 6; round++)); do
+    cost short
+    for i in 0 1 2; do short[i]=$(least "${short[i]}" "${spent[i]}"); done
+    cost long
+    for i in 0 1 2; do long[i]=$(least "${long[i]}" "${spent[i]}"); done
+    calls_more=$((long[0] - short[0])) copied_more=$((long[1] - short[1]))
+    [ "$round" -lt 2 ] || [ "$calls_more" -ge "$mib" ] || break
+done
+echo "$mib MiB more cost the server $calls_more system calls (with doorbells $((long[2] - short[2]))) and $copied_more bytes copied"
 [ "$calls_more" -lt "$mib" ]
 # What goes along with a chunk: its grant, its receipt, the requests.
 [ "$copied_more" -lt $((chunks * 4096)) ]

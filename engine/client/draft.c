@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "path.h"
+
 #define FLUSH_DEFAULT (UINT64_C(4) << 30)
 
 /* ---- steps: one request at a time ---- */
@@ -85,8 +87,7 @@ static uint64_t name_hash(const char *name)
 
 size_t hr_draft_journal_path(const char *path, char *out, size_t size)
 {
-    const char *slash = strrchr(path, '/');
-    int parent_len = slash == NULL ? 0 : (int)(slash + 1 - path);
+    int parent_len = (int)hr_path_name_at(path);
     return (size_t)snprintf(out, size, "%.*s.headrace-%016llx.journal", parent_len, path,
                             (unsigned long long)name_hash(path + parent_len));
 }

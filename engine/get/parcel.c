@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "path.h"
+
 hr_parcel *hr_parcel_create(const hr_env *env, size_t base_len)
 {
     hr_parcel *parcel = hr_alloc(env, sizeof *parcel);
@@ -23,24 +25,11 @@ void hr_parcel_destroy(const hr_env *env, hr_parcel *parcel)
     hr_release(env, parcel);
 }
 
-/* How much of a path its directory is, with the slash behind it. */
-static size_t directory_len(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? 0 : (size_t)(slash + 1 - path);
-}
-
-static bool is_beside(const char *path, const char *other)
-{
-    size_t len = directory_len(path);
-    return len == directory_len(other) && memcmp(path, other, len) == 0;
-}
-
 /* Its directory, "." for the base itself, is told where it is another than that of the one before.
  */
 static hr_message_small small_of(const hr_io_file *file, const hr_io_file *before)
 {
-    size_t len = directory_len(file->path_to);
+    size_t len = hr_path_name_at(file->path_to);
     const char *name = file->path_to + len;
     hr_message_small small = {
         .directory = len > 0 ? hr_bytes_make(file->path_to, len - 1) : hr_bytes_make(".", 1),
@@ -49,7 +38,7 @@ static hr_message_small small_of(const hr_io_file *file, const hr_io_file *befor
         .mtime_ns = file->info.mtime_ns,
         .ctime_ns = file->info.ctime_ns,
     };
-    if (before != NULL && is_beside(before->path_to, file->path_to))
+    if (before != NULL && hr_path_is_beside(before->path_to, file->path_to))
         small.directory.len = 0;
     return small;
 }
@@ -66,7 +55,7 @@ bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info
                    const hr_folder *made)
 {
     size_t len = strlen(path) + 1;
-    size_t staged_len = HR_STAGE_PATH_MAX + (made != NULL ? len - directory_len(path) : 0);
+    size_t staged_len = HR_STAGE_PATH_MAX + (made != NULL ? len - hr_path_name_at(path) : 0);
     size_t count = parcel->load.file_count;
     if (count == HR_PARCEL_FILES_MAX || parcel->bytes >= HR_PARCEL_BYTES_MAX ||
         len + staged_len > sizeof parcel->names - parcel->names_len - parcel->staged_len)
@@ -94,7 +83,7 @@ bool hr_parcel_add(hr_parcel *parcel, const char *path, const hr_file_info *info
 bool hr_parcel_is_turning(const hr_parcel *parcel, const char *path)
 {
     size_t count = parcel->load.file_count;
-    return count > 0 && !is_beside(parcel->files[count - 1].path_to, path);
+    return count > 0 && !hr_path_is_beside(parcel->files[count - 1].path_to, path);
 }
 
 /* How many from the first on lie in one directory that was made; 0: in one that was not. */
@@ -102,7 +91,7 @@ static size_t made_run(const hr_parcel *parcel, size_t first)
 {
     size_t end = first;
     while (end < parcel->load.file_count && parcel->made[end] &&
-           is_beside(parcel->files[first].path_to, parcel->files[end].path_to))
+           hr_path_is_beside(parcel->files[first].path_to, parcel->files[end].path_to))
         end++;
     return end - first;
 }
@@ -111,7 +100,7 @@ static void put_in_drawer(hr_parcel *parcel, size_t first, size_t count, uint64_
 {
     char path[HR_STAGE_PATH_MAX + HR_NAME_MAX + 1];
     hr_stage_path(number, path);
-    size_t len = strlen(path), above = directory_len(parcel->files[first].path_to);
+    size_t len = strlen(path), above = hr_path_name_at(parcel->files[first].path_to);
     path[len++] = '/';
     for (size_t i = first; i < first + count; i++) {
         hr_io_file *file = &parcel->files[i];

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "path.h"
+
 void hr_twins_init(hr_twins *twins, const hr_env *env)
 {
     hr_names_init(&twins->folded, env);
@@ -23,20 +25,13 @@ static bool is_between(char byte, char first, char last)
     return byte >= first && byte <= last;
 }
 
-/* Where its last name starts. */
-static size_t name_at(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? 0 : (size_t)(slash - path) + 1;
-}
-
 /* Of directories that are one by their case the second is refused, and with it what it holds. */
 hr_status hr_twins_add(hr_twins *twins, const char *path, bool *twin_out)
 {
     bool added = false;
     size_t len = strlen(path);
     memcpy(twins->other, path, len + 1);
-    for (size_t i = name_at(path); i < len; i++)
+    for (size_t i = hr_path_name_at(path); i < len; i++)
         if (is_between(path[i], 'A', 'Z'))
             twins->other[i] = (char)(path[i] + ('a' - 'A'));
     hr_status status = hr_names_add(&twins->folded, twins->other, &added);
@@ -59,7 +54,7 @@ void hr_twins_look(hr_twins *twins, hr_storage *storage, hr_dir *dir, const char
 {
     size_t len = strlen(path);
     memcpy(twins->other, path, len + 1);
-    for (size_t i = name_at(path); i < len; i++)
+    for (size_t i = hr_path_name_at(path); i < len; i++)
         if (is_between(path[i], 'A', 'Z') || is_between(path[i], 'a', 'z'))
             twins->other[i] = (char)(path[i] ^ ('a' ^ 'A'));
     twins->files[0] = (hr_io_file){.path = path};

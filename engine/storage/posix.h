@@ -107,8 +107,6 @@ static inline bool hr_posix_is_of_files(const hr_io *io)
 {
     return io->kind >= HR_IO_LOOKUP_FILES && io->kind <= HR_IO_STAMP_FILES;
 }
-/* Whether two paths name entries of one directory. */
-bool hr_posix_is_beside(const char *path, const char *other);
 int hr_posix_sync_all(const hr_io *io);
 /* Whether this kernel tells syncfs of failed writes. */
 bool hr_posix_can_sync_all(void);

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "path.h"
 #include "posix.h"
 
 /* The directory that was opened last. */
@@ -48,23 +49,11 @@ static int make_parent(const hr_io *io, const char *path, size_t len, uint32_t m
     return error;
 }
 
-static size_t parent_len(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? 0 : (size_t)(slash - path);
-}
-
-bool hr_posix_is_beside(const char *path, const char *other)
-{
-    size_t len = parent_len(path);
-    return len == parent_len(other) && memcmp(path, other, len) == 0;
-}
-
 static int find_parent(const hr_io *io, const hr_io_file *file, const char *path,
                        opened_parent *parent, const char **name_out)
 {
-    size_t len = parent_len(path);
-    const char *name = len == 0 ? path : path + len + 1;
+    size_t name_at = hr_path_name_at(path), len = name_at > 0 ? name_at - 1 : 0;
+    const char *name = path + name_at;
     if (parent->fd < 0 || parent->len != len || memcmp(parent->path, path, len) != 0) {
         forget(parent);
         int error = hr_posix_open_parent(io, path, &parent->fd, name_out);

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "path.h"
+
 /* Of a request for many files scratch[0] counts those that a thread has taken, through __atomic,
  * and scratch[1] the threads that are not back. */
 static size_t *taken_of(hr_io *io)
@@ -32,7 +34,7 @@ static size_t share_end(const hr_io *io, size_t first, size_t len, bool whole_di
         return io->file_count;
     size_t end = first + len;
     while (whole_dirs && end < io->file_count &&
-           hr_posix_is_beside(io->files[end - 1].path, io->files[end].path))
+           hr_path_is_beside(io->files[end - 1].path, io->files[end].path))
         end++;
     return end;
 }

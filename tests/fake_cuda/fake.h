@@ -24,8 +24,8 @@
  * FAKE_CUDA_FLIP=N:M    from the Nth on M copies to a device, of more than a page each, have a bit
  *                       wrong
  * FAKE_CUDA_BLIND=1     the kernels find every chunk right
- * FAKE_CUDA_SEED=N      no threads: what is in streams happens while somebody waits, or calls;
- * which stream is next, and how much happens, the seed decides */
+ * FAKE_CUDA_SEED=N      no threads: what is in streams happens while somebody waits, or calls; the
+ *                       seed decides which stream is next, and how much happens */
 #ifndef HR_FAKE_H
 #define HR_FAKE_H
 

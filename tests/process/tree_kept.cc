@@ -30,6 +30,17 @@ class TreeKept : public Headrace
         const ssize_t len = readlink(path.c_str(), text, sizeof text);
         return len < 0 ? "no symlink" : std::string(text, (size_t)len);
     }
+    // Who is not root, and has a directory of his own in the target: "nobodys".
+    Surroundings as_nobody()
+    {
+        make_directory(target("nobodys"));
+        EXPECT_EQ(0, chown(target("nobodys").c_str(), NOBODY, NOBODY));
+        EXPECT_EQ(0, chmod(at("target").c_str(), 0755));
+        Surroundings nobody;
+        nobody.user = NOBODY;
+        nobody.environment = {"HOME=/dev/null"};
+        return nobody;
+    }
     Result get_tree(const std::vector<std::string> &more = {})
     {
         return get("hr://" + address_ + "/data", target("tree"), more);
@@ -192,12 +203,7 @@ TEST_F(TreeKept, OwnersThatMayNotBeGivenAreCounted)
         ASSERT_EQ(0, chmod(data(name).c_str(), MODE));
     }
     ASSERT_EQ(0, lchown(data("a/three").c_str(), NOBODY, NOBODY));
-    make_directory(target("nobodys"));
-    ASSERT_EQ(0, chown(target("nobodys").c_str(), NOBODY, NOBODY));
-    ASSERT_EQ(0, chmod(at("target").c_str(), 0755));
-    Surroundings nobody;
-    nobody.user = NOBODY;
-    nobody.environment = {"HOME=/dev/null"};
+    const Surroundings nobody = as_nobody();
     serve();
     for (int run = 0; run < 2; run++) { // the second finds them there
         Result result =
@@ -389,12 +395,7 @@ TEST_F(TreeKept, ExtendedAttributesWhenAskedFor)
     for (const char *name : {"a/file", "a/plain"})
         if (setxattr(data(name).c_str(), "security.capability", capability, sizeof capability, 0))
             GTEST_SKIP() << "capabilities cannot be given here: " << strerror(errno);
-    make_directory(target("nobodys"));
-    ASSERT_EQ(0, chown(target("nobodys").c_str(), NOBODY, NOBODY));
-    ASSERT_EQ(0, chmod(at("target").c_str(), 0755));
-    Surroundings nobody;
-    nobody.user = NOBODY;
-    nobody.environment = {"HOME=/dev/null"};
+    const Surroundings nobody = as_nobody();
     result = get("hr://" + address_ + "/data", target("nobodys/tree"), {"--preserve"}, nobody);
     EXPECT_EQ(3, result.exit_code);
     EXPECT_EQ(2u, result.summary.number("xattrs_lost"));
